@@ -1,1 +1,186 @@
-//! To be written.
+//! Instants and durations in whole milliseconds.
+//!
+//! Separate from any clock: pure code is handed the time and never asks for it (see [`crate::clock`] for the one door).
+//! Instants are UTC. The Kigali calendar (UTC+2, no daylight saving) is applied only where a report or a tariff needs a
+//! day.
+
+use std::fmt;
+use std::ops::{Add, Sub};
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Kigali is two hours ahead of UTC all year round.
+const KIGALI_OFFSET_MS: i64 = 2 * 3_600_000;
+
+/// An instant: milliseconds since 1970-01-01T00:00:00Z. On the wire RFC 3339 with milliseconds.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The beginning of 1970, for tests and as "never".
+    pub const EPOCH: Self = Self(0);
+
+    /// From milliseconds since 1970-01-01T00:00:00Z.
+    pub const fn from_millis(ms: i64) -> Self {
+        Self(ms)
+    }
+
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub const fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    /// How long ago `earlier` was; zero when it lies in the future.
+    pub fn since(self, earlier: Self) -> Span {
+        Span(self.0.saturating_sub(earlier.0).max(0))
+    }
+
+    /// The calendar day in Kigali.
+    pub fn kigali_day(self) -> NaiveDate {
+        to_chrono(self.0.saturating_add(KIGALI_OFFSET_MS)).date_naive()
+    }
+
+    /// The first instant of a Kigali calendar day.
+    pub fn start_of_kigali_day(day: NaiveDate) -> Self {
+        let midnight = day.and_hms_opt(0, 0, 0).expect("midnight exists on every day").and_utc();
+        Self(midnight.timestamp_millis() - KIGALI_OFFSET_MS)
+    }
+}
+
+fn to_chrono(ms: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(ms).unwrap_or(if ms < 0 { DateTime::<Utc>::MIN_UTC } else { DateTime::<Utc>::MAX_UTC })
+}
+
+impl From<DateTime<Utc>> for Timestamp {
+    fn from(at: DateTime<Utc>) -> Self {
+        Self(at.timestamp_millis())
+    }
+}
+
+impl From<Timestamp> for DateTime<Utc> {
+    fn from(at: Timestamp) -> Self {
+        to_chrono(at.0)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&to_chrono(self.0).to_rfc3339_opts(SecondsFormat::Millis, true))
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        DateTime::<Utc>::deserialize(deserializer).map(Self::from)
+    }
+}
+
+impl Add<Span> for Timestamp {
+    type Output = Self;
+
+    fn add(self, span: Span) -> Self {
+        Self(self.0.saturating_add(span.0))
+    }
+}
+
+impl Sub<Span> for Timestamp {
+    type Output = Self;
+
+    fn sub(self, span: Span) -> Self {
+        Self(self.0.saturating_sub(span.0))
+    }
+}
+
+/// A length of time in whole milliseconds, never negative.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Span(i64);
+
+impl Span {
+    /// No time at all.
+    pub const ZERO: Self = Self(0);
+
+    /// From milliseconds; negative values become zero.
+    pub const fn from_millis(ms: i64) -> Self {
+        Self(if ms < 0 { 0 } else { ms })
+    }
+
+    /// From whole seconds; negative values become zero.
+    pub const fn from_secs(s: i64) -> Self {
+        Self::from_millis(s.saturating_mul(1_000))
+    }
+
+    /// From whole minutes; negative values become zero.
+    pub const fn from_minutes(minutes: i64) -> Self {
+        Self::from_secs(minutes.saturating_mul(60))
+    }
+
+    /// Whole milliseconds.
+    pub const fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds, rounded down.
+    pub const fn as_secs(self) -> i64 {
+        self.0 / 1_000
+    }
+
+    /// Whole seconds, rounded up: what a person is told to wait.
+    pub const fn as_secs_up(self) -> i64 {
+        (self.0 + 999) / 1_000
+    }
+
+    /// For timers.
+    pub const fn to_duration(self) -> Duration {
+        Duration::from_millis(self.0.unsigned_abs())
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 % 1_000 == 0 { write!(f, "{} s", self.0 / 1_000) } else { write!(f, "{} ms", self.0) }
+    }
+}
+
+impl fmt::Debug for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kigali_day_begins_two_hours_before_midnight_utc() {
+        let at: Timestamp = serde_json::from_str("\"2026-11-22T22:30:00Z\"").expect("valid RFC 3339");
+        let day = NaiveDate::from_ymd_opt(2026, 11, 23).expect("valid date");
+        assert_eq!(at.kigali_day(), day);
+        assert_eq!(Timestamp::start_of_kigali_day(day).to_string(), "2026-11-22T22:00:00.000Z");
+    }
+
+    #[test]
+    fn time_never_runs_backwards_in_a_span() {
+        assert_eq!(Timestamp::from_millis(5).since(Timestamp::from_millis(9)), Span::ZERO);
+        assert_eq!(Span::from_millis(-1), Span::ZERO);
+    }
+
+    #[test]
+    fn an_instant_beyond_the_calendar_is_shown_not_a_panic() {
+        assert!(!Timestamp::from_millis(i64::MAX).to_string().is_empty());
+    }
+}
