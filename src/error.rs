@@ -1,1 +1,261 @@
-//! To be written.
+//! What a use case answers when it cannot do as asked: one transport-free error for every service.
+//!
+//! Separate from `web` and `realtime`, which each map it to their wire exactly once. Text for the client and the
+//! internal cause are different fields: a cause reaches the log, never the client.
+
+use std::fmt;
+
+use crate::time::Span;
+
+/// One wrong field of a request: which, what it was, why it is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Path of the field as the client wrote it, e.g. `pickup.lat`.
+    pub field: String,
+    /// The value as text, shortened; `None` where it is missing or must not be repeated (a code, a password).
+    pub value: Option<String>,
+    /// Why it is refused, as a predicate: "is out of range -90..=90".
+    pub reason: String,
+}
+
+/// Longest piece of a client's value that is repeated back.
+const VALUE_CHARS_MAX: usize = 64;
+
+impl Fault {
+    /// A fault that repeats the offending value, shortened.
+    pub fn new(field: impl Into<String>, value: impl fmt::Display, reason: impl fmt::Display) -> Self {
+        let value: String = value.to_string().chars().take(VALUE_CHARS_MAX).collect();
+        Self { field: field.into(), value: Some(value), reason: reason.to_string() }
+    }
+
+    /// A fault of a field that is missing, or whose value is a secret.
+    pub fn without_value(field: impl Into<String>, reason: impl fmt::Display) -> Self {
+        Self { field: field.into(), value: None, reason: reason.to_string() }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.value {
+            Some(value) => write!(f, "{} {:?} {}", self.field, value, self.reason),
+            None => write!(f, "{} {}", self.field, self.reason),
+        }
+    }
+}
+
+/// The cause of an internal error, for the log.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why a use case did not do as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Fields were wrong; all of them are named. Never empty.
+    #[error("{}", faults_text(.0))]
+    Invalid(Vec<Fault>),
+    /// There is no such thing, or it is somebody else's and the caller must not learn that it exists.
+    #[error("no such {what}")]
+    NotFound {
+        /// Kind of thing: "ride", "offer".
+        what: &'static str,
+    },
+    /// The thing is not in a state that allows this.
+    #[error("{message}")]
+    Conflict {
+        /// Stable code for clients.
+        code: &'static str,
+        /// For a person.
+        message: String,
+    },
+    /// Who asks is not known.
+    #[error("{message}")]
+    Unauthenticated {
+        /// Stable code for clients.
+        code: &'static str,
+        /// For a person.
+        message: String,
+    },
+    /// Who asks is known and may not.
+    #[error("{message}")]
+    Forbidden {
+        /// Stable code for clients.
+        code: &'static str,
+        /// For a person.
+        message: String,
+    },
+    /// Too often.
+    #[error("too many requests; try again in {retry_after}")]
+    RateLimited {
+        /// When it is worth trying again.
+        retry_after: Span,
+    },
+    /// Something needed is away or full; nothing was acknowledged, so a retry is safe.
+    #[error("the service cannot take this now; try again in {retry_after}")]
+    Unavailable {
+        /// When it is worth trying again.
+        retry_after: Span,
+        /// What is away, for the log.
+        #[source]
+        cause: Option<Cause>,
+    },
+    /// A fault of ours.
+    #[error("something went wrong on our side")]
+    Internal(#[source] Cause),
+}
+
+fn faults_text(faults: &[Fault]) -> String {
+    faults.iter().map(Fault::to_string).collect::<Vec<_>>().join("; ")
+}
+
+impl Error {
+    /// One wrong field.
+    pub fn invalid(field: impl Into<String>, value: impl fmt::Display, reason: impl fmt::Display) -> Self {
+        Self::Invalid(vec![Fault::new(field, value, reason)])
+    }
+
+    /// A conflict with a stable code.
+    pub fn conflict(code: &'static str, message: impl Into<String>) -> Self {
+        Self::Conflict { code, message: message.into() }
+    }
+
+    /// A refusal by role or standing.
+    pub fn forbidden(code: &'static str, message: impl Into<String>) -> Self {
+        Self::Forbidden { code, message: message.into() }
+    }
+
+    /// A failed proof of identity.
+    pub fn unauthenticated(code: &'static str, message: impl Into<String>) -> Self {
+        Self::Unauthenticated { code, message: message.into() }
+    }
+
+    /// A fault of ours with its cause.
+    pub fn internal(cause: impl Into<Cause>) -> Self {
+        Self::Internal(cause.into())
+    }
+
+    /// The stable code that clients switch on.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "invalid_value",
+            Self::NotFound { .. } => "not_found",
+            Self::Conflict { code, .. } | Self::Unauthenticated { code, .. } | Self::Forbidden { code, .. } => code,
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Unavailable { .. } => "unavailable",
+            Self::Internal(_) => "internal",
+        }
+    }
+
+    /// The wrong fields, where that is the reason.
+    pub fn faults(&self) -> &[Fault] {
+        match self {
+            Self::Invalid(faults) => faults,
+            _ => &[],
+        }
+    }
+}
+
+/// A database that does not answer in time is away (retry is safe); anything else it says is a fault of ours.
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::Tls(_) => {
+                Self::Unavailable { retry_after: Span::from_secs(2), cause: Some(Box::new(error)) }
+            }
+            // Class 57 is "operator intervention": the server is starting, stopping or was told to cancel.
+            sqlx::Error::Database(ref database) if database.code().is_some_and(|code| code.starts_with("57")) => {
+                Self::Unavailable { retry_after: Span::from_secs(2), cause: Some(Box::new(error)) }
+            }
+            other => Self::Internal(Box::new(other)),
+        }
+    }
+}
+
+/// Collects every fault of a request, so that a client learns all of them at once.
+#[derive(Debug, Default)]
+pub struct Checks {
+    faults: Vec<Fault>,
+}
+
+impl Checks {
+    /// Nothing wrong yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Notes a fault.
+    pub fn fault(&mut self, fault: Fault) {
+        self.faults.push(fault);
+    }
+
+    /// Notes a fault unless `holds`.
+    pub fn require(&mut self, holds: bool, field: &str, value: impl fmt::Display, reason: impl fmt::Display) {
+        if !holds {
+            self.faults.push(Fault::new(field, value, reason));
+        }
+    }
+
+    /// Unwraps a parsed value, or notes why it is refused.
+    pub fn accept<T, E: fmt::Display>(
+        &mut self,
+        field: &str,
+        value: impl fmt::Display,
+        parsed: Result<T, E>,
+    ) -> Option<T> {
+        match parsed {
+            Ok(parsed) => Some(parsed),
+            Err(reason) => {
+                self.faults.push(Fault::new(field, value, reason));
+                None
+            }
+        }
+    }
+
+    /// Trimmed text of 1 to `chars_max` characters without control characters.
+    pub fn text(&mut self, field: &str, value: &str, chars_max: usize) -> String {
+        let trimmed = value.trim();
+        let chars = trimmed.chars().count();
+        self.require(chars > 0, field, value, "is empty");
+        self.require(chars <= chars_max, field, value, format_args!("is longer than {chars_max} characters"));
+        self.require(!trimmed.chars().any(char::is_control), field, value.escape_debug(), "has control characters");
+        trimmed.to_owned()
+    }
+
+    /// As [`Checks::text`], for a field that may be left out; empty text counts as left out.
+    pub fn optional_text(&mut self, field: &str, value: Option<&str>, chars_max: usize) -> Option<String> {
+        value.map(str::trim).filter(|text| !text.is_empty()).map(|text| self.text(field, text, chars_max))
+    }
+
+    /// Fails with every fault noted so far.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when there was at least one.
+    pub fn finish(self) -> Result<(), Error> {
+        if self.faults.is_empty() { Ok(()) } else { Err(Error::Invalid(self.faults)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_is_reported_at_once() {
+        let mut checks = Checks::new();
+        checks.text("first_name", "  ", 10);
+        checks.require(false, "stars", 9, "is out of range 1..=5");
+        let error = checks.finish().expect_err("two faults were noted");
+        assert_eq!(error.faults().len(), 2);
+        assert_eq!(error.to_string(), r#"first_name "  " is empty; stars "9" is out of range 1..=5"#);
+    }
+
+    #[test]
+    fn a_long_value_is_shortened_before_it_is_repeated() {
+        let fault = Fault::new("notes", "x".repeat(5_000), "is too long");
+        assert_eq!(fault.value.map(|value| value.len()), Some(VALUE_CHARS_MAX));
+    }
+
+    #[test]
+    fn the_cause_of_an_internal_error_is_not_in_its_text() {
+        let error = Error::internal("password column missing");
+        assert!(!error.to_string().contains("password"));
+    }
+}
