@@ -1,0 +1,222 @@
+//! What the server says to an app, and how it is written.
+//!
+//! One enum for all of it, decodable as well as encodable, because the simulated city and the tests are clients of the
+//! same protocol. Encoding cannot fail: there is no map with odd keys and no number that JSON lacks (positions are
+//! rounded from checked coordinates).
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Fault};
+use crate::ids::{ConnectionId, OfferId, RideId, UserId};
+use crate::realtime::protocol::client::DecodeError;
+use crate::realtime::protocol::view::{OfferView, RideView};
+
+/// A frame from the server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ServerMessage {
+    /// The whole truth at the start of a session.
+    Welcome(Box<Welcome>),
+    /// A command succeeded.
+    Reply {
+        /// The command's id.
+        id: String,
+        /// The ride after it, where there is one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ride: Option<Box<RideView>>,
+    },
+    /// A command, or the last frame, was refused.
+    Error(Box<ErrorFrame>),
+    /// A ping is searchable.
+    Ack {
+        /// The ping's own time.
+        t_ms: i64,
+    },
+    /// A ride is offered.
+    Offer {
+        /// Position in the session's sequence of state events.
+        seq: u64,
+        /// The offer.
+        offer: Box<OfferView>,
+    },
+    /// An offer ended otherwise than by this app.
+    OfferWithdrawn {
+        /// Position in the session's sequence of state events.
+        seq: u64,
+        /// The offer.
+        offer_id: OfferId,
+        /// Why.
+        reason: Withdrawal,
+    },
+    /// A ride changed state.
+    Ride {
+        /// Position in the session's sequence of state events.
+        seq: u64,
+        /// The ride after it.
+        ride: Box<RideView>,
+    },
+    /// Where the assigned driver is; only the newest.
+    DriverPosition(DriverPosition),
+    /// A notification for the person.
+    Notice {
+        /// Position in the session's sequence of state events.
+        seq: u64,
+        /// What it is about, stable for programs.
+        key: String,
+        /// For the person, in their language.
+        text: String,
+    },
+    /// Answer to a heartbeat.
+    Heartbeat {
+        /// The server's clock.
+        server_time_ms: i64,
+    },
+}
+
+/// The state at the start of a session.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// This connection.
+    pub session_id: ConnectionId,
+    /// Who is connected.
+    pub user_id: UserId,
+    /// As what.
+    pub role: Role,
+    /// The server's clock.
+    pub server_time_ms: i64,
+    /// The longest an app may be silent is twice this.
+    pub heartbeat_s: i64,
+    /// Whether the driver is on shift; null for riders.
+    pub online: Option<bool>,
+    /// The live ride.
+    pub ride: Option<RideView>,
+    /// The live offers.
+    pub offers: Vec<OfferView>,
+}
+
+/// The roles that have a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Drives.
+    Driver,
+    /// Rides: a rider.
+    Customer,
+}
+
+impl Role {
+    /// The word on the wire, which is also the label in the metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Driver => "driver",
+            Self::Customer => "customer",
+        }
+    }
+}
+
+/// Why an offer ended without this driver's doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Withdrawal {
+    /// Its deadline passed.
+    Expired,
+    /// The ride was cancelled.
+    Cancelled,
+    /// Somebody else has the ride, or it was offered anew.
+    Superseded,
+}
+
+/// A refusal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorFrame {
+    /// The command; absent when the last frame was not a command.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Stable, for programs.
+    pub code: String,
+    /// For people.
+    pub message: String,
+    /// The wrong fields, where that is the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<FaultView>,
+    /// When it is worth trying again, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_s: Option<i64>,
+}
+
+/// One wrong field.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultView {
+    /// The field.
+    pub field: String,
+    /// Its value, shortened; null where it is missing or secret.
+    pub value: Option<String>,
+    /// Why it is refused.
+    pub reason: String,
+}
+
+impl From<Fault> for FaultView {
+    fn from(fault: Fault) -> Self {
+        Self { field: fault.field, value: fault.value, reason: fault.reason }
+    }
+}
+
+/// Where an assigned driver is.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DriverPosition {
+    /// The ride the position belongs to.
+    pub ride_id: RideId,
+    /// Degrees north, rounded to six places (0.1 m).
+    pub lat: f64,
+    /// Degrees east, rounded to six places.
+    pub lng: f64,
+    /// Direction of travel, clockwise from north.
+    pub bearing_deg: Option<u16>,
+    /// When the driver was there, milliseconds since 1970 UTC.
+    pub t_ms: i64,
+    /// Until the next stop (the pickup, then the destination), where it is known.
+    pub eta_s: Option<i64>,
+}
+
+impl ErrorFrame {
+    /// A refusal with a code and nothing else.
+    pub fn new(id: Option<String>, code: &str, message: impl Into<String>) -> Self {
+        Self { id, code: code.to_owned(), message: message.into(), faults: Vec::new(), retry_after_s: None }
+    }
+
+    /// The one mapping of a use case's error to the socket. A fault of ours is told as constant text: whoever calls this
+    /// logs its cause.
+    pub fn from_error(id: Option<String>, error: &Error) -> Self {
+        let code = error.code();
+        let (faults, retry_after) = match error {
+            Error::Invalid(faults) => (faults.clone(), None),
+            Error::RateLimited { retry_after } | Error::Unavailable { retry_after, .. } => {
+                (Vec::new(), Some(*retry_after))
+            }
+            Error::NotFound { .. }
+            | Error::Conflict { .. }
+            | Error::Unauthenticated { .. }
+            | Error::Forbidden { .. }
+            | Error::Internal(_) => (Vec::new(), None),
+        };
+        Self {
+            faults: faults.into_iter().map(FaultView::from).collect(),
+            retry_after_s: retry_after.map(|span| span.as_secs_up()),
+            ..Self::new(id, code, error.to_string())
+        }
+    }
+}
+
+impl From<DecodeError> for ErrorFrame {
+    fn from(error: DecodeError) -> Self {
+        let DecodeError { id, code, message, faults } = error;
+        Self { faults: faults.into_iter().map(FaultView::from).collect(), ..Self::new(id, code, message) }
+    }
+}
+
+impl ServerMessage {
+    /// The text of the frame.
+    pub fn encode(&self) -> String {
+        serde_json::to_string(self).expect("a server message has string keys and finite numbers only")
+    }
+}
