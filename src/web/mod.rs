@@ -1,1 +1,21 @@
-//! To be written.
+//! The HTTP side of the machine room: extractors, the one mapping of errors to answers, request ids, paging, the API
+//! document. It knows no service: each service brings its own routes and `app` joins them.
+
+mod answer;
+pub mod body;
+pub mod caller;
+mod idempotency;
+mod metrics;
+pub mod openapi;
+pub mod page;
+mod request_id;
+mod token;
+
+pub use answer::{ApiError, ErrorBody};
+pub use idempotency::IdempotencyKey;
+pub use metrics::measure;
+pub use request_id::{RequestId, assign_request_id};
+pub use token::{Caller, KeyError, Role, TokenKeys};
+
+/// Where the public API lives.
+pub const API_PREFIX: &str = "/api/v1";
