@@ -1,13 +1,10 @@
-//! To be written.
+//! What the process says about itself: log lines, metrics, error chains.
+//!
+//! Separate because every floor below speaks through it, and because the two global registries that the `tracing` and
+//! `metrics` crates bring are installed here and nowhere else.
 
-/// An error and its causes on one line, for the log.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
-}
+pub mod names;
+
+mod errors;
+
+pub use errors::chain;

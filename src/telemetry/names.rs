@@ -1,0 +1,155 @@
+//! Every metric of the process: its name, what it measures, its labels and, for histograms, its buckets.
+//!
+//! Separate because this list is the contract with dashboards and alerts. Names read `boda_<subsystem>_<what>_<unit>`.
+//! Label values come from enums and from routes as registered; never identifiers, phone numbers or free text.
+
+/// How a metric is kept.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Shape {
+    /// Only ever grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Counted in buckets with these upper bounds.
+    Histogram(&'static [f64]),
+}
+
+/// One metric.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    /// As scraped.
+    pub name: &'static str,
+    /// How it is kept.
+    pub shape: Shape,
+    /// What it measures, and its labels.
+    pub help: &'static str,
+}
+
+/// A request over HTTP: from half a millisecond (memory only) over the 5-25 ms of one commit to what a phone's user
+/// calls broken.
+const HTTP_SECONDS: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
+/// From a booking's arrival to the first offer on its way: dense around the promise of 25 ms.
+const OFFER_SECONDS: &[f64] =
+    &[0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.025, 0.035, 0.05, 0.1, 0.25, 1.0, 5.0];
+/// One step of the pure core: microseconds; a millisecond is already an incident.
+const DECISION_SECONDS: &[f64] =
+    &[0.000_001, 0.000_002_5, 0.000_005, 0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.001, 0.01];
+/// One group commit: a flush to disk takes 0.5-10 ms; above that the disk or a lock is in trouble.
+const COMMIT_SECONDS: &[f64] = &[0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.05, 0.1, 0.5, 2.0];
+/// Decisions in one group commit: powers of two.
+const BATCH_SIZE: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
+/// A job: milliseconds for our own tables, seconds for a provider, up to the longest leases.
+const JOB_SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+/// A provider's answer over the internet.
+const PROVIDER_SECONDS: &[f64] = &[0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+
+macro_rules! catalogue {
+    ($($(#[doc = $help:literal])+ $constant:ident = $name:literal, $shape:expr;)+) => {
+        $($(#[doc = $help])+ pub const $constant: &str = $name;)+
+
+        /// Every metric, in the order of this file.
+        pub const ALL: &[Metric] = &[$(Metric { name: $name, shape: $shape, help: concat!($($help),+) }),+];
+    };
+}
+
+catalogue! {
+    /// Always 1; labels: version.
+    BUILD_INFO = "boda_build_info", Shape::Gauge;
+
+    /// HTTP requests answered; labels: route (as registered), method, status.
+    HTTP_REQUESTS_TOTAL = "boda_http_requests_total", Shape::Counter;
+    /// Time from a request's head to its answer; labels: route, method.
+    HTTP_REQUEST_SECONDS = "boda_http_request_seconds", Shape::Histogram(HTTP_SECONDS);
+    /// HTTP requests being answered.
+    HTTP_REQUESTS_OPEN = "boda_http_requests_open", Shape::Gauge;
+
+    /// Sockets open; labels: role.
+    SOCKETS_OPEN = "boda_sockets_open", Shape::Gauge;
+    /// Sockets closed; labels: code (the protocol's close code).
+    SOCKETS_CLOSED_TOTAL = "boda_sockets_closed_total", Shape::Counter;
+    /// Positions accepted from drivers.
+    PINGS_TOTAL = "boda_pings_total", Shape::Counter;
+    /// Positions refused; labels: reason.
+    PINGS_REFUSED_TOTAL = "boda_pings_refused_total", Shape::Counter;
+
+    /// Drivers in the live index; labels: state (free, busy).
+    INDEX_DRIVERS = "boda_index_drivers", Shape::Gauge;
+
+    /// Rides requested of the core.
+    DISPATCH_REQUESTS_TOTAL = "boda_dispatch_requests_total", Shape::Counter;
+    /// Inputs refused before the core saw them because a bound was reached; labels: reason.
+    DISPATCH_REFUSED_TOTAL = "boda_dispatch_refused_total", Shape::Counter;
+    /// Offers that ended; labels: outcome.
+    DISPATCH_OFFERS_TOTAL = "boda_dispatch_offers_total", Shape::Counter;
+    /// Rides that ended; labels: status.
+    DISPATCH_RIDES_ENDED_TOTAL = "boda_dispatch_rides_ended_total", Shape::Counter;
+    /// Rides that have not ended.
+    DISPATCH_RIDES_LIVE = "boda_dispatch_rides_live", Shape::Gauge;
+    /// Time from a booking's arrival to its first offer handed to the hub.
+    DISPATCH_REQUEST_TO_OFFER_SECONDS = "boda_dispatch_request_to_offer_seconds", Shape::Histogram(OFFER_SECONDS);
+    /// Time of one step of the core.
+    DISPATCH_DECISION_SECONDS = "boda_dispatch_decision_seconds", Shape::Histogram(DECISION_SECONDS);
+    /// Time of one group commit.
+    DISPATCH_COMMIT_SECONDS = "boda_dispatch_commit_seconds", Shape::Histogram(COMMIT_SECONDS);
+    /// Decisions in one group commit.
+    DISPATCH_COMMIT_BATCH_SIZE = "boda_dispatch_commit_batch_size", Shape::Histogram(BATCH_SIZE);
+    /// Inputs that wait for the shard.
+    DISPATCH_QUEUE_DEPTH = "boda_dispatch_queue_depth", Shape::Gauge;
+
+    /// Messages that wait in sockets' outgoing queues.
+    HUB_QUEUE_DEPTH = "boda_hub_queue_depth", Shape::Gauge;
+    /// Messages not delivered to a socket; labels: reason.
+    HUB_DROPPED_TOTAL = "boda_hub_dropped_total", Shape::Counter;
+
+    /// Runs of jobs that ended; labels: kind, outcome (done, retried, dead, lease_lost, never_came_back, unknown_kind).
+    JOBS_FINISHED_TOTAL = "boda_jobs_finished_total", Shape::Counter;
+    /// Time of one run of a job; labels: kind.
+    JOBS_DURATION_SECONDS = "boda_jobs_duration_seconds", Shape::Histogram(JOB_SECONDS);
+    /// Jobs that could run now and do not.
+    JOBS_READY = "boda_jobs_ready", Shape::Gauge;
+    /// Since when the oldest of them could.
+    JOBS_OLDEST_READY_SECONDS = "boda_jobs_oldest_ready_seconds", Shape::Gauge;
+
+    /// Text messages handed to the provider; labels: outcome.
+    SMS_TOTAL = "boda_sms_total", Shape::Counter;
+    /// Time of the provider's answer to a text message; labels: provider.
+    SMS_PROVIDER_SECONDS = "boda_sms_provider_seconds", Shape::Histogram(PROVIDER_SECONDS);
+
+    /// Messages given to the bus; labels: topic.
+    BUS_PUBLISHED_TOTAL = "boda_bus_published_total", Shape::Counter;
+    /// Messages that did not reach other nodes or a slow subscriber; labels: topic, reason.
+    BUS_DROPPED_TOTAL = "boda_bus_dropped_total", Shape::Counter;
+    /// 1 while other nodes can be reached (always 1 in process), else 0.
+    BUS_CONNECTED = "boda_bus_connected", Shape::Gauge;
+
+    /// Database connections of the pool; labels: state (in_use, idle).
+    DB_CONNECTIONS = "boda_db_connections", Shape::Gauge;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_unique_and_follow_the_convention() {
+        let names: BTreeSet<_> = ALL.iter().map(|metric| metric.name).collect();
+        assert_eq!(names.len(), ALL.len());
+        for Metric { name, shape, help } in ALL {
+            assert!(name.starts_with("boda_"), "{name}");
+            assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{name}");
+            assert_eq!(name.ends_with("_total"), *shape == Shape::Counter, "{name}");
+            assert!(help.ends_with('.'), "{name}");
+        }
+    }
+
+    #[test]
+    fn buckets_rise() {
+        for Metric { name, shape, .. } in ALL {
+            if let Shape::Histogram(buckets) = shape {
+                assert!(buckets.windows(2).all(|pair| pair[0] < pair[1]), "{name}");
+            }
+        }
+    }
+}
