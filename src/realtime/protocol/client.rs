@@ -10,6 +10,7 @@ use std::fmt;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 
 use crate::error::Fault;
+use crate::geo::LatLng;
 use crate::ids::{OfferId, RideId};
 use crate::realtime::protocol::locate;
 use crate::time::Timestamp;
@@ -56,15 +57,13 @@ impl fmt::Debug for Token<'_> {
     }
 }
 
-/// Where a driver is: finite and in range, not yet compared with the service area or the clock.
+/// Where a driver is: on the globe, not yet compared with the service area or the clock.
 #[derive(Clone, Copy, PartialEq)]
 pub struct Ping {
     /// When the driver was there, by the phone's clock.
     pub at: Timestamp,
-    /// Degrees north, -90 to 90.
-    pub lat: f64,
-    /// Degrees east, -180 to 180.
-    pub lng: f64,
+    /// The place itself.
+    pub place: LatLng,
     /// Speed over ground.
     pub speed_mps: Option<f32>,
     /// Direction of travel, clockwise from north, 0 to 360.
@@ -86,10 +85,8 @@ impl fmt::Debug for Ping {
 pub enum Command {
     /// Start the shift here.
     GoOnline {
-        /// Degrees north.
-        lat: f64,
-        /// Degrees east.
-        lng: f64,
+        /// Where the driver is.
+        place: LatLng,
     },
     /// End the shift.
     GoOffline,
@@ -272,14 +269,13 @@ impl Flat<'_> {
     fn ping(&self) -> Result<Ping, DecodeError> {
         let mut fields = Fields::default();
         let at = fields.present("t_ms", self.t_ms).map(Timestamp::from_millis);
-        let lat = fields.degrees("lat", self.lat, 90.0);
-        let lng = fields.degrees("lng", self.lng, 180.0);
+        let place = self.place(&mut fields);
         let speed_mps = fields.measure("speed_mps", self.speed_mps, SPEED_MPS_MAX);
         let bearing_deg = fields.measure("bearing_deg", self.bearing_deg, 360.0);
         let accuracy_m = fields.measure("accuracy_m", self.accuracy_m, ACCURACY_M_MAX);
-        match (at, lat, lng) {
-            (Some(at), Some(lat), Some(lng)) if fields.faults.is_empty() => {
-                Ok(Ping { at, lat, lng, speed_mps, bearing_deg, accuracy_m, ack: self.ack == Some(true) })
+        match (at, place) {
+            (Some(at), Some(place)) if fields.faults.is_empty() => {
+                Ok(Ping { at, place, speed_mps, bearing_deg, accuracy_m, ack: self.ack == Some(true) })
             }
             _ => Err(DecodeError::values(None, fields.faults)),
         }
@@ -289,11 +285,7 @@ impl Flat<'_> {
         let mut fields = Fields::default();
         let id = fields.text("id", self.id.as_ref(), COMMAND_ID_CHARS_MAX);
         let command = match &*self.kind.0 {
-            "go_online" => {
-                let lat = fields.degrees("lat", self.lat, 90.0);
-                let lng = fields.degrees("lng", self.lng, 180.0);
-                lat.zip(lng).map(|(lat, lng)| Command::GoOnline { lat, lng })
-            }
+            "go_online" => self.place(&mut fields).map(|place| Command::GoOnline { place }),
             "go_offline" => Some(Command::GoOffline),
             "accept_offer" => self.offer(&mut fields).map(|offer| Command::AcceptOffer { offer }),
             "decline_offer" => {
@@ -316,6 +308,12 @@ impl Flat<'_> {
             (Some(id), Some(command)) if fields.faults.is_empty() => Ok(ClientMessage::Command { id, command }),
             (id, _) => Err(DecodeError::values(id.as_deref(), fields.faults)),
         }
+    }
+
+    fn place(&self, fields: &mut Fields) -> Option<LatLng> {
+        let lat = fields.degrees("lat", self.lat, 90.0);
+        let lng = fields.degrees("lng", self.lng, 180.0);
+        LatLng::new(lat?, lng?).ok()
     }
 
     fn offer(&self, fields: &mut Fields) -> Option<OfferId> {

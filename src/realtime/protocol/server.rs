@@ -10,6 +10,7 @@ use crate::error::{Error, Fault};
 use crate::ids::{ConnectionId, OfferId, RideId, UserId};
 use crate::realtime::protocol::client::DecodeError;
 use crate::realtime::protocol::view::{OfferView, RideView};
+use crate::web::Role;
 
 /// A frame from the server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -80,7 +81,7 @@ pub struct Welcome {
     pub session_id: ConnectionId,
     /// Who is connected.
     pub user_id: UserId,
-    /// As what.
+    /// As what: `driver` or `customer`, the roles that have a socket.
     pub role: Role,
     /// The server's clock.
     pub server_time_ms: i64,
@@ -92,26 +93,6 @@ pub struct Welcome {
     pub ride: Option<RideView>,
     /// The live offers.
     pub offers: Vec<OfferView>,
-}
-
-/// The roles that have a socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Drives.
-    Driver,
-    /// Rides: a rider.
-    Customer,
-}
-
-impl Role {
-    /// The word on the wire, which is also the label in the metrics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Driver => "driver",
-            Self::Customer => "customer",
-        }
-    }
 }
 
 /// Why an offer ended without this driver's doing.
