@@ -96,5 +96,14 @@ pub enum Error {
     },
 }
 
+impl From<Error> for crate::error::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Database(error) => error.into(),
+            fault @ (Error::Payload { .. } | Error::PayloadTooLarge { .. }) => Self::internal(fault),
+        }
+    }
+}
+
 /// Largest job as JSON.
 pub const PAYLOAD_BYTES_MAX: usize = 64 * 1024;

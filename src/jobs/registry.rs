@@ -90,6 +90,21 @@ impl From<super::Error> for Failure {
     }
 }
 
+/// What can pass is worth trying again, an input that is wrong is not. The reason is the stable code only: messages may
+/// repeat values.
+impl From<crate::error::Error> for Failure {
+    fn from(error: crate::error::Error) -> Self {
+        let reason = error.code();
+        match error {
+            crate::error::Error::Invalid(_) => Self::dead(reason),
+            crate::error::Error::RateLimited { retry_after } | crate::error::Error::Unavailable { retry_after, .. } => {
+                Self::retry_after(reason, retry_after)
+            }
+            _ => Self::retry(reason),
+        }
+    }
+}
+
 type Run = Arc<dyn Fn(serde_json::Value, Context) -> BoxFuture<'static, Result<(), Failure>> + Send + Sync>;
 
 /// How one kind of job is run.

@@ -66,7 +66,7 @@ enum Outcome {
     Done,
     Retried,
     Dead,
-    UnknownKind,
+    PutBack,
 }
 
 impl Outcome {
@@ -75,7 +75,7 @@ impl Outcome {
             Self::Done => "done",
             Self::Retried => "retried",
             Self::Dead => "dead",
-            Self::UnknownKind => "unknown_kind",
+            Self::PutBack => "put_back",
         }
     }
 }
@@ -121,7 +121,7 @@ impl Runner {
         let mut is_more_expected = false;
         loop {
             while is_more_expected && self.free_slots(&work) > 0 && !stop.is_cancelled() {
-                is_more_expected = self.claim(&mut work).await;
+                is_more_expected = self.claim(&mut work, stop).await;
             }
             tokio::select! {
                 biased;
@@ -145,7 +145,7 @@ impl Runner {
     }
 
     /// Claims and starts one batch; answers whether there may be more.
-    async fn claim(&self, work: &mut Work) -> bool {
+    async fn claim(&self, work: &mut Work, stop: &CancellationToken) -> bool {
         let limit = self.free_slots(work).min(self.config.batch_max);
         let claim = Claim {
             now: (self.clock)(),
@@ -163,7 +163,7 @@ impl Runner {
             Ok(jobs) => {
                 work.answered();
                 let is_full = jobs.len() == limit;
-                jobs.into_iter().for_each(|job| self.start(work, job));
+                jobs.into_iter().for_each(|job| self.start(work, job, stop));
                 self.note(work).await;
                 is_full
             }
@@ -174,17 +174,23 @@ impl Runner {
         }
     }
 
-    fn start(&self, work: &mut Work, job: Leased) {
+    fn start(&self, work: &mut Work, job: Leased, stop: &CancellationToken) {
         let now = (self.clock)();
-        let Some(handler) = self.registry.handler(&job.kind) else {
-            tracing::warn!(job.id = %job.id, job.kind, "this process knows no such kind of job; put back for another");
-            let next = Next::PutBack { at: now + self.config.unknown_kind_delay };
-            let (kind, outcome) = ("unknown", Outcome::UnknownKind);
-            work.unnoted.push(Finished { job, kind, outcome, next, took: Duration::ZERO });
-            return;
-        };
-        work.leased.insert(job.id, job.attempt);
-        work.running.spawn(run_once(handler.clone(), job, self.config.clone(), now, Arc::clone(&self.clock)));
+        let handler = self.registry.handler(&job.kind);
+        let kind = handler.map_or("unknown", |handler| handler.kind);
+        match handler {
+            // The claim was on its way when the order to stop came.
+            _ if stop.is_cancelled() => work.put_back(job, kind, now),
+            Some(handler) => {
+                work.leased.insert(job.id, job.attempt);
+                let (handler, clock) = (handler.clone(), Arc::clone(&self.clock));
+                work.running.spawn(run_once(handler, job, self.config.clone(), now, clock));
+            }
+            None => {
+                tracing::warn!(job.id = %job.id, job.kind, "no such kind of job is known here; put back for others");
+                work.put_back(job, kind, now + self.config.unknown_kind_delay);
+            }
+        }
     }
 
     /// Writes down what runs came to. What cannot be written stays for the next time.
@@ -246,6 +252,12 @@ impl Work {
             self.leased.remove(&finished.job.id);
             self.unnoted.push(finished);
         }
+    }
+
+    /// To be run later, by this process or another, without the attempt being counted.
+    fn put_back(&mut self, job: Leased, kind: &'static str, at: Timestamp) {
+        let (outcome, next) = (Outcome::PutBack, Next::PutBack { at });
+        self.unnoted.push(Finished { job, kind, outcome, next, took: Duration::ZERO });
     }
 
     fn away(&mut self, error: &sqlx::Error) {
@@ -318,7 +330,7 @@ fn report(finished: &Finished, was_ours: bool) {
         return;
     }
     metrics::counter!(names::JOBS_FINISHED_TOTAL, "kind" => *kind, "outcome" => outcome.as_str()).increment(1);
-    if *outcome != Outcome::UnknownKind {
+    if *outcome != Outcome::PutBack {
         metrics::histogram!(names::JOBS_DURATION_SECONDS, "kind" => *kind).record(took.as_secs_f64());
     }
     let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);

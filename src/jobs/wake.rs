@@ -12,18 +12,23 @@ use crate::time::Span;
 
 /// The channel that the trigger on `jobs` notifies.
 const CHANNEL: &str = "boda_jobs";
+/// One loss is a connection that somebody closed; two in a row are a database that is away.
+const WARN_AT_LOSSES: u32 = 2;
 
-/// Turns notifications into `woken` until `stop`. A lost connection is opened again after `pause`, and the workers are
-/// woken then, because what was committed in between was not heard.
+/// Turns notifications into `woken` until `stop`. A lost connection is opened again at once, and after `pause` when that
+/// fails; the workers are woken whenever it is open, because what was committed in between was not heard.
 pub async fn listen(pool: &PgPool, woken: &Notify, pause: Span, stop: &CancellationToken) {
-    let mut is_deaf = false;
+    let mut losses = 0;
     let listen = async {
         loop {
-            let error = hear(pool, woken, &mut is_deaf).await;
-            if !std::mem::replace(&mut is_deaf, true) {
+            let error = hear(pool, woken, &mut losses).await;
+            losses += 1;
+            if losses == WARN_AT_LOSSES {
                 tracing::warn!(error = %chain(&error), "no notifications of new jobs; the queue is polled");
             }
-            tokio::time::sleep(pause.to_duration()).await;
+            if losses >= WARN_AT_LOSSES {
+                tokio::time::sleep(pause.to_duration()).await;
+            }
         }
     };
     tokio::select! {
@@ -32,8 +37,8 @@ pub async fn listen(pool: &PgPool, woken: &Notify, pause: Span, stop: &Cancellat
     }
 }
 
-/// Listens until the connection is lost; answers with the cause.
-async fn hear(pool: &PgPool, woken: &Notify, is_deaf: &mut bool) -> sqlx::Error {
+/// Listens until the connection is lost; answers with the cause. `losses` counts from the last time it could listen.
+async fn hear(pool: &PgPool, woken: &Notify, losses: &mut u32) -> sqlx::Error {
     let mut listener = match PgListener::connect_with(pool).await {
         Ok(listener) => listener,
         Err(error) => return error,
@@ -41,7 +46,7 @@ async fn hear(pool: &PgPool, woken: &Notify, is_deaf: &mut bool) -> sqlx::Error 
     if let Err(error) = listener.listen(CHANNEL).await {
         return error;
     }
-    if std::mem::replace(is_deaf, false) {
+    if std::mem::replace(losses, 0) >= WARN_AT_LOSSES {
         tracing::info!("notifications of new jobs are heard again");
     }
     loop {

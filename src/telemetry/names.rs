@@ -101,7 +101,7 @@ catalogue! {
     /// Messages not delivered to a socket; labels: reason.
     HUB_DROPPED_TOTAL = "boda_hub_dropped_total", Shape::Counter;
 
-    /// Runs of jobs that ended; labels: kind, outcome (done, retried, dead, lease_lost, never_came_back, unknown_kind).
+    /// Runs of jobs that ended; labels: kind, outcome (done, retried, dead, lease_lost, never_came_back, put_back).
     JOBS_FINISHED_TOTAL = "boda_jobs_finished_total", Shape::Counter;
     /// Time of one run of a job; labels: kind.
     JOBS_DURATION_SECONDS = "boda_jobs_duration_seconds", Shape::Histogram(JOB_SECONDS);
