@@ -2,11 +2,15 @@
 
 CREATE TABLE ledger_accounts (
     id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    kind       text        NOT NULL CHECK (kind IN ('driver_cash', 'driver_commission', 'commission_income', 'ride_revenue')),
+    -- driver_cash: fares in the driver's own hands. driver_payable: what rides earned the driver, commission deducted.
+    -- commission_income: what the platform earned. The sum of a driver's two accounts is what the driver owes.
+    kind       text        NOT NULL CHECK (kind IN ('driver_cash', 'driver_payable', 'commission_income')),
     -- The driver whose account it is; null for the house's own accounts.
     owner_id   uuid        REFERENCES users,
-    CONSTRAINT ledger_accounts_unique UNIQUE NULLS NOT DISTINCT (kind, owner_id)
+    CONSTRAINT ledger_accounts_unique UNIQUE NULLS NOT DISTINCT (kind, owner_id),
+    CONSTRAINT ledger_accounts_owned CHECK ((kind LIKE 'driver\_%') = (owner_id IS NOT NULL))
 );
+CREATE INDEX ledger_accounts_by_owner ON ledger_accounts (owner_id) WHERE owner_id IS NOT NULL;
 
 CREATE TABLE ledger_transactions (
     id         uuid        PRIMARY KEY,
@@ -39,7 +43,7 @@ BEGIN
 END $$;
 CREATE CONSTRAINT TRIGGER ledger_entries_balanced AFTER INSERT ON ledger_entries
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ledger_balanced();
-CREATE TRIGGER ledger_entries_append_only BEFORE UPDATE OR DELETE ON ledger_entries
+CREATE TRIGGER ledger_entries_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger_entries
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-CREATE TRIGGER ledger_transactions_append_only BEFORE UPDATE OR DELETE ON ledger_transactions
+CREATE TRIGGER ledger_transactions_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger_transactions
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

@@ -8,6 +8,9 @@
 pub mod embedded;
 mod error;
 
+#[cfg(test)]
+pub mod fixture;
+
 use std::{fmt, str::FromStr, time::Duration};
 
 use sqlx::{

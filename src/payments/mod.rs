@@ -1,1 +1,199 @@
-//! To be written.
+//! Money: what a ride earned whom, and who owes it to whom.
+//!
+//! Separate because nobody else may write the ledger. Cash is the one method so far: the rider pays the driver in the
+//! street, so no money reaches the platform; what is left to do is to write down that the driver holds the fare and
+//! owes the commission.
+//!
+//! The chart of accounts (debit positive, credit negative):
+//!
+//! | account | whose | debit | credit |
+//! |---|---|---|---|
+//! | `driver_cash` | each driver's | a fare collected in the street | that cash was accounted for with the platform |
+//! | `driver_payable` | each driver's | paid out, or netted against cash | earned: the fare less the commission |
+//! | `commission_income` | the platform's | commission given back | commission earned |
+//!
+//! A ride of 1 186 RWF at 9 %: debit `driver_cash` 1 186; credit `driver_payable` 1 079, `commission_income` 107. The
+//! sum of a driver's two accounts (1 186 − 1 079 = 107) is what the driver owes; when it is negative the platform owes
+//! the driver. A ride paid by wallet will differ in one line only: the wallet's clearing account instead of
+//! `driver_cash`.
+//!
+//! Invariants: every transaction sums to zero (by construction in [`ledger`], checked again by the database at commit);
+//! one cause is posted at most once, however often and from how many workers at once it is tried; nothing written is
+//! ever changed, a correction is another transaction.
+
+pub mod http;
+pub mod jobs;
+pub mod ledger;
+
+mod store;
+
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+use sqlx::PgPool;
+
+use crate::error::Error;
+use crate::fares;
+use crate::ids::{DriverId, RideId};
+use crate::money::{BasisPoints, Francs};
+use crate::web::page::{Page, PageRequest, Position};
+
+use jobs::SettleRide;
+use ledger::{Kind, Posting, PostingError};
+
+pub use store::{DriverEntry, DriverTransaction, KindTotal};
+
+/// How a rider pays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PaymentMethod {
+    /// To the driver, in the street.
+    Cash,
+}
+
+impl PaymentMethod {
+    /// The name on the wire and in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cash => "cash",
+        }
+    }
+
+    /// From the name on the wire and in the database.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Cash].into_iter().find(|method| method.as_str() == name)
+    }
+}
+
+/// Settings of the service.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What the platform keeps of a fare; at most the whole.
+    pub commission: BasisPoints,
+}
+
+/// What a driver holds and owes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DriverBalance {
+    /// Fares in the driver's hands.
+    pub cash_collected: Francs,
+    /// What the driver owes the platform; negative when the platform owes the driver.
+    pub commission_owed: Francs,
+}
+
+/// The sums of all accounts by kind: the proof that the books are balanced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrialBalance {
+    /// One for each kind of account, used or not.
+    pub kinds: Vec<KindTotal>,
+    /// The sum of all entries there are: zero.
+    pub difference: Francs,
+}
+
+/// What became of a ride that was to be settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// It was written into the ledger now.
+    Posted,
+    /// It had been before.
+    AlreadyPosted,
+    /// The fare was nothing: there is nothing to write down.
+    NothingToPost,
+}
+
+/// Why a ride was not settled.
+#[derive(Debug, thiserror::Error)]
+pub enum SettleError {
+    /// These numbers never make a posting.
+    #[error("the ride cannot be settled")]
+    Amounts(#[from] PostingError),
+    /// The database refused or was away.
+    #[error("the ledger's database refused")]
+    Database(#[from] sqlx::Error),
+}
+
+/// The service. Clones share one pool.
+#[derive(Clone, Debug)]
+pub struct Payments {
+    pool: PgPool,
+    config: Config,
+}
+
+impl Payments {
+    /// The service on a database.
+    pub fn new(pool: PgPool, config: Config) -> Self {
+        Self { pool, config }
+    }
+
+    /// Writes a completed ride into the ledger, once.
+    ///
+    /// # Errors
+    /// [`SettleError`]; nothing was written then, and it is safe to try again.
+    pub async fn settle_ride(&self, ride: &SettleRide) -> Result<Settled, SettleError> {
+        let commission = fares::commission(ride.fare_rwf, self.config.commission);
+        let posting = match ride.payment_method {
+            PaymentMethod::Cash => Posting::cash_ride(ride.driver_id, ride.fare_rwf, commission),
+        };
+        let posting = match posting {
+            Ok(posting) => posting,
+            Err(PostingError::Empty) => return Ok(Settled::NothingToPost),
+            Err(error) => return Err(error.into()),
+        };
+        let new = store::NewTransaction {
+            cause: cause(ride.ride_id, ride.payment_method),
+            ride: Some(ride.ride_id),
+            at: ride.completed_at,
+            memo: "cash fare",
+        };
+        let mut transaction = self.pool.begin().await?;
+        let posted = store::post(&mut transaction, &new, &posting).await?;
+        transaction.commit().await?;
+        Ok(if posted { Settled::Posted } else { Settled::AlreadyPosted })
+    }
+
+    /// What a driver holds and owes; nothing for a driver without rides.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn balance(&self, driver: DriverId) -> Result<DriverBalance, Error> {
+        let sums = store::driver_sums(&self.pool, driver).await?;
+        let sum = |kind: Kind| sums.iter().find(|total| total.kind == kind).map_or(Francs::ZERO, |total| total.amount);
+        let cash_collected = sum(Kind::DriverCash);
+        let commission_owed = cash_collected
+            .checked_add(sum(Kind::DriverPayable))
+            .ok_or_else(|| Error::internal("a driver's balance does not fit"))?;
+        Ok(DriverBalance { cash_collected, commission_owed })
+    }
+
+    /// The driver's own lines of the ledger, newest first.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn driver_ledger(&self, driver: DriverId, page: &PageRequest) -> Result<Page<DriverTransaction>, Error> {
+        let rows = store::driver_transactions(&self.pool, driver, page).await?;
+        Ok(Page::new(rows, page, DriverTransaction::position))
+    }
+
+    /// The sums of all accounts by kind.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn trial_balance(&self) -> Result<TrialBalance, Error> {
+        let kinds = store::kind_totals(&self.pool).await?;
+        let difference = Francs::checked_sum(kinds.iter().map(KindTotal::balance))
+            .ok_or_else(|| Error::internal("the sum of the ledger does not fit"))?;
+        Ok(TrialBalance { kinds, difference })
+    }
+}
+
+/// What a ride's settlement is known by: one for each ride and method, for ever.
+fn cause(ride: RideId, method: PaymentMethod) -> String {
+    format!("ride:{ride}:{}", method.as_str())
+}
+
+impl DriverTransaction {
+    fn position(&self) -> Position {
+        Position { at: self.at, id: self.id }
+    }
+}

@@ -1,0 +1,150 @@
+//! Rows for tests, written straight into the tables: people, drivers, rides.
+//!
+//! Separate because a test of a report must not depend on the use cases that usually write what it reads. Everything is
+//! numbered, so that two tests with the same numbers have the same rows. Built for tests only.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::ids::{DriverId, RideId, RiderId, UserId};
+use crate::time::{Span, Timestamp};
+
+/// A calendar day.
+pub fn day(year: i32, month: u32, day: u32) -> NaiveDate {
+    NaiveDate::from_ymd_opt(year, month, day).expect("a day of the calendar")
+}
+
+/// An instant in RFC 3339.
+pub fn at(text: &str) -> Timestamp {
+    DateTime::parse_from_rfc3339(text).expect("an instant in RFC 3339").to_utc().into()
+}
+
+/// A verified person. The number makes the telephone number.
+pub async fn person(pool: &PgPool, number: u32, role: &str) -> UserId {
+    let id = Uuid::now_v7();
+    sqlx::query(
+        "INSERT INTO users (id, phone, first_name, last_name, language, role, verified_at, created_at, updated_at)
+         VALUES ($1, $2, 'Keza', 'Uwase', 'rw', $3, $4, $4, $4)",
+    )
+    .bind(id)
+    .bind(format!("+25078{number:07}"))
+    .bind(role)
+    .bind(DateTime::<Utc>::from(at("2026-01-01T06:00:00Z")))
+    .execute(pool)
+    .await
+    .expect("a person is inserted");
+    UserId(id)
+}
+
+/// A rider.
+pub async fn rider(pool: &PgPool, number: u32) -> RiderId {
+    person(pool, number, "customer").await.into()
+}
+
+/// An approved driver on an electric motorcycle with papers good until the end of 2027. The number makes the telephone
+/// number, the plate (`RC` and the number's last three digits, then `A`) and the licence number.
+pub async fn driver(pool: &PgPool, number: u32) -> DriverId {
+    let user = person(pool, number, "driver").await;
+    sqlx::query(
+        "INSERT INTO drivers (user_id, status, licence_number, licence_category, licence_expires_on, plate, vehicle_make,
+             vehicle_model, vehicle_year, vehicle_colour, fuel, ride_types, insurance_number, insurance_expires_on,
+             created_at, updated_at)
+         VALUES ($1, 'approved', $2, 'A', $4, $3, 'Ampersand', 'Alpha', 2025, 'blue', 'electric', '{boda}', 'INS-1', $4,
+             $5, $5)",
+    )
+    .bind(user.0)
+    .bind(format!("LIC{number:08}"))
+    .bind(format!("RC{:03}A", number % 1_000))
+    .bind(day(2027, 12, 31))
+    .bind(DateTime::<Utc>::from(at("2026-01-02T06:00:00Z") + Span::from_secs(number.into())))
+    .execute(pool)
+    .await
+    .expect("a driver is inserted");
+    user.into()
+}
+
+/// A paper of a driver.
+pub async fn document(pool: &PgPool, driver: DriverId, kind: &str, expires_on: Option<NaiveDate>) {
+    sqlx::query(
+        "INSERT INTO driver_documents (id, driver_id, kind, number, expires_on, created_at)
+         VALUES ($1, $2, $3, 'DOC-1', $4, now())",
+    )
+    .bind(Uuid::now_v7())
+    .bind(driver.0)
+    .bind(kind)
+    .bind(expires_on)
+    .execute(pool)
+    .await
+    .expect("a document is inserted");
+}
+
+/// A ride as it stands in the table.
+#[derive(Clone, Debug)]
+pub struct Ride {
+    /// Who rides.
+    pub rider: RiderId,
+    /// Who drives, once somebody does.
+    pub driver: Option<DriverId>,
+    /// Word of the status.
+    pub status: &'static str,
+    /// When it was booked.
+    pub requested_at: Timestamp,
+    /// Charged at the end.
+    pub fare_rwf: i64,
+    /// As quoted.
+    pub distance_m: i32,
+    /// From start to end, for a completed ride.
+    pub duration: Span,
+    /// Waited on the way.
+    pub waiting_s: i32,
+}
+
+impl Ride {
+    /// A completed ride of 4.2 km and ten minutes, started five minutes after it was booked.
+    pub fn completed(rider: RiderId, driver: DriverId, requested_at: Timestamp, fare_rwf: i64) -> Self {
+        Self {
+            rider,
+            driver: Some(driver),
+            status: "completed",
+            requested_at,
+            fare_rwf,
+            distance_m: 4_200,
+            duration: Span::from_minutes(10),
+            waiting_s: 0,
+        }
+    }
+
+    /// A ride that ended, or stands, without anybody driving it.
+    pub fn without_driver(rider: RiderId, status: &'static str, requested_at: Timestamp) -> Self {
+        Self { driver: None, status, ..Self::completed(rider, DriverId(Uuid::nil()), requested_at, 658) }
+    }
+
+    /// Writes the row.
+    pub async fn insert(&self, pool: &PgPool) -> RideId {
+        let id = Uuid::now_v7();
+        let completed = self.status == "completed";
+        let started_at = self.requested_at + Span::from_minutes(5);
+        sqlx::query(
+            "INSERT INTO rides (id, rider_id, driver_id, status, ride_type, payment_method, pickup_lat, pickup_lng,
+                 destination_lat, destination_lng, request_hash, estimated_distance_m, estimated_duration_s, tariff,
+                 surge_basis_points, quoted_fare_rwf, fare_rwf, waiting_s, pin, requested_at, started_at, ended_at)
+             VALUES ($1, $2, $3, $4, 'boda', 'cash', -1.9438, 30.0569, -1.9584, 30.1191, '\\x00', $5, 687, 'test', 10000,
+                 $6, $6, $7, '0000', $8, $9, $10)",
+        )
+        .bind(id)
+        .bind(self.rider.0)
+        .bind(self.driver.map(Uuid::from))
+        .bind(self.status)
+        .bind(self.distance_m)
+        .bind(self.fare_rwf)
+        .bind(self.waiting_s)
+        .bind(DateTime::<Utc>::from(self.requested_at))
+        .bind(completed.then_some(DateTime::<Utc>::from(started_at)))
+        .bind(completed.then_some(DateTime::<Utc>::from(started_at + self.duration)))
+        .execute(pool)
+        .await
+        .expect("a ride is inserted");
+        RideId(id)
+    }
+}

@@ -1,0 +1,245 @@
+//! Double-entry postings: pure arithmetic, no database.
+//!
+//! Separate because the one rule of a ledger, that every transaction sums to zero, is kept here by construction: a
+//! [`Posting`] can only be made of [`Transfer`]s, and a transfer takes from one account exactly what it gives another.
+//! Debits are positive, credits negative. The database checks the sum again when a transaction commits.
+
+use std::collections::BTreeMap;
+
+use crate::ids::DriverId;
+use crate::money::Francs;
+
+/// An account of the ledger. See the table in the module documentation of [`super`] for what each one means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Account {
+    /// Fares in the driver's own hands (debit: collected; credit: settled with the platform).
+    DriverCash(DriverId),
+    /// What rides earned the driver, commission deducted (credit: earned; debit: paid out or netted).
+    DriverPayable(DriverId),
+    /// What the platform earned (credit).
+    CommissionIncome,
+}
+
+impl Account {
+    /// The kind of account, without its owner.
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::DriverCash(_) => Kind::DriverCash,
+            Self::DriverPayable(_) => Kind::DriverPayable,
+            Self::CommissionIncome => Kind::CommissionIncome,
+        }
+    }
+
+    /// The driver whose account it is; `None` for the house's own.
+    pub const fn owner(self) -> Option<DriverId> {
+        match self {
+            Self::DriverCash(driver) | Self::DriverPayable(driver) => Some(driver),
+            Self::CommissionIncome => None,
+        }
+    }
+}
+
+/// A kind of account: one line of the trial balance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// See [`Account::DriverCash`].
+    DriverCash,
+    /// See [`Account::DriverPayable`].
+    DriverPayable,
+    /// See [`Account::CommissionIncome`].
+    CommissionIncome,
+}
+
+impl Kind {
+    /// Every kind, in the order of a trial balance.
+    pub const ALL: [Self; 3] = [Self::DriverCash, Self::DriverPayable, Self::CommissionIncome];
+
+    /// The name in the database and on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::DriverCash => "driver_cash",
+            Self::DriverPayable => "driver_payable",
+            Self::CommissionIncome => "commission_income",
+        }
+    }
+
+    /// From the name in the database.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
+/// One movement of money between two accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transfer {
+    /// The account that is debited: where the value goes.
+    pub debit: Account,
+    /// The account that is credited: where it comes from.
+    pub credit: Account,
+    /// How much; not negative.
+    pub amount: Francs,
+}
+
+/// One line of a posting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Which account.
+    pub account: Account,
+    /// Debit positive, credit negative, never zero.
+    pub amount: Francs,
+}
+
+/// What is written into the ledger as one transaction: at least two entries whose sum is zero.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Posting {
+    entries: Vec<Entry>,
+}
+
+/// Transfers that make no posting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PostingError {
+    /// A reversal is a transfer in the other direction, never a negative one.
+    #[error("an amount of {0} is negative")]
+    Negative(Francs),
+    /// An amount, or the sum on one account, is beyond what a ledger line can hold.
+    #[error("the amounts do not fit a ledger line")]
+    TooLarge,
+    /// Nothing moves: there is nothing to write down.
+    #[error("no account changes")]
+    Empty,
+}
+
+impl Posting {
+    /// The posting that these transfers come to: one entry for each account that changes, in the order of accounts (so
+    /// that two postings always take their accounts in the same order).
+    ///
+    /// # Errors
+    /// [`PostingError`]; [`PostingError::Empty`] also when the transfers cancel each other out.
+    pub fn new(transfers: &[Transfer]) -> Result<Self, PostingError> {
+        let mut changes: BTreeMap<Account, Francs> = BTreeMap::new();
+        for transfer in transfers {
+            if transfer.amount < Francs::ZERO {
+                return Err(PostingError::Negative(transfer.amount));
+            }
+            let credited = transfer.amount.checked_neg().ok_or(PostingError::TooLarge)?;
+            for (account, amount) in [(transfer.debit, transfer.amount), (transfer.credit, credited)] {
+                let change = changes.entry(account).or_default();
+                *change = change.checked_add(amount).ok_or(PostingError::TooLarge)?;
+            }
+        }
+        let entries: Vec<_> = changes
+            .into_iter()
+            .filter(|(_, amount)| *amount != Francs::ZERO)
+            .map(|(account, amount)| Entry { account, amount })
+            .collect();
+        if entries.is_empty() { Err(PostingError::Empty) } else { Ok(Self { entries }) }
+    }
+
+    /// A ride paid in cash: the driver holds the fare, has earned it less the commission, and the commission is ours.
+    ///
+    /// # Errors
+    /// [`PostingError`]; [`PostingError::Negative`] also when the commission is more than the fare.
+    pub fn cash_ride(driver: DriverId, fare: Francs, commission: Francs) -> Result<Self, PostingError> {
+        let earned = fare.checked_sub(commission).ok_or(PostingError::TooLarge)?;
+        let cash = Account::DriverCash(driver);
+        Self::new(&[
+            Transfer { debit: cash, credit: Account::DriverPayable(driver), amount: earned },
+            Transfer { debit: cash, credit: Account::CommissionIncome, amount: commission },
+        ])
+    }
+
+    /// The lines, in the order of accounts.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{Strategy, any, prop, prop_assert, prop_assert_eq, proptest};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn driver(number: u128) -> DriverId {
+        DriverId(Uuid::from_u128(number))
+    }
+
+    fn lines(posting: &Posting) -> Vec<(Kind, i64)> {
+        posting.entries().iter().map(|entry| (entry.account.kind(), entry.amount.amount())).collect()
+    }
+
+    #[test]
+    fn a_cash_ride_leaves_the_fare_with_the_driver_and_the_commission_owed() {
+        let posting = Posting::cash_ride(driver(1), Francs(1_186), Francs(107)).expect("a posting");
+        assert_eq!(
+            lines(&posting),
+            [(Kind::DriverCash, 1_186), (Kind::DriverPayable, -1_079), (Kind::CommissionIncome, -107)]
+        );
+        let owed: i64 = posting.entries()[..2].iter().map(|entry| entry.amount.amount()).sum();
+        assert_eq!(owed, 107);
+    }
+
+    #[test]
+    fn an_account_that_does_not_change_has_no_line() {
+        let free = Posting::cash_ride(driver(1), Francs(400), Francs::ZERO).expect("a posting");
+        assert_eq!(lines(&free), [(Kind::DriverCash, 400), (Kind::DriverPayable, -400)]);
+        let all = Posting::cash_ride(driver(1), Francs(400), Francs(400)).expect("a posting");
+        assert_eq!(lines(&all), [(Kind::DriverCash, 400), (Kind::CommissionIncome, -400)]);
+    }
+
+    #[test]
+    fn what_moves_nothing_or_backwards_or_too_much_is_no_posting() {
+        let check = |fare, commission| Posting::cash_ride(driver(1), Francs(fare), Francs(commission));
+        assert_eq!(check(0, 0), Err(PostingError::Empty));
+        assert_eq!(check(100, 101), Err(PostingError::Negative(Francs(-1))));
+        assert_eq!(check(100, -1), Err(PostingError::Negative(Francs(-1))));
+        assert_eq!(check(i64::MIN, 1), Err(PostingError::TooLarge));
+        let same = Account::CommissionIncome;
+        let circle = Transfer { debit: same, credit: same, amount: Francs(5) };
+        assert_eq!(Posting::new(&[circle]), Err(PostingError::Empty));
+    }
+
+    #[test]
+    fn every_kind_of_account_has_its_own_name() {
+        for kind in Kind::ALL {
+            assert_eq!(Kind::from_name(kind.as_str()), Some(kind));
+        }
+        assert_eq!(Kind::from_name("suspense"), None);
+    }
+
+    fn accounts() -> impl Strategy<Value = Account> {
+        (0_u8..3, 0_u128..4).prop_map(|(kind, owner)| match kind {
+            0 => Account::DriverCash(driver(owner)),
+            1 => Account::DriverPayable(driver(owner)),
+            _ => Account::CommissionIncome,
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_moved_a_posting_sums_to_zero(
+            moves in prop::collection::vec((accounts(), accounts(), any::<i64>()), 0..12)
+        ) {
+            let transfers: Vec<_> = moves
+                .into_iter()
+                .map(|(debit, credit, amount)| Transfer { debit, credit, amount: Francs(amount) })
+                .collect();
+            if let Ok(posting) = Posting::new(&transfers) {
+                let sum: i128 = posting.entries().iter().map(|entry| i128::from(entry.amount.amount())).sum();
+                prop_assert_eq!(sum, 0);
+                prop_assert!(posting.entries().len() >= 2);
+                prop_assert!(posting.entries().iter().all(|entry| entry.amount != Francs::ZERO));
+                prop_assert!(posting.entries().is_sorted_by(|a, b| a.account < b.account));
+            }
+        }
+
+        #[test]
+        fn a_driver_owes_exactly_the_commission_of_cash_rides(fare in 1_i64..1_000_000, share in 0_i64..=10_000) {
+            let commission = fare * share / 10_000;
+            let posting = Posting::cash_ride(driver(1), Francs(fare), Francs(commission)).expect("a posting");
+            let mine = posting.entries().iter().filter(|entry| entry.account.owner().is_some());
+            prop_assert_eq!(mine.map(|entry| entry.amount.amount()).sum::<i64>(), commission);
+        }
+    }
+}
