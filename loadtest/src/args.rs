@@ -1,0 +1,194 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+const EXAMPLES: &str = "\
+Examples:
+  boda-loadtest city                                      500 drivers, 300 rides a minute, 2 minutes, a server of its own
+  boda-loadtest city --seconds 30 --drivers 100 --rides-per-minute 60
+  boda-loadtest city --orders orders.csv --speedup 60 --seconds 300 --json
+  boda-loadtest city --target http://127.0.0.1:8080 --admin-phone +250788123456 --admin-password SECRET
+  boda-loadtest crash --kills 20 --json
+
+Exit codes: 0 every promise was kept; 1 a promise was broken or the run failed; 64 wrong usage.
+The server must run with --sandbox (a server of our own does): SMS codes are read there.";
+
+/// Plays a city of riders and drivers over the public API of a boda server, measures it, and checks its promises from
+/// outside: nothing acknowledged is ever lost, no driver has two rides, no ride has two drivers, every ride ends.
+#[derive(Debug, Parser)]
+#[command(name = "boda-loadtest", version, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to play.
+    #[command(subcommand)]
+    pub scenario: Scenario,
+}
+
+/// The scenarios.
+#[derive(Debug, Subcommand)]
+pub enum Scenario {
+    /// Whole rides at a constant rate: drivers ping, accept, pick up and complete; riders book, cancel and rate
+    #[command(after_help = EXAMPLES)]
+    City(City),
+    /// The same load while the server is killed with SIGKILL and restarted, again and again
+    #[command(after_help = EXAMPLES)]
+    Crash(Crash),
+}
+
+/// What both scenarios understand.
+#[derive(Debug, Clone, Args)]
+pub struct Common {
+    /// Print exactly one JSON object on standard output instead of a table, and no progress
+    #[arg(long)]
+    pub json: bool,
+    /// Seed of the schedule and of everybody's behaviour
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Server program to start
+    #[arg(long, value_name = "FILE", default_value = "target/release/boda")]
+    pub server: PathBuf,
+    /// Share of bookings that the rider cancels, percent
+    #[arg(long, value_name = "PERCENT", default_value_t = 1.0, value_parser = percent)]
+    pub cancel_percent: f64,
+}
+
+/// Arguments of `city`.
+#[derive(Debug, Args)]
+pub struct City {
+    /// Shared arguments.
+    #[command(flatten)]
+    pub common: Common,
+    /// Play against this running server (http://HOST:PORT) instead of starting one
+    #[arg(long, value_name = "URL", requires_all = ["admin_phone", "admin_password"], conflicts_with = "server")]
+    pub target: Option<String>,
+    /// Phone of an administrator of the target, who approves the drivers
+    #[arg(long, value_name = "PHONE", requires = "target")]
+    pub admin_phone: Option<String>,
+    /// Password of that administrator
+    #[arg(long, value_name = "PASSWORD", requires = "target")]
+    pub admin_password: Option<String>,
+    /// Drivers on shift; each pings once a second
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = crowd)]
+    pub drivers: usize,
+    /// Bookings a minute, as a Poisson stream that never waits for the server
+    #[arg(long, value_name = "RATE", default_value_t = 300.0, value_parser = rate, conflicts_with = "orders")]
+    pub rides_per_minute: f64,
+    /// How long to book; live rides then get up to 90 seconds to end
+    #[arg(long, value_name = "N", default_value_t = 120, value_parser = seconds)]
+    pub seconds: u64,
+    /// Take the demand from a file of real orders, moved to Kigali, instead of a constant rate
+    #[arg(long, value_name = "CSV")]
+    pub orders: Option<PathBuf>,
+    /// Seconds of the orders in one second of the run; drivers ride that much faster, too
+    #[arg(long, value_name = "FACTOR", default_value_t = 60.0, value_parser = speedup, requires = "orders")]
+    pub speedup: f64,
+    /// Days of orders to lay over each other [default: as many as ask for half of what the fleet can do]
+    #[arg(long, value_name = "N", requires = "orders")]
+    pub days: Option<u32>,
+    /// Time of day at which the orders begin
+    #[arg(long, value_name = "HH:MM", default_value = "09:00", value_parser = time_of_day, requires = "orders")]
+    pub orders_from: f64,
+}
+
+/// Arguments of `crash`.
+#[derive(Debug, Args)]
+pub struct Crash {
+    /// Shared arguments.
+    #[command(flatten)]
+    pub common: Common,
+    /// How often to kill the server
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub kills: u32,
+    /// Drivers on shift
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = crowd)]
+    pub drivers: usize,
+    /// Bookings a minute
+    #[arg(long, value_name = "RATE", default_value_t = 120.0, value_parser = rate)]
+    pub rides_per_minute: f64,
+    /// Spread the kills over about this long [default: two to six seconds after each recovery]
+    #[arg(long, value_name = "N", value_parser = seconds)]
+    pub seconds: Option<u64>,
+}
+
+fn crowd(text: &str) -> Result<usize, String> {
+    let count: usize = text.parse().map_err(|_| "is not a whole number".to_owned())?;
+    let fits = (1..=9_000).contains(&count);
+    fits.then_some(count).ok_or_else(|| "is out of range 1..=9000".to_owned())
+}
+
+fn seconds(text: &str) -> Result<u64, String> {
+    let seconds: u64 = text.parse().map_err(|_| "is not a whole number".to_owned())?;
+    (1..=86_400).contains(&seconds).then_some(seconds).ok_or_else(|| "is out of range 1..=86400".to_owned())
+}
+
+fn number_in(text: &str, from: f64, to: f64) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "is not a number".to_owned())?;
+    (from..=to).contains(&number).then_some(number).ok_or_else(|| format!("is out of range {from}..={to}"))
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    number_in(text, 0.0, 100.0)
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    number_in(text, 0.1, 60_000.0)
+}
+
+fn speedup(text: &str) -> Result<f64, String> {
+    number_in(text, 1.0, 600.0)
+}
+
+fn time_of_day(text: &str) -> Result<f64, String> {
+    let part = |text: &str, below: u32| text.parse().ok().filter(|number: &u32| *number < below);
+    let time = text.split_once(':').and_then(|(hours, minutes)| Some((part(hours, 24)?, part(minutes, 60)?)));
+    let (hours, minutes) = time.ok_or_else(|| "is not a time of day like 09:00".to_owned())?;
+    Ok(f64::from(hours * 3_600 + minutes * 60))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_documented_lines_parse() {
+        for line in [
+            "boda-loadtest city",
+            "boda-loadtest city --drivers 500 --rides-per-minute 300 --seconds 120 --json",
+            "boda-loadtest city --orders orders.csv --speedup 60 --seconds 300",
+            "boda-loadtest city --target http://127.0.0.1:1 --admin-phone +250788123456 --admin-password x",
+            "boda-loadtest crash --kills 20 --json",
+        ] {
+            assert!(parse(line).is_ok(), "{line}: {:?}", parse(line).err());
+        }
+    }
+
+    #[test]
+    fn wrong_usage_is_refused() {
+        for line in [
+            "boda-loadtest",
+            "boda-loadtest village",
+            "boda-loadtest city --drivers 0",
+            "boda-loadtest city --drivers 10000",
+            "boda-loadtest city --cancel-percent 101",
+            "boda-loadtest city --rides-per-minute nan",
+            "boda-loadtest city --speedup 60",
+            "boda-loadtest city --target http://127.0.0.1:1",
+            "boda-loadtest city --orders x --orders-from 25:00",
+            "boda-loadtest crash --target http://127.0.0.1:1",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+}
