@@ -65,8 +65,10 @@ catalogue! {
 
     /// Sockets open; labels: role.
     SOCKETS_OPEN = "boda_sockets_open", Shape::Gauge;
-    /// Sockets closed; labels: code (the protocol's close code).
+    /// Sockets closed; labels: code (the protocol's close code, or peer when the other side ended it).
     SOCKETS_CLOSED_TOTAL = "boda_sockets_closed_total", Shape::Counter;
+    /// Sessions and socket commands that panicked.
+    SOCKET_PANICS_TOTAL = "boda_socket_panics_total", Shape::Counter;
     /// Positions accepted from drivers.
     PINGS_TOTAL = "boda_pings_total", Shape::Counter;
     /// Positions refused; labels: reason.
@@ -98,8 +100,11 @@ catalogue! {
 
     /// Messages that wait in sockets' outgoing queues.
     HUB_QUEUE_DEPTH = "boda_hub_queue_depth", Shape::Gauge;
-    /// Messages not delivered to a socket; labels: reason.
+    /// What was dropped under pressure; labels: queue (positions a newer one replaced, frames over a socket's limit,
+    /// commands behind too many others).
     HUB_DROPPED_TOTAL = "boda_hub_dropped_total", Shape::Counter;
+    /// Sockets closed because their queue of state events was full.
+    HUB_QUEUE_FULL_TOTAL = "boda_hub_queue_full_total", Shape::Counter;
 
     /// Runs of jobs that ended; labels: kind, outcome (done, retried, dead, lease_lost, never_came_back, put_back).
     JOBS_FINISHED_TOTAL = "boda_jobs_finished_total", Shape::Counter;

@@ -1,0 +1,112 @@
+//! What the sockets count. Handles are made once, so that counting is one atomic addition.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use metrics::{Counter, Gauge, counter, gauge};
+
+use crate::realtime::handler::PingRefused;
+use crate::realtime::protocol::close::CloseCode;
+use crate::telemetry::names;
+use crate::web::Role;
+
+/// The counters of the sockets of one node.
+pub struct Metrics {
+    open_drivers: Gauge,
+    open_customers: Gauge,
+    queue_depth: Gauge,
+    /// In the order of [`CloseCode::ALL`].
+    closed: Vec<Counter>,
+    /// Sockets that the other side closed or that broke.
+    closed_by_peer: Counter,
+    pings: Counter,
+    /// In the order of [`PingRefused::LABELS`].
+    pings_refused: Vec<Counter>,
+    /// Positions that a newer one replaced before they were written.
+    pub dropped_positions: Counter,
+    /// Frames over a socket's limit.
+    pub dropped_frames: Counter,
+    /// Commands that found too many before them.
+    pub dropped_commands: Counter,
+    /// Sockets closed because their queue of state events was full.
+    pub queue_full: Counter,
+    /// Sessions and commands that panicked.
+    pub panics: Counter,
+}
+
+impl Metrics {
+    /// Handles at the recorder that is installed now.
+    pub fn new() -> Self {
+        let closed = |code: CloseCode| counter!(names::SOCKETS_CLOSED_TOTAL, "code" => code.code().to_string());
+        let refused = |reason: &'static str| counter!(names::PINGS_REFUSED_TOTAL, "reason" => reason);
+        Self {
+            open_drivers: gauge!(names::SOCKETS_OPEN, "role" => Role::Driver.as_str()),
+            open_customers: gauge!(names::SOCKETS_OPEN, "role" => Role::Customer.as_str()),
+            queue_depth: gauge!(names::HUB_QUEUE_DEPTH),
+            closed: CloseCode::ALL.into_iter().map(closed).collect(),
+            closed_by_peer: counter!(names::SOCKETS_CLOSED_TOTAL, "code" => "peer"),
+            pings: counter!(names::PINGS_TOTAL),
+            pings_refused: PingRefused::LABELS.into_iter().map(refused).collect(),
+            dropped_positions: counter!(names::HUB_DROPPED_TOTAL, "queue" => "positions"),
+            dropped_frames: counter!(names::HUB_DROPPED_TOTAL, "queue" => "frames"),
+            dropped_commands: counter!(names::HUB_DROPPED_TOTAL, "queue" => "commands"),
+            queue_full: counter!(names::HUB_QUEUE_FULL_TOTAL),
+            panics: counter!(names::SOCKET_PANICS_TOTAL),
+        }
+    }
+
+    /// Sets how many sockets are open.
+    #[expect(clippy::cast_precision_loss, reason = "no node holds 2^53 sockets")]
+    pub fn open(&self, drivers: usize, customers: usize) {
+        self.open_drivers.set(drivers as f64);
+        self.open_customers.set(customers as f64);
+    }
+
+    /// Sets how many state events wait in all mailboxes.
+    #[expect(clippy::cast_precision_loss, reason = "as above")]
+    pub fn queue_depth(&self, events: usize) {
+        self.queue_depth.set(events as f64);
+    }
+
+    /// Counts a socket that ended; without a code, by the other side.
+    pub fn closed(&self, code: Option<CloseCode>) {
+        let counter = code.and_then(|code| {
+            let index = CloseCode::ALL.iter().position(|known| *known == code)?;
+            self.closed.get(index)
+        });
+        counter.unwrap_or(&self.closed_by_peer).increment(1);
+    }
+
+    /// Adds pings that were counted elsewhere.
+    pub fn pings(&self, more: u64) {
+        self.pings.increment(more);
+    }
+
+    /// Counts a ping that was refused.
+    pub fn ping_refused(&self, refused: PingRefused) {
+        if let Some(counter) = self.pings_refused.get(refused.label_index()) {
+            counter.increment(1);
+        }
+    }
+}
+
+const STRIPES: usize = 16;
+
+/// A counter that many threads increase at once without sharing a cache line.
+#[derive(Default)]
+pub struct Striped([Stripe; STRIPES]);
+
+#[derive(Default)]
+#[repr(align(64))]
+struct Stripe(AtomicU64);
+
+impl Striped {
+    /// Adds one; callers with different `lane`s do not disturb each other.
+    pub fn increment(&self, lane: usize) {
+        self.0[lane % STRIPES].0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The sum.
+    pub fn total(&self) -> u64 {
+        self.0.iter().map(|stripe| stripe.0.load(Ordering::Relaxed)).sum()
+    }
+}
