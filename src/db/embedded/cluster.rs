@@ -5,20 +5,24 @@
 //! is on disk before it is used.
 
 use std::{
+    ffi::OsString,
     fs::{self, DirBuilder, File, Permissions},
     io,
     os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, symlink},
     path::{Path, PathBuf},
+    thread,
 };
 
-use tokio::process::Command;
 use uuid::Uuid;
 
-use super::{account::Account, binaries::Binaries};
+use super::{account::Account, binaries::Binaries, guard::Guard, server_log::ServerLog};
 use crate::db::Error;
 
 /// Owner of everything in the private server; there is no other role.
 pub(super) const SUPERUSER: &str = "boda";
+
+/// Enough for the disk to merge the flushes.
+const SYNC_THREADS: usize = 16;
 
 const STAGING_PREFIX: &str = "postgres.new-";
 
@@ -57,35 +61,87 @@ pub(super) fn existing_major(cluster: &Path) -> Result<Option<u32>, Error> {
     }
 }
 
-/// Makes a new cluster for `data_dir`. When `account` cannot enter the data directory (root's home, say), the cluster is
-/// made in a directory of its own under `elsewhere`, and a link in the data directory leads there.
-pub(super) async fn create(
-    data_dir: &Path,
-    elsewhere: &Path,
-    account: Account,
-    binaries: &Binaries,
-) -> Result<(), Error> {
-    let cluster = path_in(data_dir);
-    if account.can_enter(data_dir).await {
-        discard_unfinished(data_dir);
-        return initialise(&cluster, account, binaries).await;
+/// Makes new clusters: with which programs, as whom, and where their output goes.
+pub(super) struct Maker<'a> {
+    pub(super) binaries: &'a Binaries,
+    pub(super) account: Account,
+    pub(super) log_bytes_max: u64,
+}
+
+impl Maker<'_> {
+    /// Makes the cluster of `data_dir`. When the account cannot enter the data directory (root's home, say), the cluster
+    /// is made in a directory of its own under `elsewhere`, and a link in the data directory leads there.
+    pub(super) async fn make(&self, data_dir: &Path, elsewhere: &Path) -> Result<(), Error> {
+        let cluster = path_in(data_dir);
+        if self.account.can_enter(data_dir).await {
+            return self.make_at(&cluster, data_dir).await;
+        }
+        fs::create_dir_all(elsewhere).map_err(Error::io("create", elsewhere))?;
+        if !self.account.can_enter(elsewhere).await {
+            return Err(self.account.shut_out(data_dir));
+        }
+        let distant = elsewhere.join(Uuid::new_v4().simple().to_string());
+        tracing::warn!(
+            "uid {} runs PostgreSQL and cannot enter {}: the database is kept in {} (linked from the data directory)",
+            self.account.uid(),
+            data_dir.display(),
+            distant.display()
+        );
+        self.make_at(&distant, data_dir).await?;
+        // An empty directory in the link's place says no more than none.
+        let _ = fs::remove_dir(&cluster);
+        symlink(&distant, &cluster).map_err(Error::io("create", &cluster))?;
+        sync_path(data_dir)
     }
-    fs::create_dir_all(elsewhere).map_err(Error::io("create", elsewhere))?;
-    if !account.can_enter(elsewhere).await {
-        return Err(account.shut_out(data_dir));
+
+    async fn make_at(&self, cluster: &Path, data_dir: &Path) -> Result<(), Error> {
+        let parent = cluster.parent().expect("a cluster lies in a directory");
+        // A name of its own: the `initdb` of a killed start may still be writing to an older one.
+        let staging = parent.join(format!("{STAGING_PREFIX}{}", Uuid::new_v4().simple()));
+        DirBuilder::new().mode(0o700).create(&staging).map_err(Error::io("create", &staging))?;
+        self.account.give(&staging)?;
+
+        tracing::info!("creating a database in {}", cluster.display());
+        // Everybody who can reach the socket may connect; the directory lets only the account (and root) reach it. The
+        // C locale sorts the same on every machine and is the fastest.
+        let fill = ["--no-sync", "--no-locale", "--encoding=UTF8", "--auth-local=trust", "--auth-host=reject"];
+        let username = format!("--username={SUPERUSER}");
+        let done = self.initdb(&staging, fill.into_iter().chain([username.as_str()]), data_dir).await;
+        let done = match done {
+            Ok(()) => sync_tree(staging.clone()).await,
+            failed => failed,
+        };
+        if let Err(error) = done {
+            let _ = fs::remove_dir_all(&staging);
+            return Err(error);
+        }
+        fs::rename(&staging, cluster).map_err(Error::io("put in place", cluster))?;
+        sync_path(parent)
     }
-    let distant = elsewhere.join(Uuid::new_v4().simple().to_string());
-    tracing::warn!(
-        "uid {} runs PostgreSQL and cannot enter {}: the database is kept in {} (linked from the data directory)",
-        account.uid(),
-        data_dir.display(),
-        distant.display()
-    );
-    initialise(&distant, account, binaries).await?;
-    // An empty directory in the link's place says no more than none.
-    let _ = fs::remove_dir(&cluster);
-    symlink(&distant, &cluster).map_err(Error::io("create", &cluster))?;
-    sync_dir(data_dir)
+
+    async fn initdb(&self, dir: &Path, options: impl Iterator<Item = &str>, data_dir: &Path) -> Result<(), Error> {
+        let program = self.binaries.program("initdb");
+        let (log, file) = ServerLog::open(data_dir, self.log_bytes_max)?;
+        let mut arguments: Vec<OsString> = vec!["--pgdata".into(), dir.into()];
+        arguments.extend(options.map(OsString::from));
+        let status = Guard::spawn(&program, &arguments, self.account, file)?.wait().await;
+        match status {
+            Some(status) if status.success() => Ok(()),
+            Some(status) => Err(Error::Program { program, outcome: format!("ended with {status}"), tail: log.tail() }),
+            None => Err(Error::Program { program, outcome: "was lost".to_owned(), tail: log.tail() }),
+        }
+    }
+}
+
+/// Removes what killed starts left. Best effort: it is only space.
+pub(super) fn discard_unfinished(data_dir: &Path) {
+    for entry in fs::read_dir(data_dir).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(STAGING_PREFIX)
+            && let Err(error) = fs::remove_dir_all(entry.path())
+        {
+            tracing::warn!("cannot remove {}, left by a killed start: {error}", entry.path().display());
+        }
+    }
 }
 
 /// Checks that `account` may run a server on the existing `cluster`, and returns its path without links.
@@ -101,45 +157,38 @@ pub(super) async fn open(cluster: &Path, account: Account) -> Result<PathBuf, Er
     Ok(cluster)
 }
 
-async fn initialise(cluster: &Path, account: Account, binaries: &Binaries) -> Result<(), Error> {
-    let parent = cluster.parent().expect("a cluster lies in a directory");
-    // A name of its own: the `initdb` of a killed start may still be writing to an older one.
-    let staging = parent.join(format!("{STAGING_PREFIX}{}", Uuid::new_v4().simple()));
-    DirBuilder::new().mode(0o700).create(&staging).map_err(Error::io("create", &staging))?;
-    account.give(&staging)?;
-
-    tracing::info!("creating a database in {}", cluster.display());
-    let program = binaries.program("initdb");
-    let mut command = Command::new(&program);
-    account.apply(&mut command);
-    command.arg("--pgdata").arg(&staging).args(["--username", SUPERUSER]);
-    // Everybody who can reach the socket may connect; the directory lets only the account (and root) reach it. The C
-    // locale sorts the same on every machine and is the fastest.
-    command.args(["--auth-local", "trust", "--auth-host", "reject", "--encoding", "UTF8", "--no-locale"]);
-    let output = command.output().await.map_err(Error::io("run", &program))?;
-    if !output.status.success() {
-        let _ = fs::remove_dir_all(&staging);
-        let tail = [output.stdout, output.stderr].concat();
-        let tail = super::server_log::last_lines(&String::from_utf8_lossy(&tail));
-        return Err(Error::Program { program, outcome: format!("ended with {}", output.status), tail });
-    }
-    fs::rename(&staging, cluster).map_err(Error::io("put in place", cluster))?;
-    sync_dir(parent)
+fn sync_path(path: &Path) -> Result<(), Error> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(Error::io("sync", path))
 }
 
-/// Removes what killed starts left. Best effort: it is only space.
-fn discard_unfinished(parent: &Path) {
-    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with(STAGING_PREFIX)
-            && let Err(error) = fs::remove_dir_all(entry.path())
-        {
-            tracing::warn!("cannot remove {}, left by a killed start: {error}", entry.path().display());
+/// Brings a tree of files to the disk, many at a time so that the disk can flush for all of them at once. Measured for
+/// the 992 files of a new cluster: 0.12 s, where `initdb` takes 0.2-3.5 s to do it one by one.
+async fn sync_tree(dir: PathBuf) -> Result<(), Error> {
+    let sync = move || {
+        let mut paths = Vec::new();
+        list_tree(&dir, &mut paths).map_err(Error::io("list", &dir))?;
+        thread::scope(|scope| {
+            let share = paths.len().div_ceil(SYNC_THREADS);
+            let sync_all = |paths: &[PathBuf]| paths.iter().try_for_each(|path| sync_path(path));
+            let threads: Vec<_> = paths.chunks(share).map(|part| scope.spawn(move || sync_all(part))).collect();
+            threads.into_iter().try_for_each(|thread| thread.join().expect("syncing does not panic"))
+        })
+    };
+    tokio::task::spawn_blocking(sync).await.expect("syncing does not panic and is not cancelled")
+}
+
+fn list_tree(dir: &Path, paths: &mut Vec<PathBuf>) -> io::Result<()> {
+    paths.push(dir.to_owned());
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            list_tree(&entry.path(), paths)?;
+        } else if kind.is_file() {
+            paths.push(entry.path());
         }
     }
-}
-
-fn sync_dir(dir: &Path) -> Result<(), Error> {
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(Error::io("sync", dir))
+    Ok(())
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! server's.
 
 use std::{
+    ffi::OsString,
     fs::File,
     path::Path,
     process::{ExitStatus, Stdio},
@@ -58,14 +59,15 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    /// Starts `postgres` with `arguments` as `account`; everything it prints goes to `log`.
-    pub(super) fn spawn(postgres: &Path, arguments: &[String], account: Account, log: File) -> Result<Self, Error> {
+    /// Starts `program` with `arguments` as `account`; everything it prints goes to `log`. `initdb` runs under a guard,
+    /// too: it cleans up after itself when `boda` is gone.
+    pub(super) fn spawn(program: &Path, arguments: &[OsString], account: Account, log: File) -> Result<Self, Error> {
         let mut command = Command::new("/bin/sh");
         account.apply(&mut command);
-        let stderr = log.try_clone().map_err(Error::io("share the log of", postgres))?;
-        command.args(["-c", SCRIPT, "boda-postgres-guard"]).arg(postgres).args(arguments);
+        let stderr = log.try_clone().map_err(Error::io("share the log of", program))?;
+        command.args(["-c", SCRIPT, "boda-postgres-guard"]).arg(program).args(arguments);
         command.stdin(Stdio::piped()).stdout(log).stderr(stderr);
-        let mut shell = command.spawn().map_err(Error::io("start", postgres))?;
+        let mut shell = command.spawn().map_err(Error::io("start", program))?;
         let lifeline = shell.stdin.take().expect("stdin was just asked to be a pipe");
         Ok(Self { shell, lifeline })
     }

@@ -18,6 +18,7 @@ mod socket;
 mod tests;
 
 use std::{
+    ffi::OsString,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -31,6 +32,7 @@ use tokio::time::{Instant, sleep, timeout};
 use self::{
     account::Account,
     binaries::Places,
+    cluster::Maker,
     guard::Guard,
     ownership::{Claim, Holder, Ownership},
     server_log::ServerLog,
@@ -182,8 +184,10 @@ impl Embedded {
         let major = cluster::existing_major(&path)?;
         let existing = major.map(|major| (path.as_path(), major));
         let binaries = binaries::find(&Places::of_this_machine(), existing).await?;
+        cluster::discard_unfinished(data_dir);
         if existing.is_none() {
-            cluster::create(data_dir, &config.closed_data_dir_fallback, account, &binaries).await?;
+            let maker = Maker { binaries: &binaries, account, log_bytes_max: config.log_bytes_max };
+            maker.make(data_dir, &config.closed_data_dir_fallback).await?;
         }
         let cluster = cluster::open(&path, account).await?;
         postmaster::stop_leftover(&cluster).await?;
@@ -269,8 +273,8 @@ async fn create_database(options: &PgConnectOptions) -> Result<(), sqlx::Error> 
 }
 
 /// Settings on the command line win over `postgresql.conf`, and a new version of `boda` brings new ones.
-fn server_arguments(cluster: &Path, config: &Config) -> Vec<String> {
-    let mut arguments = vec!["-D".to_owned(), cluster.display().to_string()];
+fn server_arguments(cluster: &Path, config: &Config) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = vec!["-D".into(), cluster.into()];
     let shared_buffers = format!("{}MB", config.shared_buffers_mib);
     let max_connections = config.server_connections_max.to_string();
     let port = socket::PORT.to_string();
@@ -299,6 +303,6 @@ fn server_arguments(cluster: &Path, config: &Config) -> Vec<String> {
         ("logging_collector", "off"),
         ("log_destination", "stderr"),
     ];
-    arguments.extend(settings.iter().flat_map(|(name, value)| ["-c".to_owned(), format!("{name}={value}")]));
+    arguments.extend(settings.iter().flat_map(|(name, value)| ["-c".into(), format!("{name}={value}").into()]));
     arguments
 }
