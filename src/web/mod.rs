@@ -8,6 +8,7 @@ mod idempotency;
 mod metrics;
 pub mod openapi;
 pub mod page;
+pub mod period;
 mod request_id;
 mod token;
 
