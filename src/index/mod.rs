@@ -6,7 +6,7 @@
 //! # Shape
 //! - A driver online has a *slot*: a cache line in a dense table, updated in place, found by a [`Slot`] handle without
 //!   hashing. A handle outlives its driver harmlessly: it carries the generation of the slot.
-//! - A uniform [grid](grid::Grid) lies over the service area. Each cell lists the slots of its *free* drivers. Busy
+//! - A uniform grid lies over the service area. Each cell lists the slots of its *free* drivers. Busy
 //!   drivers are in no list at all: a search never meets them, and who wants one has its id.
 //!
 //! # Threads
@@ -319,10 +319,13 @@ impl DriverIndex {
         let silent =
             |slot: &SlotCell, record: &Record| record.state == Some(DriverState::Free) && slot.at() < now - silence_max;
         let used = self.directory.read().unwrap_or_else(PoisonError::into_inner).used;
-        let mut expired: Vec<DriverId> = self.slots[..used as usize]
-            .iter()
-            .filter_map(|slot| silent(slot, &lock(&slot.record)).then(|| slot.driver()))
-            .collect();
+        let mut expired = Vec::new();
+        for slot in &self.slots[..used as usize] {
+            let record = lock(&slot.record);
+            if silent(slot, &record) {
+                expired.push(slot.driver());
+            }
+        }
         // A ping may have come since: judge again, now with the right to remove.
         expired.retain(|driver| self.remove_if(*driver, silent));
         expired

@@ -13,6 +13,9 @@ use crate::geo::LatLng;
 use crate::ids::DriverId;
 use crate::time::{Span, Timestamp};
 
+/// How many drivers of a cell are looked at together.
+const BATCH: usize = 16;
+
 /// What to look for.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Nearest<'a> {
@@ -110,8 +113,18 @@ impl Search<'_> {
         }
         let number = grid.number(cell) as usize;
         if self.index.occupied[number].load(Ordering::Relaxed) > 0 {
-            for index in lock(&self.index.cells[number]).iter() {
-                self.consider(*index);
+            let list = lock(&self.index.cells[number]);
+            for some in list.chunks(BATCH) {
+                // All positions first, then the decisions: cache misses overlap as long as no branch depends on them.
+                let mut flats = [0.0; BATCH];
+                for (flat, index) in flats.iter_mut().zip(some) {
+                    *flat = self.horizon.flat_to(self.index.slot(*index).position());
+                }
+                for (flat, index) in flats.into_iter().zip(some) {
+                    if flat <= self.limit {
+                        self.consider(*index);
+                    }
+                }
             }
         }
         true
