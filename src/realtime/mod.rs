@@ -16,6 +16,9 @@ mod upgrade;
 mod watch;
 mod wire;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 pub use handler::{Handler, PingRefused, Reply, Snapshot};

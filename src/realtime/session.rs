@@ -100,10 +100,13 @@ impl<H: Handler> Sockets<H> {
     }
 }
 
+/// How a command's task ended.
+type Answer = Result<Result<Reply, Error>, JoinError>;
+
 /// What the session wakes up for, besides the order to close.
 enum Step {
     Mail,
-    Answer(Result<Result<Reply, Error>, JoinError>),
+    Answer(Box<Answer>),
     Frame(Message),
 }
 
@@ -175,7 +178,7 @@ impl<'a, H: Handler, S: AsyncRead + AsyncWrite + Unpin> Session<'a, H, S> {
         loop {
             match poll_fn(|cx| self.poll_step(cx)).await? {
                 Step::Mail => self.write_mail()?,
-                Step::Answer(answer) => self.write_answer(answer)?,
+                Step::Answer(answer) => self.write_answer(*answer)?,
                 Step::Frame(frame) => self.read_frame(frame)?,
             }
         }
@@ -247,7 +250,7 @@ impl<'a, H: Handler, S: AsyncRead + AsyncWrite + Unpin> Session<'a, H, S> {
         if let Some(running) = &mut self.running
             && let Poll::Ready(answer) = Pin::new(&mut running.task).poll(cx)
         {
-            return Poll::Ready(Ok(Step::Answer(answer)));
+            return Poll::Ready(Ok(Step::Answer(Box::new(answer))));
         }
         if let Poll::Ready(frame) = self.wire.poll_read(cx) {
             return Poll::Ready(frame.map(Step::Frame));
@@ -353,7 +356,7 @@ impl<'a, H: Handler, S: AsyncRead + AsyncWrite + Unpin> Session<'a, H, S> {
         self.running = Some(Running { id, task });
     }
 
-    fn write_answer(&mut self, answer: Result<Result<Reply, Error>, JoinError>) -> Result<(), End> {
+    fn write_answer(&mut self, answer: Answer) -> Result<(), End> {
         let id = self.running.take().map(|running| running.id).unwrap_or_default();
         if let Some((next_id, command)) = self.waiting.pop_front() {
             self.start(next_id, command);

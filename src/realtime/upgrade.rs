@@ -10,7 +10,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures_util::FutureExt;
@@ -43,8 +43,7 @@ const FULL_RETRY_AFTER: Span = Span::from_secs(5);
 /// Length of sixteen bytes in base64.
 const KEY_CHARS: usize = 24;
 
-/// The route of the socket, for `app` to nest under the API's prefix. Without a layer that limits time: a socket is one
-/// long request.
+/// The route of the socket, for `app` to nest under the API's prefix.
 pub fn router<H: Handler>(sockets: Arc<Sockets<H>>) -> Router {
     Router::new().route(SOCKET_PATH, get(upgrade::<H>)).with_state(sockets)
 }
@@ -54,8 +53,10 @@ async fn upgrade<H: Handler>(State(sockets): State<Arc<Sockets<H>>>, mut request
         Ok(key) => key,
         Err(refused) => return refused.into_response(),
     };
-    let Some(upgrade) = request.extensions_mut().remove::<OnUpgrade>() else {
-        return HandshakeRefused::bad("this connection cannot become a WebSocket").into_response();
+    // A route for GET answers HEAD too, and a HEAD cannot become a socket.
+    let upgrade = if request.method() == Method::GET { request.extensions_mut().remove::<OnUpgrade>() } else { None };
+    let Some(upgrade) = upgrade else {
+        return HandshakeRefused::bad("this request cannot become a WebSocket").into_response();
     };
     let claim = bearer(request.headers()).map(|token| sockets.authenticate(token, clock::now()));
     let user = claim.as_ref().and_then(|caller| caller.as_ref().ok()).map(|caller| caller.user);

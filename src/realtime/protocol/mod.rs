@@ -5,7 +5,6 @@
 
 pub mod client;
 pub mod close;
-pub mod locate;
 pub mod server;
 pub mod view;
 
