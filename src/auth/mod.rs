@@ -1,1 +1,153 @@
-//! To be written.
+//! Accounts: who somebody is, and how they prove it.
+//!
+//! A phone number is an account's name. It is proven by a six-digit code sent by SMS; a password may be added. Proof
+//! gives a session: a short-lived access token (checked without a database, see [`crate::web::TokenKeys`]) and a refresh
+//! token that is good for one use.
+//!
+//! Invariants:
+//! - What a stranger can ask tells nobody who has an account: the answers to known and unknown phones are the same.
+//! - A code is never stored and never in a job; guesses are counted before they are compared, so that guessing in
+//!   parallel gains nothing; a code signs in once.
+//! - A refresh token used twice ends its session: one of the two users is a thief, and we cannot know which. There is no
+//!   period of grace, so an app must store the new token before it uses the new access token.
+//! - An unproven account can do nothing, and whoever proves it takes it over: a password that somebody else may have set
+//!   on it is dropped.
+//! - Ending a session stops its refresh at once; its access token lives until it expires (minutes).
+
+mod accounts;
+mod code;
+mod decoys;
+pub mod http;
+mod jobs;
+pub mod keys;
+mod limits;
+mod password;
+mod people;
+mod profile;
+mod recent;
+mod session;
+mod sign_in;
+mod store;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures_util::FutureExt;
+use sqlx::PgPool;
+
+use crate::error::Error;
+use crate::ids::UserId;
+use crate::notifications::{Recipient, Recipients};
+use crate::redact::Secret;
+use crate::time::Span;
+use crate::web::TokenKeys;
+
+pub use accounts::NewUser;
+pub use jobs::register;
+pub use people::Person;
+pub use profile::{Change, ChangeRequest, Gender, Profile};
+pub use recent::Recent;
+pub use session::{Device, SessionView, Tokens};
+pub use sign_in::{CodeSent, Registration};
+
+use code::CodeKey;
+use decoys::Decoys;
+use limits::Attempts;
+use password::Passwords;
+
+/// Bounds of this service.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How long a code is good for.
+    pub code_lifetime: Span,
+    /// Guesses at one code.
+    pub code_attempts_max: i32,
+    /// Between two messages to one phone.
+    pub resend_cooldown: Span,
+    /// Messages with codes to one phone in an hour.
+    pub codes_per_hour_max: i32,
+    /// How long a session lives without being refreshed.
+    pub refresh_lifetime: Span,
+    /// Live sessions of one person; a further one ends the oldest.
+    pub sessions_per_user_max: i64,
+    /// Passwords hashed at the same time (19 MiB and a core each).
+    pub hashing_max: usize,
+    /// How long a caller waits for a turn at hashing.
+    pub hashing_wait_max: Span,
+    /// Wrong passwords of one phone within `login_window`.
+    pub login_attempts_max: u32,
+    /// See `login_attempts_max`.
+    pub login_window: Span,
+    /// Phones whose attempts are remembered (twice as many at most).
+    pub phones_remembered_max: usize,
+    /// People whose names are remembered (twice as many at most).
+    pub people_remembered_max: usize,
+    /// How long a name is remembered; other nodes see a change after at most twice this.
+    pub people_age_max: Span,
+}
+
+/// The service.
+#[derive(Clone)]
+pub struct Auth {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    pool: PgPool,
+    config: Config,
+    code_key: CodeKey,
+    tokens: Arc<TokenKeys>,
+    passwords: Passwords,
+    decoys: Mutex<Decoys>,
+    login_attempts: Mutex<Attempts>,
+    people: Mutex<Recent<UserId, Person>>,
+}
+
+impl Auth {
+    /// With the key that codes are derived with and the keys that sign access tokens (see [`keys::load_or_create`]).
+    ///
+    /// # Errors
+    /// When the system gives no random numbers.
+    pub fn new(
+        pool: PgPool,
+        config: Config,
+        code_key: &Secret<[u8; 32]>,
+        tokens: Arc<TokenKeys>,
+    ) -> Result<Self, Error> {
+        let passwords = Passwords::new(config.hashing_max, config.hashing_wait_max)?;
+        let decoys = Mutex::new(Decoys::new(config.phones_remembered_max));
+        let attempts = Attempts::new(config.login_attempts_max, config.login_window, config.phones_remembered_max);
+        let people = Mutex::new(Recent::new(config.people_remembered_max, config.people_age_max));
+        let code_key = CodeKey::new(code_key);
+        let login_attempts = Mutex::new(attempts);
+        let inner = Inner { pool, config, code_key, tokens, passwords, decoys, login_attempts, people };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The look-up that `notifications` is given: number and language of a person who may be written to.
+    pub fn recipients(&self) -> Recipients {
+        let auth = self.clone();
+        Arc::new(move |user| {
+            let auth = auth.clone();
+            async move {
+                let found = store::recipient(&auth.inner.pool, user).await?;
+                let recipient = |row: store::RecipientRow| -> Result<Recipient, Error> {
+                    Ok(Recipient { phone: store::phone(&row.phone)?, language: store::language(&row.language)? })
+                };
+                found.map(recipient).transpose()
+            }
+            .boxed()
+        })
+    }
+}
+
+/// A lock that survives a panic of another holder: what it guards is counted or remembered, never half-written.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn account_disabled() -> Error {
+    Error::forbidden("account_disabled", "this account is closed; contact support")
+}
+
+#[cfg(test)]
+mod tests;

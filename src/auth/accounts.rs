@@ -1,0 +1,63 @@
+//! Accounts made by those who run the platform: the first admin from the command line, colleagues and officials by an
+//! admin.
+
+use uuid::Uuid;
+
+use crate::auth::{Auth, Profile, password, profile, store};
+use crate::error::{Checks, Error};
+use crate::ids::UserId;
+use crate::notifications::Language;
+use crate::phone::Phone;
+use crate::redact::Secret;
+use crate::time::Timestamp;
+use crate::web::Role;
+
+/// An account to be made. Its phone counts as proven: whoever makes it vouches for it.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    /// The phone.
+    pub phone: Phone,
+    /// Given name.
+    pub first_name: String,
+    /// Family name.
+    pub last_name: String,
+    /// Any role.
+    pub role: Role,
+    /// To speak to them in.
+    pub language: Language,
+    /// To sign in with; codes are the only way in without one.
+    pub password: Option<Secret<String>>,
+}
+
+impl Auth {
+    /// Makes an account, proven at once. An account of that phone that nobody proved is taken over.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with every field that is wrong; [`Error::Conflict`] with code `phone_taken` when somebody has
+    /// proven that phone.
+    pub async fn create_user(&self, new: NewUser, now: Timestamp) -> Result<UserId, Error> {
+        let mut checks = Checks::new();
+        let first_name = profile::name(&mut checks, "first_name", &new.first_name);
+        let last_name = profile::name(&mut checks, "last_name", &new.last_name);
+        if let Some(password) = &new.password {
+            password::check(&mut checks, "password", password);
+        }
+        checks.finish()?;
+        let hash = match new.password.clone() {
+            Some(password) => Some(self.inner.passwords.hash(password).await?),
+            None => None,
+        };
+        let new = NewUser { first_name, last_name, ..new };
+        let id = UserId(Uuid::now_v7());
+        let created = store::create_user(&self.inner.pool, id, &new, hash.as_deref(), now).await?;
+        created.ok_or_else(|| Error::conflict("phone_taken", "there is an account with this phone number"))
+    }
+
+    /// The account of a phone, for admins.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn find_by_phone(&self, phone: Phone) -> Result<Option<Profile>, Error> {
+        store::user_by_phone(&self.inner.pool, phone).await?.map(Profile::try_from).transpose()
+    }
+}

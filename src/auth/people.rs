@@ -1,0 +1,66 @@
+//! What other services may know of a person: enough to greet and to reach them.
+
+use rustc_hash::FxHashMap;
+use sqlx::PgConnection;
+
+use crate::auth::{Auth, lock, store};
+use crate::error::Error;
+use crate::ids::{RiderId, UserId};
+use crate::notifications::Language;
+use crate::phone::Phone;
+use crate::time::Timestamp;
+
+/// A person as others see them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// Given name.
+    pub first_name: String,
+    /// To speak to them in.
+    pub language: Language,
+    /// To reach them.
+    pub phone: Phone,
+    /// Average of the ratings received as a rider, in hundredths of a star; `None` without ratings.
+    pub rating_hundredths: Option<i64>,
+}
+
+impl Auth {
+    /// Names and numbers of people. Whoever does not exist is left out. Remembered for a while, so that a ride's view
+    /// costs no query for each reader.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn people(&self, ids: &[UserId], now: Timestamp) -> Result<FxHashMap<UserId, Person>, Error> {
+        let mut found = FxHashMap::default();
+        let mut unknown = Vec::new();
+        {
+            let mut people = lock(&self.inner.people);
+            for id in ids {
+                match people.look_up(id, now) {
+                    Some(person) => {
+                        found.insert(*id, person.clone());
+                    }
+                    None => unknown.push(id.0),
+                }
+            }
+        }
+        if !unknown.is_empty() {
+            let rows = store::people(&self.inner.pool, &unknown).await?;
+            let mut people = lock(&self.inner.people);
+            for (id, person) in rows {
+                people.remember(id, person.clone(), now);
+                found.insert(id, person);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Adds a driver's rating of a rider, within the caller's transaction.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn record_rating(&self, conn: &mut PgConnection, rider: RiderId, stars: u8) -> Result<(), Error> {
+        store::record_rating(conn, rider, stars).await?;
+        lock(&self.inner.people).forget(&UserId::from(rider));
+        Ok(())
+    }
+}

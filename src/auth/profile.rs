@@ -1,0 +1,282 @@
+//! One's own profile: showing it, changing it, setting a password.
+
+use chrono::{Datelike, NaiveDate};
+use serde::{Deserialize, Serialize};
+
+use crate::auth::{Auth, lock, password, store};
+use crate::error::{Checks, Error};
+use crate::ids::{SessionId, UserId};
+use crate::notifications::Language;
+use crate::phone::Phone;
+use crate::redact::Secret;
+use crate::time::Timestamp;
+use crate::web::Role;
+
+/// Longest name, given or family, in characters.
+const NAME_CHARS_MAX: usize = 60;
+/// Longest email address.
+const EMAIL_CHARS_MAX: usize = 254;
+/// Longest name of a province, district or sector.
+const PLACE_CHARS_MAX: usize = 60;
+/// Nobody alive was born before.
+const BIRTH_YEAR_MIN: i32 = 1900;
+
+/// As on the identity card, or not said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Gender {
+    /// Female.
+    Female,
+    /// Male.
+    Male,
+    /// Another.
+    Other,
+}
+
+impl Gender {
+    /// The name on the wire and in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Female => "female",
+            Self::Male => "male",
+            Self::Other => "other",
+        }
+    }
+
+    /// From the name on the wire and in the database.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Female, Self::Male, Self::Other].into_iter().find(|gender| gender.as_str() == name)
+    }
+}
+
+/// A person as they see themselves.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// Who.
+    pub id: UserId,
+    /// Proven.
+    pub phone: Phone,
+    /// Given name.
+    pub first_name: String,
+    /// Family name.
+    pub last_name: String,
+    /// Where to write to.
+    pub email: Option<String>,
+    /// To speak to them in.
+    pub language: Language,
+    /// What they are to the system.
+    pub role: Role,
+    /// When they were born.
+    pub date_of_birth: Option<NaiveDate>,
+    /// As they say.
+    pub gender: Option<Gender>,
+    /// Where they live.
+    pub province: Option<String>,
+    /// Where they live.
+    pub district: Option<String>,
+    /// Where they live.
+    pub sector: Option<String>,
+    /// Whether a password is set, or codes are the only way in.
+    pub has_password: bool,
+    /// Whether the phone was proven.
+    pub is_verified: bool,
+    /// When the account was closed.
+    pub disabled_at: Option<Timestamp>,
+    /// When the account was made.
+    pub created_at: Timestamp,
+}
+
+/// A change of a profile, checked: `None` stays; an empty text takes an optional field away.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    pub(super) first_name: Option<String>,
+    pub(super) last_name: Option<String>,
+    pub(super) email: Option<String>,
+    pub(super) language: Option<Language>,
+    pub(super) date_of_birth: Option<NaiveDate>,
+    pub(super) gender: Option<Gender>,
+    pub(super) province: Option<String>,
+    pub(super) district: Option<String>,
+    pub(super) sector: Option<String>,
+}
+
+/// A change of a profile as sent: what is left out stays; an empty text takes an optional field away.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeRequest {
+    /// Given name.
+    first_name: Option<String>,
+    /// Family name.
+    last_name: Option<String>,
+    /// Where to write to.
+    email: Option<String>,
+    /// `rw`, `en` or `fr`.
+    #[schema(example = "fr")]
+    language: Option<String>,
+    /// A past day.
+    #[schema(format = Date, example = "1994-07-01")]
+    date_of_birth: Option<String>,
+    /// `female`, `male` or `other`.
+    gender: Option<String>,
+    /// Where they live.
+    province: Option<String>,
+    /// Where they live.
+    district: Option<String>,
+    /// Where they live.
+    sector: Option<String>,
+}
+
+/// Checks a name.
+pub(super) fn name(checks: &mut Checks, field: &str, value: &str) -> String {
+    checks.text(field, value, NAME_CHARS_MAX)
+}
+
+/// Checks an email address as far as it can be without writing to it.
+pub(super) fn email(checks: &mut Checks, field: &str, value: Option<&str>) -> Option<String> {
+    let email = checks.optional_text(field, value, EMAIL_CHARS_MAX)?;
+    let is_address = email.split_once('@').is_some_and(|(local, domain)| {
+        let dotted = domain.split('.').count() > 1 && domain.split('.').all(|label| !label.is_empty());
+        !local.is_empty() && dotted && !domain.contains('@') && !email.contains(char::is_whitespace)
+    });
+    checks.require(is_address, field, &email, "is not an email address");
+    Some(email)
+}
+
+/// Checks the code of a language.
+pub(super) fn language(checks: &mut Checks, field: &str, code: &str) -> Option<Language> {
+    checks.accept(field, code, Language::from_code(code).ok_or("is not rw, en or fr"))
+}
+
+impl ChangeRequest {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with all that is wrong.
+    pub fn check(&self, now: Timestamp) -> Result<Change, Error> {
+        let mut checks = Checks::new();
+        let sent_name = |checks: &mut Checks, field: &str, value: &Option<String>| {
+            value.as_deref().map(|value| name(checks, field, value))
+        };
+        // Empty text is kept as such: it says that the field is to be taken away.
+        let cleared =
+            |checked: Option<String>, sent: &Option<String>| sent.as_ref().map(|_| checked.unwrap_or_default());
+        let place = |checks: &mut Checks, field: &str, value: &Option<String>| {
+            cleared(checks.optional_text(field, value.as_deref(), PLACE_CHARS_MAX), value)
+        };
+        let change = Change {
+            first_name: sent_name(&mut checks, "first_name", &self.first_name),
+            last_name: sent_name(&mut checks, "last_name", &self.last_name),
+            email: cleared(email(&mut checks, "email", self.email.as_deref()), &self.email),
+            language: self.language.as_deref().and_then(|code| language(&mut checks, "language", code)),
+            date_of_birth: self.date_of_birth.as_deref().and_then(|text| birthday(&mut checks, text, now)),
+            gender: self.gender.as_deref().and_then(|name| {
+                checks.accept("gender", name, Gender::from_name(name).ok_or("is not female, male or other"))
+            }),
+            province: place(&mut checks, "province", &self.province),
+            district: place(&mut checks, "district", &self.district),
+            sector: place(&mut checks, "sector", &self.sector),
+        };
+        checks.finish()?;
+        Ok(change)
+    }
+}
+
+fn birthday(checks: &mut Checks, text: &str, now: Timestamp) -> Option<NaiveDate> {
+    let parsed = text.parse().map_err(|_| "is not a day of the form 1994-07-01");
+    let day: NaiveDate = checks.accept("date_of_birth", text, parsed)?;
+    let is_past = day.year() >= BIRTH_YEAR_MIN && day < now.kigali_day();
+    checks.require(is_past, "date_of_birth", day, "is not a day on which a living person was born");
+    Some(day)
+}
+
+impl Auth {
+    /// A person's own profile.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] when the account is gone.
+    pub async fn profile(&self, user: UserId) -> Result<Profile, Error> {
+        store::user(&self.inner.pool, user).await?.ok_or_else(account_gone)?.try_into()
+    }
+
+    /// Changes a person's own profile.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn change_profile(&self, user: UserId, change: &Change, now: Timestamp) -> Result<Profile, Error> {
+        store::change_profile(&self.inner.pool, user, change, now).await?;
+        lock(&self.inner.people).forget(&user);
+        self.profile(user).await
+    }
+
+    /// Sets the password. All other sessions end: whoever knew the old one is out.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a password of a wrong length; [`Error::Forbidden`] with code `wrong_credentials` when the
+    /// current one is set and not given rightly; [`Error::RateLimited`] after too many wrong ones.
+    pub async fn set_password(
+        &self,
+        (user, session): (UserId, SessionId),
+        current: Option<Secret<String>>,
+        new: Secret<String>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let mut checks = Checks::new();
+        password::check(&mut checks, "new_password", &new);
+        checks.finish()?;
+        let row = store::user(&self.inner.pool, user).await?.ok_or_else(account_gone)?;
+        if row.password_hash.is_some() {
+            let phone = store::phone(&row.phone)?;
+            self.begin_password_attempt(phone, now)?;
+            let current = current.unwrap_or_else(|| Secret::new(String::new()));
+            if !self.inner.passwords.is_right(current, row.password_hash).await? {
+                return Err(Error::forbidden("wrong_credentials", "the current password is wrong"));
+            }
+            lock(&self.inner.login_attempts).forgive(phone);
+        }
+        let hash = self.inner.passwords.hash(new).await?;
+        let mut tx = self.inner.pool.begin().await?;
+        store::set_password(&mut tx, user, &hash, now).await?;
+        store::end_other_sessions(&mut tx, user, session, now).await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+fn account_gone() -> Error {
+    Error::unauthenticated("unauthenticated", "this account does not exist any more")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_email_address_has_two_sides_and_a_dotted_domain() {
+        let check = |text: &str, is_fine: bool| {
+            let mut checks = Checks::new();
+            email(&mut checks, "email", Some(text));
+            assert_eq!(checks.finish().is_ok(), is_fine, "{text:?}");
+        };
+        for fine in ["keza@example.rw", "a.b+c@d.co.rw", "", "  "] {
+            check(fine, true);
+        }
+        for bad in ["keza", "@example.rw", "keza@", "keza@rw", "a@b@c.rw", "a b@c.rw", "a@c..rw", "a@.rw"] {
+            check(bad, false);
+        }
+    }
+
+    #[test]
+    fn every_wrong_field_of_a_change_is_named() {
+        let request = ChangeRequest {
+            first_name: Some(" ".into()),
+            email: Some("keza".into()),
+            language: Some("sw".into()),
+            date_of_birth: Some("2999-01-01".into()),
+            gender: Some("?".into()),
+            sector: Some("x".repeat(61)),
+            ..ChangeRequest::default()
+        };
+        let error = request.check(Timestamp::from_millis(1_790_000_000_000)).expect_err("six faults");
+        let fields: Vec<_> = error.faults().iter().map(|fault| fault.field.as_str()).collect();
+        assert_eq!(fields, ["first_name", "email", "language", "date_of_birth", "gender", "sector"]);
+    }
+}

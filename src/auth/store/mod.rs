@@ -1,0 +1,17 @@
+//! All SQL of this service: `users`, `sign_in_codes`, `sessions`, `refresh_tokens`.
+
+mod codes;
+mod sessions;
+mod users;
+
+pub use codes::{
+    code_history, code_to_send, count_guess, insert_code, messages_sent, newest_code, repeat_code, use_code,
+};
+pub use sessions::{
+    Life, SessionView, end_oldest_sessions, end_other_sessions, end_session, insert_refresh_token, insert_session,
+    is_session_live, live_sessions, lock_family, prolong_session, session_owner, use_refresh_token,
+};
+pub use users::{
+    RecipientRow, change_profile, create_user, language, lock_by_phone, lock_user, people, phone, prove, recipient,
+    record_rating, set_password, upsert_unproven, user, user_by_phone,
+};

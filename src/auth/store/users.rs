@@ -1,0 +1,264 @@
+//! SQL on `users`.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use sqlx::{PgConnection, PgExecutor, PgPool};
+use uuid::Uuid;
+
+use crate::auth::{Change, Gender, NewUser, Person, Profile, Registration};
+use crate::error::Error;
+use crate::ids::{RiderId, UserId};
+use crate::notifications::Language;
+use crate::phone::Phone;
+use crate::time::Timestamp;
+use crate::web::Role;
+
+/// A row of `users`.
+#[derive(Debug)]
+pub struct UserRow {
+    pub id: UserId,
+    pub phone: String,
+    pub first_name: String,
+    pub last_name: String,
+    pub email: Option<String>,
+    pub language: String,
+    pub role: String,
+    pub password_hash: Option<String>,
+    pub date_of_birth: Option<NaiveDate>,
+    pub gender: Option<String>,
+    pub province: Option<String>,
+    pub district: Option<String>,
+    pub sector: Option<String>,
+    pub verified_at: Option<DateTime<Utc>>,
+    pub disabled_at: Option<DateTime<Utc>>,
+    pub created_at: Timestamp,
+}
+
+impl TryFrom<UserRow> for Profile {
+    type Error = Error;
+
+    fn try_from(row: UserRow) -> Result<Self, Error> {
+        let unknown = |what: &str| Error::internal(format!("unknown {what} in users"));
+        Ok(Self {
+            id: row.id,
+            phone: phone(&row.phone)?,
+            first_name: row.first_name,
+            last_name: row.last_name,
+            email: row.email,
+            language: language(&row.language)?,
+            role: Role::from_name(&row.role).ok_or_else(|| unknown("role"))?,
+            date_of_birth: row.date_of_birth,
+            gender: row.gender.map(|name| Gender::from_name(&name).ok_or_else(|| unknown("gender"))).transpose()?,
+            province: row.province,
+            district: row.district,
+            sector: row.sector,
+            has_password: row.password_hash.is_some(),
+            is_verified: row.verified_at.is_some(),
+            disabled_at: row.disabled_at.map(Timestamp::from),
+            created_at: row.created_at,
+        })
+    }
+}
+
+/// A stored number.
+pub fn phone(stored: &str) -> Result<Phone, Error> {
+    Phone::parse(stored).map_err(Error::internal)
+}
+
+/// A stored language.
+pub fn language(stored: &str) -> Result<Language, Error> {
+    Language::from_code(stored).ok_or_else(|| Error::internal("unknown language in users"))
+}
+
+macro_rules! user_query {
+    ($tail:literal, $($argument:expr),*) => {
+        sqlx::query_as!(
+            UserRow,
+            "SELECT id, phone, first_name, last_name, email, language, role, password_hash, date_of_birth, gender, \
+                    province, district, sector, verified_at, disabled_at, created_at \
+             FROM users " + $tail,
+            $($argument),*
+        )
+    };
+}
+
+pub async fn user(db: impl PgExecutor<'_>, id: UserId) -> sqlx::Result<Option<UserRow>> {
+    user_query!("WHERE id = $1", id.0).fetch_optional(db).await
+}
+
+pub async fn user_by_phone(pool: &PgPool, phone: Phone) -> sqlx::Result<Option<UserRow>> {
+    user_query!("WHERE phone = $1", phone.as_str()).fetch_optional(pool).await
+}
+
+pub async fn lock_user(conn: &mut PgConnection, id: UserId) -> sqlx::Result<Option<UserRow>> {
+    user_query!("WHERE id = $1 FOR NO KEY UPDATE", id.0).fetch_optional(conn).await
+}
+
+pub async fn lock_by_phone(conn: &mut PgConnection, phone: Phone) -> sqlx::Result<Option<UserId>> {
+    sqlx::query_scalar!(r#"SELECT id AS "id: Uuid" FROM users WHERE phone = $1 FOR NO KEY UPDATE"#, phone.as_str())
+        .fetch_optional(conn)
+        .await
+        .map(|id| id.map(UserId))
+}
+
+/// Makes an account that nobody proved yet, or writes over one; a proven one stays as it is.
+pub async fn upsert_unproven(
+    conn: &mut PgConnection,
+    id: UserId,
+    registration: &Registration,
+    password_hash: Option<&str>,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "INSERT INTO users (id, phone, first_name, last_name, email, language, role, password_hash, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
+         ON CONFLICT (phone) DO UPDATE
+         SET first_name = EXCLUDED.first_name, last_name = EXCLUDED.last_name, email = EXCLUDED.email,
+             language = EXCLUDED.language, role = EXCLUDED.role, password_hash = EXCLUDED.password_hash,
+             updated_at = EXCLUDED.updated_at
+         WHERE users.verified_at IS NULL",
+        id.0,
+        registration.phone.as_str(),
+        registration.first_name,
+        registration.last_name,
+        registration.email,
+        registration.language.as_str(),
+        registration.role.as_str(),
+        password_hash,
+        DateTime::from(now),
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Makes a proven account, or takes over one that nobody proved; `None` when somebody has proven that phone.
+pub async fn create_user(
+    pool: &PgPool,
+    id: UserId,
+    new: &NewUser,
+    password_hash: Option<&str>,
+    now: Timestamp,
+) -> sqlx::Result<Option<UserId>> {
+    let id = sqlx::query_scalar!(
+        "INSERT INTO users (id, phone, first_name, last_name, language, role, password_hash, verified_at, created_at,
+                            updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $8)
+         ON CONFLICT (phone) DO UPDATE
+         SET first_name = EXCLUDED.first_name, last_name = EXCLUDED.last_name, email = NULL,
+             language = EXCLUDED.language, role = EXCLUDED.role, password_hash = EXCLUDED.password_hash,
+             verified_at = EXCLUDED.verified_at, updated_at = EXCLUDED.updated_at
+         WHERE users.verified_at IS NULL
+         RETURNING id",
+        id.0,
+        new.phone.as_str(),
+        new.first_name,
+        new.last_name,
+        new.language.as_str(),
+        new.role.as_str(),
+        password_hash,
+        DateTime::from(now),
+    )
+    .fetch_optional(pool)
+    .await?;
+    Ok(id.map(UserId))
+}
+
+/// Notes that the phone was proven.
+pub async fn prove(conn: &mut PgConnection, id: UserId, keep_password: bool, now: Timestamp) -> sqlx::Result<()> {
+    sqlx::query!(
+        "UPDATE users SET verified_at = $2, updated_at = $2, password_hash = CASE WHEN $3 THEN password_hash END
+         WHERE id = $1",
+        id.0,
+        DateTime::from(now),
+        keep_password,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// What is `None` stays; an empty text takes an optional field away.
+pub async fn change_profile(pool: &PgPool, id: UserId, change: &Change, now: Timestamp) -> sqlx::Result<()> {
+    sqlx::query!(
+        "UPDATE users
+         SET first_name = coalesce($2, first_name), last_name = coalesce($3, last_name),
+             email = CASE WHEN $4::text IS NULL THEN email ELSE nullif($4, '') END,
+             language = coalesce($5, language), date_of_birth = coalesce($6, date_of_birth),
+             gender = coalesce($7, gender),
+             province = CASE WHEN $8::text IS NULL THEN province ELSE nullif($8, '') END,
+             district = CASE WHEN $9::text IS NULL THEN district ELSE nullif($9, '') END,
+             sector = CASE WHEN $10::text IS NULL THEN sector ELSE nullif($10, '') END,
+             updated_at = $11
+         WHERE id = $1",
+        id.0,
+        change.first_name.as_deref(),
+        change.last_name.as_deref(),
+        change.email.as_deref(),
+        change.language.map(Language::as_str),
+        change.date_of_birth,
+        change.gender.map(Gender::as_str),
+        change.province.as_deref(),
+        change.district.as_deref(),
+        change.sector.as_deref(),
+        DateTime::from(now),
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+pub async fn set_password(conn: &mut PgConnection, id: UserId, hash: &str, now: Timestamp) -> sqlx::Result<()> {
+    sqlx::query!("UPDATE users SET password_hash = $2, updated_at = $3 WHERE id = $1", id.0, hash, DateTime::from(now))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// How somebody is reached.
+#[derive(Debug)]
+pub struct RecipientRow {
+    pub phone: String,
+    pub language: String,
+}
+
+pub async fn recipient(pool: &PgPool, id: UserId) -> sqlx::Result<Option<RecipientRow>> {
+    sqlx::query_as!(
+        RecipientRow,
+        "SELECT phone, language FROM users WHERE id = $1 AND verified_at IS NOT NULL AND disabled_at IS NULL",
+        id.0
+    )
+    .fetch_optional(pool)
+    .await
+}
+
+pub async fn people(pool: &PgPool, ids: &[Uuid]) -> Result<Vec<(UserId, Person)>, Error> {
+    let rows = sqlx::query!(
+        "SELECT id, first_name, language, phone, rating_sum, rating_count FROM users WHERE id = ANY($1)",
+        ids
+    )
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let person = Person {
+                first_name: row.first_name,
+                language: language(&row.language)?,
+                phone: phone(&row.phone)?,
+                rating_hundredths: row.rating_sum.checked_div(i64::from(row.rating_count)),
+            };
+            Ok((UserId(row.id), person))
+        })
+        .collect()
+}
+
+/// The sum is in hundredths of a star.
+pub async fn record_rating(conn: &mut PgConnection, rider: RiderId, stars: u8) -> sqlx::Result<()> {
+    sqlx::query!(
+        "UPDATE users SET rating_sum = rating_sum + $2, rating_count = rating_count + 1 WHERE id = $1",
+        rider.0,
+        i64::from(stars) * 100,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,296 @@
+//! What the platform says to people: one text for each key and language.
+//!
+//! Separate and pure, so that the texts can be read, reviewed by native speakers and checked as a table: every key has
+//! all languages, and all languages of a key have the same placeholders. Texts avoid letters outside of the SMS alphabet
+//! (GSM-7): one such letter would cut an SMS from 160 characters to 70.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::notifications::Language;
+use crate::time::Span;
+
+/// Values for the placeholders of a text, by name.
+pub type Params = BTreeMap<String, String>;
+
+/// Longest value put into a text; a longer one is cut.
+const VALUE_CHARS_MAX: usize = 120;
+
+/// Names a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Key {
+    /// The sign-in code. `code`, `min`.
+    OtpCode,
+    /// To the rider: who comes. `name`, `plate`, `eta`.
+    DriverFound,
+    /// To the rider: the driver waits. `plate`.
+    DriverArrived,
+    /// To the rider: the number the driver needs to start. `pin`.
+    TripPin,
+    /// To the rider: what the ride cost. `fare`.
+    TripCompleted,
+    /// To the rider: nobody was found.
+    NoDrivers,
+    /// To the driver: the rider cancelled. `ref`.
+    CancelledByRider,
+    /// To the rider: the driver cancelled. `ref`.
+    CancelledByDriver,
+    /// To the driver: the papers were approved.
+    AccountApproved,
+    /// To the driver: the papers were not accepted. `reason`.
+    AccountRejected,
+    /// To the driver: no rides until further notice. `reason`.
+    AccountSuspended,
+    /// To the driver: the suspension is over.
+    AccountRestored,
+}
+
+struct Texts {
+    rw: &'static str,
+    en: &'static str,
+    fr: &'static str,
+}
+
+impl Key {
+    /// Every key.
+    pub const ALL: [Self; 12] = [
+        Self::OtpCode,
+        Self::DriverFound,
+        Self::DriverArrived,
+        Self::TripPin,
+        Self::TripCompleted,
+        Self::NoDrivers,
+        Self::CancelledByRider,
+        Self::CancelledByDriver,
+        Self::AccountApproved,
+        Self::AccountRejected,
+        Self::AccountSuspended,
+        Self::AccountRestored,
+    ];
+
+    /// The name on the wire and in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OtpCode => "otp_code",
+            Self::DriverFound => "driver_found",
+            Self::DriverArrived => "driver_arrived",
+            Self::TripPin => "trip_pin",
+            Self::TripCompleted => "trip_completed",
+            Self::NoDrivers => "no_drivers",
+            Self::CancelledByRider => "cancelled_by_rider",
+            Self::CancelledByDriver => "cancelled_by_driver",
+            Self::AccountApproved => "account_approved",
+            Self::AccountRejected => "account_rejected",
+            Self::AccountSuspended => "account_suspended",
+            Self::AccountRestored => "account_restored",
+        }
+    }
+
+    /// Whether a rendered text of this key opens something: such a text is sent and never stored.
+    pub const fn holds_secret(self) -> bool {
+        matches!(self, Self::OtpCode | Self::TripPin)
+    }
+
+    /// How long the text is worth sending: "your driver has arrived" half an hour later does harm.
+    pub const fn useful_for(self) -> Span {
+        match self {
+            Self::OtpCode => Span::from_minutes(5),
+            Self::DriverFound
+            | Self::DriverArrived
+            | Self::TripPin
+            | Self::NoDrivers
+            | Self::CancelledByRider
+            | Self::CancelledByDriver => Span::from_minutes(10),
+            Self::TripCompleted => Span::from_minutes(60),
+            Self::AccountApproved | Self::AccountRejected | Self::AccountSuspended | Self::AccountRestored => {
+                Span::from_minutes(24 * 60)
+            }
+        }
+    }
+
+    const fn texts(self) -> Texts {
+        match self {
+            Self::OtpCode => Texts {
+                rw: "Kode yawe ya boda ni {code}. Irangira nyuma y'iminota {min}. Ntuyihe undi muntu.",
+                en: "Your boda code is {code}. Valid {min} min. Never share it.",
+                fr: "Votre code boda est {code}. Valable {min} min. Ne le partagez jamais.",
+            },
+            Self::DriverFound => Texts {
+                rw: "Umumotari {name} ({plate}) ari mu nzira. Azahagera nyuma y'iminota {eta}.",
+                en: "{name} ({plate}) is coming. Arrival in {eta} min.",
+                fr: "{name} ({plate}) est en route. Arrivée dans {eta} min.",
+            },
+            Self::DriverArrived => Texts {
+                rw: "Umumotari yahageze. Banza ugenzure plaque {plate}.",
+                en: "Your rider has arrived. Check plate {plate}.",
+                fr: "Votre motard est là. Vérifiez la plaque {plate}.",
+            },
+            Self::TripPin => Texts {
+                rw: "PIN y'urugendo ni {pin}. Yivuge ari uko mugiye guhaguruka.",
+                en: "Trip PIN: {pin}. Give it only when you start.",
+                fr: "Code PIN de la course : {pin}. A donner au départ seulement.",
+            },
+            Self::TripCompleted => Texts {
+                rw: "Urugendo rwarangiye. Igiciro: {fare} Frw.",
+                en: "Trip finished. Fare: {fare} Frw.",
+                fr: "Course terminée. Prix : {fare} Frw.",
+            },
+            Self::NoDrivers => Texts {
+                rw: "Nta mumotari uboneka hafi. Ongera ugerageze mu minota mike.",
+                en: "No rider available nearby. Try again in a few minutes.",
+                fr: "Aucun motard disponible. Réessayez dans quelques minutes.",
+            },
+            Self::CancelledByRider => Texts {
+                rw: "Urugendo {ref} rwahagaritswe n'umugenzi.",
+                en: "The passenger cancelled trip {ref}.",
+                fr: "Course {ref} annulée par le passager.",
+            },
+            Self::CancelledByDriver => Texts {
+                rw: "Urugendo {ref} rwahagaritswe n'umumotari. Turimo gushaka undi.",
+                en: "The rider cancelled trip {ref}. We look for another.",
+                fr: "Course {ref} annulée par le motard. Nous en cherchons un autre.",
+            },
+            Self::AccountApproved => Texts {
+                rw: "Konti yawe yemejwe. Ushobora kwakira ingendo.",
+                en: "Your account is approved. You can take trips.",
+                fr: "Votre compte est validé. Vous pouvez prendre des courses.",
+            },
+            Self::AccountRejected => Texts {
+                rw: "Ibyangombwa byawe ntibyemewe: {reason}",
+                en: "Your papers were not accepted: {reason}",
+                fr: "Vos documents ne sont pas acceptés : {reason}",
+            },
+            Self::AccountSuspended => Texts {
+                rw: "Konti yawe yahagaritswe by'agateganyo: {reason}",
+                en: "Your account is suspended: {reason}",
+                fr: "Votre compte est suspendu : {reason}",
+            },
+            Self::AccountRestored => Texts {
+                rw: "Konti yawe yongeye gukora.",
+                en: "Your account is active again.",
+                fr: "Votre compte est de nouveau actif.",
+            },
+        }
+    }
+
+    const fn text(self, language: Language) -> &'static str {
+        let texts = self.texts();
+        match language {
+            Language::Rw => texts.rw,
+            Language::En => texts.en,
+            Language::Fr => texts.fr,
+        }
+    }
+}
+
+/// A text needs a value that was not given.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the text {key} needs a value for {name}", key = key.as_str())]
+pub struct MissingValue {
+    key: Key,
+    name: &'static str,
+}
+
+/// The text of `key` in `language` with its placeholders filled in. Values are cut to a length that fits a message and
+/// lose their control characters; they are never read as templates themselves.
+///
+/// # Errors
+/// [`MissingValue`] when a placeholder has no value.
+pub fn render(key: Key, language: Language, params: &Params) -> Result<String, MissingValue> {
+    let mut rendered = String::with_capacity(160);
+    for piece in pieces(key.text(language)) {
+        match piece {
+            Piece::Words(words) => rendered.push_str(words),
+            Piece::Placeholder(name) => {
+                let value = params.get(name).ok_or(MissingValue { key, name })?;
+                rendered.extend(value.chars().filter(|c| !c.is_control()).take(VALUE_CHARS_MAX));
+            }
+        }
+    }
+    Ok(rendered)
+}
+
+enum Piece {
+    Words(&'static str),
+    Placeholder(&'static str),
+}
+
+fn pieces(text: &'static str) -> impl Iterator<Item = Piece> {
+    text.split('{').enumerate().flat_map(|(index, part)| match part.split_once('}').filter(|_| index > 0) {
+        Some((name, words)) => [Some(Piece::Placeholder(name)), Some(Piece::Words(words))].into_iter().flatten(),
+        None => [Some(Piece::Words(part)), None].into_iter().flatten(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The SMS alphabet that fits 160 characters into one message, extension table included.
+    const GSM_7: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿\
+                         abcdefghijklmnopqrstuvwxyzäöñüà^{}\\[~]|€";
+
+    /// Texts that need a letter outside of the alphabet. None so far; a new one is listed here on purpose.
+    const OUTSIDE_GSM_7: &[(Key, Language)] = &[];
+
+    fn placeholders(text: &'static str) -> BTreeSet<&'static str> {
+        pieces(text)
+            .filter_map(|piece| match piece {
+                Piece::Placeholder(name) => Some(name),
+                Piece::Words(_) => None,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_key_says_the_same_in_every_language() {
+        for key in Key::ALL {
+            let expected = placeholders(key.text(Language::En));
+            for language in Language::ALL {
+                assert!(!key.text(language).is_empty(), "{key:?} {language:?}");
+                assert_eq!(placeholders(key.text(language)), expected, "{key:?} {language:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_text_fits_the_sms_alphabet_or_is_a_listed_exception() {
+        for key in Key::ALL {
+            for language in Language::ALL {
+                let fits = key.text(language).chars().all(|c| GSM_7.contains(c));
+                assert_ne!(fits, OUTSIDE_GSM_7.contains(&(key, language)), "{key:?} {language:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_of_keys_are_the_same_on_the_wire_and_in_the_database() {
+        let mut names = BTreeSet::new();
+        for key in Key::ALL {
+            assert_eq!(serde_json::to_value(key).expect("a name"), key.as_str());
+            names.insert(key.as_str());
+        }
+        assert_eq!(names.len(), Key::ALL.len());
+    }
+
+    #[test]
+    fn placeholders_are_filled_and_values_are_only_values() {
+        let params = Params::from([("name".into(), "Keza{pin}\n".into()), ("plate".into(), "RC123B".into())]);
+        let missing = render(Key::DriverFound, Language::En, &params).expect_err("no eta");
+        assert_eq!(missing.to_string(), "the text driver_found needs a value for eta");
+        let params = Params::from_iter(params.into_iter().chain([("eta".to_owned(), "4".to_owned())]));
+        let text = render(Key::DriverFound, Language::Fr, &params).expect("all values are there");
+        assert_eq!(text, "Keza{pin} (RC123B) est en route. Arrivée dans 4 min.");
+    }
+
+    #[test]
+    fn a_long_value_is_cut() {
+        let params = Params::from([("reason".to_owned(), "x".repeat(10_000))]);
+        let text = render(Key::AccountSuspended, Language::Rw, &params).expect("a value is there");
+        assert!(text.chars().count() < 200, "{}", text.len());
+    }
+}

@@ -1,0 +1,148 @@
+//! The stand-ins over their wire, with the engine's own client on the other end.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::notifications::sms::africastalking::{AfricasTalking, Config};
+use crate::notifications::sms::{Outcome, Provider, Sms};
+use crate::phone::Phone;
+use crate::redact::Secret;
+use crate::time::Span;
+
+const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
+fn http() -> reqwest::Client {
+    // Another test may have installed it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
+}
+
+fn gateway(sandbox: &Sandbox, key: &str) -> AfricasTalking {
+    let config = Config {
+        base_url: sandbox.url(),
+        username: SMS_USERNAME.into(),
+        api_key: Secret::new(key.into()),
+        sender: Some("BODA".into()),
+        timeout: Span::from_secs(10),
+    };
+    AfricasTalking::new(config, http())
+}
+
+fn sms(to: &str, text: &str) -> Sms {
+    Sms { to: Phone::parse(to).expect("valid"), text: Secret::new(text.into()) }
+}
+
+async fn messages(sandbox: &Sandbox, query: &str) -> Vec<Value> {
+    let url = format!("{}/_sim/sms{query}", sandbox.url());
+    let answer: Value = http().get(url).send().await.expect("answered").json().await.expect("JSON");
+    answer["items"].as_array().expect("a list").clone()
+}
+
+#[tokio::test]
+async fn an_sms_arrives_and_is_forgotten_on_request() {
+    let sandbox = Sandbox::start(ANY_PORT).await.expect("started");
+    let gateway = gateway(&sandbox, SMS_API_KEY);
+    for (to, text) in [("0788123456", "Kode yawe ni 1"), ("0722123456", "+&= é"), ("0788123456", "Kode yawe ni 2")] {
+        let outcome = gateway.send(&sms(to, text)).await;
+        assert!(matches!(outcome, Outcome::Sent { provider_message_id: Some(_) }), "{outcome:?}");
+    }
+    let all = messages(&sandbox, "").await;
+    let texts: Vec<_> = all.iter().map(|message| &message["text"]).collect();
+    assert_eq!(texts, ["Kode yawe ni 2", "+&= é", "Kode yawe ni 1"]);
+    assert_eq!((&all[0]["to"], &all[0]["from"]), (&json!("+250788123456"), &json!("BODA")));
+    for query in ["?to=%2B250788123456&limit=1", "?to=+250788123456&limit=1", "?to=0788123456&limit=1"] {
+        let one = messages(&sandbox, query).await;
+        assert_eq!((one.len(), &one[0]["text"]), (1, &json!("Kode yawe ni 2")), "{query}");
+    }
+    let reset = http().post(format!("{}/_sim/reset", sandbox.url())).send().await.expect("answered");
+    assert_eq!(reset.status(), 204);
+    assert!(messages(&sandbox, "").await.is_empty());
+    sandbox.stop().await;
+}
+
+#[tokio::test]
+async fn refusals_are_those_of_the_gateway() {
+    let sandbox = Sandbox::start(ANY_PORT).await.expect("started");
+    let unknown = gateway(&sandbox, SMS_API_KEY).send(&sms("0788123000", "x")).await;
+    assert_eq!(unknown, Outcome::Refused { reason: "403 not a number the gateway knows".into() });
+    let stranger = gateway(&sandbox, "guess").send(&sms("0788123456", "x")).await;
+    assert_eq!(stranger, Outcome::TryAgain { reason: "the gateway refused our key".into() });
+    assert!(messages(&sandbox, "").await.is_empty());
+    let url = sandbox.url();
+    sandbox.stop().await;
+    assert!(http().get(url).send().await.is_err(), "nobody listens");
+}
+
+/// Golden: the request as the gateway sees it, and its answers byte for byte.
+#[tokio::test]
+async fn the_wire_is_the_gateways() {
+    let sandbox = Sandbox::start(ANY_PORT).await.expect("started");
+    let post = |key: &'static str, body: &'static str| {
+        http()
+            .post(format!("{}/version1/messaging", sandbox.url()))
+            .header("apiKey", key)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(body)
+            .send()
+    };
+    let form = "username=sandbox&to=%2B250788123456%2C%2B250788000000&message=Muraho+neza&bulkSMSMode=1&enqueue=1";
+    let answer = post(SMS_API_KEY, form).await.expect("answered");
+    assert_eq!(answer.status(), 201);
+    let mut answer: Value = answer.json().await.expect("JSON");
+    let id = answer["SMSMessageData"]["Recipients"][0]["messageId"].take();
+    assert!(id.as_str().is_some_and(|id| id.starts_with("ATXid_")), "{id}");
+    let expected = json!({"SMSMessageData": {
+        "Message": "Sent to 1/2 Total Cost: RWF 10",
+        "Recipients": [
+            {"statusCode": 101, "number": "+250788123456", "status": "Success", "cost": "RWF 10", "messageId": null},
+            {"statusCode": 403, "number": "+250788000000", "status": "InvalidPhoneNumber", "cost": "0",
+             "messageId": "None"},
+        ],
+    }});
+    assert_eq!(answer, expected);
+    let refused = post("wrong", form).await.expect("answered");
+    assert_eq!(refused.status(), 401);
+    assert!(refused.headers()["content-type"].to_str().expect("ASCII").starts_with("text/plain"));
+    assert_eq!(refused.text().await.expect("text"), "The supplied authentication is invalid");
+    sandbox.stop().await;
+}
+
+/// The other half of the golden wire: what our client puts on it.
+#[tokio::test]
+async fn our_client_sends_what_the_gateway_asks_for() {
+    use axum::extract::Request;
+    use axum::routing::any;
+
+    let listener = TcpListener::bind(ANY_PORT).await.expect("bound");
+    let address = listener.local_addr().expect("bound");
+    let (seen, mut requests) = tokio::sync::mpsc::channel(1);
+    let record = any(move |request: Request| async move {
+        let (head, body) = request.into_parts();
+        let body = axum::body::to_bytes(body, BODY_BYTES_MAX).await.expect("a body");
+        seen.send((head, String::from_utf8(body.to_vec()).expect("text"))).await.expect("somebody listens");
+        (StatusCode::CREATED, "{}")
+    });
+    let server = tokio::spawn(async move { axum::serve(listener, Router::new().fallback(record)).await });
+    let config = Config {
+        base_url: format!("http://{address}"),
+        username: "boda".into(),
+        api_key: Secret::new("atsk_1".into()),
+        sender: None,
+        timeout: Span::from_secs(10),
+    };
+    let outcome = AfricasTalking::new(config, http()).send(&sms("0788123456", "Kode yawe ni 042137.")).await;
+    assert_eq!(outcome, Outcome::TryAgain { reason: "the gateway's answer was not understood".into() });
+    let (head, body) = requests.recv().await.expect("a request");
+    assert_eq!(format!("{} {}", head.method, head.uri), "POST /version1/messaging");
+    assert_eq!(head.headers["apikey"], "atsk_1");
+    assert_eq!(head.headers["accept"], "application/json");
+    assert_eq!(head.headers["content-type"], "application/x-www-form-urlencoded");
+    assert_eq!(body, "username=boda&to=%2B250788123456&message=Kode+yawe+ni+042137.&bulkSMSMode=1&enqueue=1");
+    server.abort();
+}
+
+#[tokio::test]
+async fn the_sandbox_stays_on_this_machine() {
+    let everywhere: SocketAddr = "0.0.0.0:0".parse().expect("an address");
+    assert!(matches!(Sandbox::start(everywhere).await, Err(StartError::NotLoopback(_))));
+}
