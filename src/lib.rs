@@ -1,7 +1,7 @@
 //! `boda`: a city of motorcycle taxis in one process.
 //!
 //! The `mod` lines below are the plan of the house. Each paragraph is a floor; a module imports only from modules
-//! listed above it in this file. `tests/architecture.rs` reads this file and fails on an import that points down.
+//! listed above it in this file. `tests/architecture` reads this file and fails on an import that points down.
 
 // Values: pure, no IO.
 pub mod ids;
