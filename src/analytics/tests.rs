@@ -1,10 +1,14 @@
 //! Reports against numbers that were added up by hand.
 
 use sqlx::PgPool;
+use uuid::Uuid;
 
 use super::*;
 use crate::db::fixture::{self, Ride, at};
+use crate::ids::UserId;
+use crate::web::Role;
 use crate::web::period::{PeriodLimits, PeriodParams};
+use crate::web::probe::Probe;
 
 fn period(from: &str, to: &str) -> Period {
     let params = PeriodParams { from: Some(from.to_owned()), to: Some(to.to_owned()) };
@@ -94,4 +98,29 @@ fn of_two_peaks_the_earlier_hour_is_named() {
         by_hour,
     };
     assert_eq!(summary.peak_hour(), Some(8));
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn the_door_lets_in_admins_with_a_sound_period(pool: PgPool) {
+    let probe = Probe::new(http::routes(), Analytics::new(pool));
+    let as_role = |role| Some((UserId(Uuid::nil()), role));
+    for (who, path, status) in [
+        (None, "/admin/analytics/rides", 401),
+        (as_role(Role::Government), "/admin/analytics/rides", 403),
+        (as_role(Role::Admin), "/admin/analytics/rides?from=yesterday", 422),
+        (as_role(Role::Admin), "/admin/analytics/rides?from=2024-01-01&to=2026-01-01", 422),
+    ] {
+        assert_eq!(probe.get(who, path).await.0.as_u16(), status, "{path}");
+    }
+    let path = "/admin/analytics/rides?from=2026-11-16&to=2026-11-22";
+    let (status, summary) = probe.get(as_role(Role::Admin), path).await;
+    assert_eq!(
+        (status.as_u16(), &summary["rides_requested"], &summary["completion_rate"]),
+        (200, &0.into(), &().into())
+    );
+    assert_eq!(summary["rides_by_hour"].as_array().map(Vec::len), Some(HOURS));
+    assert_eq!(
+        (&summary["from"], &summary["to"]),
+        (&"2026-11-15T22:00:00.000Z".into(), &"2026-11-22T22:00:00.000Z".into())
+    );
 }

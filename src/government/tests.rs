@@ -8,8 +8,10 @@ use super::*;
 use crate::db::fixture::{self, Ride, at, day};
 use crate::money::Francs;
 use crate::time::Span;
+use crate::web::Role;
 use crate::web::page::PageParams;
 use crate::web::period::{PeriodLimits, PeriodParams};
+use crate::web::probe::Probe;
 
 fn official() -> UserId {
     UserId(Uuid::from_u128(9))
@@ -162,4 +164,29 @@ async fn a_period_is_widened_to_whole_days(pool: PgPool) {
     let days = days(&pool, "2026-11-16T10:30:00Z", "2026-11-16T11:30:00Z").await;
     assert_eq!(days.len(), 1);
     assert_eq!(days[0].figures.as_ref().map(|figures| figures.requested), Some(6));
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn the_doors_let_in_officials_and_nothing_personal_out(pool: PgPool) {
+    let driver = fixture::driver(&pool, 1).await;
+    let probe = Probe::new(http::routes(), Government::new(pool));
+    let as_role = |role| Some((official(), role));
+    for path in ["/government/drivers", "/government/reports/rides"] {
+        assert_eq!(probe.get(None, path).await.0.as_u16(), 401, "{path}");
+        for role in [Role::Customer, Role::Driver, Role::Admin] {
+            assert_eq!(probe.get(as_role(role), path).await.0.as_u16(), 403, "{path} {role:?}");
+        }
+    }
+    let official = as_role(Role::Government);
+    assert_eq!(probe.get(official, "/government/drivers?plate=%27").await.0.as_u16(), 422);
+    assert_eq!(probe.get(official, "/government/reports/rides?to=x").await.0.as_u16(), 422);
+    let (_, roster) = probe.get(official, "/government/drivers?plate=rc%20001%20a&status=approved").await;
+    assert_eq!(roster["items"][0]["reasons"], serde_json::json!(["authorisation_missing"]));
+    let text = roster.to_string();
+    for personal in ["Keza", "Uwase", "+25078", "LIC00000001", &driver.to_string()] {
+        assert!(!text.contains(personal), "{personal} in {text}");
+    }
+    let (_, days) = probe.get(official, "/government/reports/rides?from=2026-11-16&to=2026-11-17").await;
+    assert_eq!(days["items"].as_array().map(Vec::len), Some(2));
+    assert_eq!((&days["items"][0]["suppressed"], &days["items"][0]["rides_requested"]), (&true.into(), &().into()));
 }

@@ -6,10 +6,12 @@ use uuid::Uuid;
 use super::jobs::SettleRide;
 use super::*;
 use crate::db::fixture::{self, Ride};
-use crate::ids::JobId;
+use crate::ids::{JobId, UserId};
 use crate::jobs::{Context, Failure};
 use crate::time::Span;
+use crate::web::Role;
 use crate::web::page::PageParams;
+use crate::web::probe::Probe;
 
 fn payments(pool: &PgPool) -> Payments {
     Payments::new(pool.clone(), Config { commission: BasisPoints(900) })
@@ -164,4 +166,36 @@ async fn the_database_itself_refuses_unbalanced_books_and_any_change_of_them(poo
     }
     let houseless = "INSERT INTO ledger_accounts (kind) VALUES ('driver_cash')";
     assert!(message(sqlx::query(houseless).execute(&pool).await.expect_err("nobody's")).contains("owned"));
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn the_doors_let_in_whom_they_are_for(pool: PgPool) {
+    let (payments, driver) = (payments(&pool), fixture::driver(&pool, 1).await);
+    for rider_number in [10, 11] {
+        payments.settle_ride(&cash_ride(&pool, rider_number, driver, 1_186).await).await.expect("settles");
+    }
+    let probe = Probe::new(http::routes(), payments);
+    let (driver, rider) = (Some((driver.into(), Role::Driver)), Some((UserId(Uuid::nil()), Role::Customer)));
+    let admin = Some((UserId(Uuid::nil()), Role::Admin));
+    for (who, path, status) in [
+        (None, "/drivers/me/balance", 401),
+        (rider, "/drivers/me/balance", 403),
+        (None, "/drivers/me/ledger", 401),
+        (rider, "/drivers/me/ledger", 403),
+        (driver, "/drivers/me/ledger?limit=0", 422),
+        (driver, "/drivers/me/ledger?cursor=x", 422),
+        (None, "/admin/ledger/trial-balance", 401),
+        (driver, "/admin/ledger/trial-balance", 403),
+    ] {
+        assert_eq!(probe.get(who, path).await.0.as_u16(), status, "{path}");
+    }
+    let (_, balance) = probe.get(driver, "/drivers/me/balance").await;
+    assert_eq!((&balance["cash_collected_rwf"], &balance["commission_owed_rwf"]), (&2_372.into(), &214.into()));
+    let (_, page) = probe.get(driver, "/drivers/me/ledger?limit=1").await;
+    assert_eq!((&page["items"][0]["owed_change_rwf"], page["items"].as_array().map(Vec::len)), (&107.into(), Some(1)));
+    let next = format!("/drivers/me/ledger?limit=1&cursor={}", page["next_cursor"].as_str().expect("another page"));
+    let (_, last) = probe.get(driver, &next).await;
+    assert!(last["next_cursor"].is_null() && last["items"][0]["id"] != page["items"][0]["id"]);
+    let (_, books) = probe.get(admin, "/admin/ledger/trial-balance").await;
+    assert_eq!((&books["difference_rwf"], &books["kinds"][2]["credit_rwf"]), (&0.into(), &214.into()));
 }

@@ -1,5 +1,6 @@
 //! Incidents against a real Postgres: who may report what, who reads what, and how an incident moves.
 
+use serde_json::json;
 use sqlx::PgPool;
 
 use super::*;
@@ -7,6 +8,7 @@ use crate::db::fixture::{self, Ride};
 use crate::ids::SessionId;
 use crate::time::Span;
 use crate::web::page::PageParams;
+use crate::web::probe::Probe;
 
 const CONTROL: &str = "bell\u{7}";
 
@@ -147,4 +149,41 @@ async fn an_incident_moves_forward_and_two_admins_cannot_move_it_both_ways(pool:
     assert_eq!(reopened.code(), "wrong_state");
     assert_eq!(safety.change_state(Uuid::nil(), "closed", later).await.expect_err("none").code(), "not_found");
     assert_eq!(safety.change_state(id, "open", later).await.expect_err("no state").code(), "invalid_value");
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn the_doors_let_in_whom_they_are_for(pool: PgPool) {
+    let rider = Some((fixture::rider(&pool, 1).await.into(), Role::Customer));
+    let admin = Some((fixture::person(&pool, 2, "admin").await, Role::Admin));
+    let probe = Probe::new(http::routes(), Safety::new(pool));
+    let (status, contacts) = probe.get(None, "/safety/contacts").await;
+    assert_eq!((status.as_u16(), &contacts["items"][0]["number"]), (200, &json!("112")));
+
+    let body = json!({"kind": "theft", "severity": "low", "description": "A helmet.", "lat": -1.95, "lng": 30.06});
+    let (status, incident) = probe.post(rider, "/safety/incidents", &body).await;
+    assert_eq!((status.as_u16(), &incident["state"], &incident["lat"]), (201, &json!("reported"), &json!(-1.95)));
+    for (who, body, status) in [
+        (None, body.clone(), 401),
+        (rider, json!({"kind": "theft"}), 400),
+        (rider, json!({"kind": "theft", "severity": "low", "description": "x", "place": "here"}), 400),
+        (rider, json!({"kind": "theft", "severity": "low", "description": "x", "ride_id": "mine"}), 400),
+        (rider, json!({"kind": "theft", "severity": "low", "description": "x", "ride_id": Uuid::nil()}), 404),
+        (rider, json!({"kind": "fun", "severity": "low", "description": "x"}), 422),
+    ] {
+        assert_eq!(probe.post(who, "/safety/incidents", &body).await.0.as_u16(), status, "{body}");
+    }
+    let (_, mine) = probe.get(rider, "/safety/incidents?state=reported&limit=5").await;
+    assert_eq!(mine["items"].as_array().map(Vec::len), Some(1));
+
+    let path = format!("/admin/incidents/{}/state", incident["id"].as_str().expect("an id"));
+    for (who, path, state, status) in [
+        (rider, path.as_str(), "closed", 403),
+        (admin, path.as_str(), "open", 422),
+        (admin, path.as_str(), "closed", 200),
+        (admin, path.as_str(), "investigating", 409),
+        (admin, "/admin/incidents/00000000-0000-0000-0000-000000000000/state", "closed", 404),
+    ] {
+        let (answered, body) = probe.post(who, path, &json!({"state": state})).await;
+        assert_eq!(answered.as_u16(), status, "{path} {state}: {body}");
+    }
 }

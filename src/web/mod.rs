@@ -9,6 +9,8 @@ mod metrics;
 pub mod openapi;
 pub mod page;
 pub mod period;
+#[cfg(test)]
+pub mod probe;
 mod request_id;
 mod token;
 
