@@ -20,7 +20,6 @@ pub mod dispatch;
 // The machine room: IO, knows no service.
 pub mod error;
 pub mod clock;
-pub mod config;
 pub mod telemetry;
 pub mod db;
 pub mod bus;
@@ -42,5 +41,6 @@ pub mod government;
 // Assembly.
 pub mod sandbox;
 pub mod simulation;
+pub mod config;
 pub mod app;
 pub mod cli;

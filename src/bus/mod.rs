@@ -101,6 +101,14 @@ pub enum Error {
     Address(#[source] fred::error::Error),
 }
 
+/// Whether the address of a Redis can be used, without trying to reach it.
+///
+/// # Errors
+/// What is wrong with it; the address is not repeated.
+pub fn check_url(url: &Secret<String>) -> Result<(), Error> {
+    redis::parse_url(url.expose()).map(drop)
+}
+
 /// Whether other nodes can be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {

@@ -75,12 +75,17 @@ impl Remote {
     }
 }
 
-fn client(config: &RedisConfig, queue_max: usize) -> Result<Client, Error> {
-    let scheme = config.url.expose().split_once("://").map(|(scheme, _)| scheme);
+/// Reads an address.
+pub fn parse_url(url: &str) -> Result<FredConfig, Error> {
+    let scheme = url.split_once("://").map(|(scheme, _)| scheme);
     if !scheme.is_some_and(|scheme| SCHEMES.contains(&scheme)) {
         return Err(Error::Scheme);
     }
-    let mut fred = FredConfig::from_url(config.url.expose()).map_err(Error::Address)?;
+    FredConfig::from_url(url).map_err(Error::Address)
+}
+
+fn client(config: &RedisConfig, queue_max: usize) -> Result<Client, Error> {
+    let mut fred = parse_url(config.url.expose())?;
     // One connection for both directions needs the third version of the protocol.
     fred.version = RespVersion::RESP3;
     // Redis may come up after us.

@@ -1,1 +1,171 @@
-//! To be written.
+//! The configuration: read once, checked whole, handed out as one plain struct for each module.
+//!
+//! Separate so that no other module knows a default, a key or a variable of the environment. It stands above everything
+//! it builds: each module owns a plain `Config` without defaults, and only `app` and `cli` import this one. Layers, later
+//! ones winning: `config/default.toml` (compiled in, the only place where a default is written), the file of `--config`,
+//! `BODA__SECTION__KEY` of the environment, flags of the command line.
+//!
+//! Invariants: *all* faults are reported at once, each with its key and where it came from; no fault and no print shows a
+//! secret; the environment is read here and nowhere else; the default file and the code that reads it have the same keys.
+
+mod city;
+mod fault;
+mod machine;
+mod people;
+mod reader;
+mod settings;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::PathBuf;
+
+use crate::time::Span;
+use crate::{bus, db, dispatch, jobs, payments, realtime, telemetry};
+use reader::Reader;
+use settings::Settings;
+
+pub use city::TravelConfig;
+pub use fault::{Error, Fault, Origin};
+pub use machine::ServerConfig;
+pub use people::{DemoConfig, SandboxConfig};
+
+/// Every key with its default and its reason.
+pub const DEFAULTS: &str = include_str!("../../config/default.toml");
+
+/// Everything that can be set. Every value has been checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// HTTP, and the process as a whole.
+    pub server: ServerConfig,
+    /// Holds the private PostgreSQL and the keys that sign tokens.
+    pub data_dir: PathBuf,
+    /// The database.
+    pub database: db::Config,
+    /// Events between tasks and nodes.
+    pub bus: bus::Config,
+    /// The workers.
+    pub jobs: jobs::Config,
+    /// What is logged and how.
+    pub log: telemetry::Config,
+    /// The sockets.
+    pub sockets: realtime::Config,
+    /// Travel times without a map.
+    pub travel: TravelConfig,
+    /// The core.
+    pub dispatch: dispatch::Config,
+    /// How long an access token is good for.
+    pub access_token_lifetime: Span,
+    /// Money.
+    pub payments: payments::Config,
+    /// Stand-ins for the outside world.
+    pub sandbox: SandboxConfig,
+    /// A simulated city.
+    pub demo: DemoConfig,
+}
+
+/// Where a configuration comes from, beside its defaults.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// A file in TOML with the keys that differ.
+    pub file: Option<PathBuf>,
+    /// The environment; variables that do not begin with `BODA__` are passed by.
+    pub environment: BTreeMap<OsString, OsString>,
+    /// What the command line says.
+    pub flags: Vec<Flag>,
+}
+
+/// A key set by a flag of the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flag {
+    /// As typed: `--listen`.
+    pub flag: &'static str,
+    /// What it sets: `server.listen`.
+    pub key: &'static str,
+    /// To what.
+    pub value: String,
+}
+
+impl Sources {
+    /// A file, the flags and the environment of this process.
+    pub fn of_process(file: Option<PathBuf>, flags: Vec<Flag>) -> Self {
+        Self { file, environment: std::env::vars_os().collect(), flags }
+    }
+
+    /// Reads and checks everything.
+    ///
+    /// # Errors
+    /// All that is wrong.
+    pub fn load(&self) -> Result<Config, Error> {
+        self.read().map(|(config, _)| config)
+    }
+
+    /// The values in force as TOML, without comments, secrets redacted.
+    ///
+    /// # Errors
+    /// All that is wrong.
+    pub fn print(&self) -> Result<String, Error> {
+        self.read().map(|(_, settings)| settings.print())
+    }
+
+    fn read(&self) -> Result<(Config, Settings), Error> {
+        let mut faults = Vec::new();
+        let mut settings = Settings::of_defaults(DEFAULTS);
+        if let Some(path) = &self.file {
+            match fs::read_to_string(path) {
+                Ok(text) => settings.lay_file(path, &text, &mut faults),
+                Err(error) => {
+                    let reason = format!("cannot be read: {error}");
+                    faults.push(Fault::new(path.display().to_string(), reason, Origin::Flag("--config")));
+                }
+            }
+        }
+        settings.lay_environment(&self.environment, &mut faults);
+        for Flag { flag, key, value } in &self.flags {
+            settings.lay_text(key, value, Origin::Flag(flag), &mut faults);
+        }
+        let mut reader = Reader::new(&settings, faults);
+        let config = build(&mut reader);
+        let faults = reader.finish();
+        if faults.is_empty() { Ok((config, settings)) } else { Err(Error { faults }) }
+    }
+}
+
+/// The typed configuration. Where a value is refused a harmless one stands in its place, and the reader has the fault.
+fn build(reader: &mut Reader<'_>) -> Config {
+    let data_dir = reader.section("").path("data_dir");
+    let demo = people::demo(reader);
+    let sandbox = people::sandbox(reader, &demo);
+    let config = Config {
+        server: machine::server(reader, &demo),
+        database: machine::database(reader, data_dir.clone()),
+        bus: machine::bus(reader),
+        jobs: machine::jobs(reader),
+        log: machine::log(reader),
+        sockets: machine::sockets(reader),
+        travel: city::travel(reader),
+        dispatch: city::dispatch(reader),
+        access_token_lifetime: people::access_token_lifetime(reader),
+        payments: people::payments(reader),
+        data_dir,
+        sandbox,
+        demo,
+    };
+    check_together(reader, &config);
+    config
+}
+
+/// What is right by itself and wrong together, across sections.
+fn check_together(reader: &mut Reader<'_>, config: &Config) {
+    let mut jobs = reader.section("jobs");
+    jobs.require(config.jobs.drain_max <= config.server.drain_max, "drain_max_s", "is more than server.drain_max_s");
+    let workers_fit = config.jobs.workers_max < config.database.connections_max as usize;
+    jobs.require(
+        workers_fit,
+        "workers_max",
+        "is not less than database.connections_max, and other work needs connections too",
+    );
+}

@@ -182,6 +182,14 @@ impl Database {
     }
 }
 
+/// Whether `url` can be used, without trying to reach it.
+///
+/// # Errors
+/// [`Error::Url`] with the reason.
+pub fn check_url(url: &Secret<String>) -> Result<(), Error> {
+    parse_url(url.expose()).map(drop)
+}
+
 fn parse_url(url: &str) -> Result<PgConnectOptions, Error> {
     if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
         return Err(Error::Url { reason: "does not begin with postgres:// or postgresql://" });

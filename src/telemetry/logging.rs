@@ -20,15 +20,19 @@ pub enum LogFormat {
     Json,
 }
 
+/// Reads levels by module.
+pub fn parse_directives(directives: &str) -> Result<EnvFilter, Error> {
+    EnvFilter::builder()
+        .parse(directives)
+        .map_err(|source| Error::Directives { directives: directives.to_owned(), source })
+}
+
 /// Writes what `config` lets through to `writer`.
 pub fn subscriber<W>(config: &Config, writer: W) -> Result<impl Subscriber + Send + Sync + use<W>, Error>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let directives = &config.log_directives;
-    let filter = EnvFilter::builder()
-        .parse(directives)
-        .map_err(|source| Error::Directives { directives: directives.clone(), source })?;
+    let filter = parse_directives(&config.log_directives)?;
     let lines = tracing_subscriber::fmt::layer().with_writer(writer);
     let lines = match config.log_format {
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),

@@ -52,6 +52,14 @@ pub enum Error {
     },
 }
 
+/// Whether log levels are understood, without installing anything.
+///
+/// # Errors
+/// When they are not.
+pub fn check_directives(directives: &str) -> Result<(), Error> {
+    logging::parse_directives(directives).map(drop)
+}
+
 /// The process's metrics. Cheap to clone.
 #[derive(Clone)]
 pub struct Telemetry {

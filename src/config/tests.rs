@@ -1,0 +1,211 @@
+//! The configuration as a whole: the default file, the layers, every fault at once.
+
+use std::path::Path;
+
+use super::*;
+
+/// A file with this text, and the sources that read it.
+struct Case {
+    file: tempfile::NamedTempFile,
+    sources: Sources,
+}
+
+fn case(text: &str, environment: &[(&str, &str)]) -> Case {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), text).unwrap();
+    let environment = environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
+    let sources = Sources { file: Some(file.path().to_owned()), environment, flags: Vec::new() };
+    Case { file, sources }
+}
+
+/// What is said to be wrong, without where.
+fn faults(text: &str, environment: &[(&str, &str)]) -> Vec<String> {
+    let error = case(text, environment).sources.load().unwrap_err();
+    error.faults.iter().map(|fault| format!("{}: {}", fault.key, fault.reason)).collect()
+}
+
+#[test]
+fn the_defaults_are_valid_and_every_key_of_them_is_read() {
+    let config = Sources::default().load().unwrap();
+    assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.server.worker_threads, None);
+    assert_eq!(config.data_dir, Path::new("boda-data"));
+    assert_eq!(config.database.embedded.data_dir, config.data_dir);
+    assert!(config.database.url.is_none() && config.bus.redis.is_none());
+    assert_eq!(config.dispatch.offer_ttl, Span::from_secs(15));
+    assert_eq!(config.jobs.done_retention, Span::from_minutes(7 * 24 * 60));
+    assert_eq!(config.travel, TravelConfig { detour_factor: 1.33, speed_kmh: 22.0 });
+    assert!(!config.sandbox.enabled && !config.demo.enabled && !config.server.is_city_page_public);
+}
+
+#[test]
+fn every_key_is_explained() {
+    let is_key = |line: &str| !line.starts_with('#') && !line.starts_with('[') && line.contains(" = ");
+    let mut before = "";
+    for line in DEFAULTS.lines() {
+        assert!(!is_key(line) || before.starts_with('#'), "no word about {line}");
+        before = line;
+    }
+}
+
+#[test]
+fn later_layers_win() {
+    let text = "[dispatch]\noffer_ttl_s = 20\noffers_max = 5\n[travel]\nspeed_kmh = 18";
+    let mut case = case(text, &[("BODA__DISPATCH__OFFER_TTL_S", "30"), ("PATH", "/bin"), ("BODA_LOG", "x")]);
+    case.sources.flags.push(Flag { flag: "--listen", key: "server.listen", value: "localhost:0".to_owned() });
+    case.sources.flags.push(Flag { flag: "--demo", key: "demo.enabled", value: "true".to_owned() });
+    let config = case.sources.load().unwrap();
+    assert_eq!(config.dispatch.offer_ttl, Span::from_secs(30), "the environment beats the file");
+    assert_eq!(config.dispatch.offers_max, 5, "the file beats the default");
+    assert_eq!(config.dispatch.pin_attempts_max, 5, "the rest stays");
+    assert_eq!(config.travel.speed_kmh, 18.0, "a whole number is a number");
+    assert_eq!(config.server.listen.to_string(), "127.0.0.1:0");
+    assert!(config.demo.enabled && config.sandbox.enabled && config.server.is_city_page_public);
+}
+
+#[test]
+fn all_faults_are_told_at_once_with_key_value_reason_and_place() {
+    let text = r#"
+        data_dir = ""
+        [server]
+        listen = "8080"
+        worker_threads = "two"
+        [dispatch]
+        offer_ttl_s = 3
+        offer_tll_s = 15
+        [dispach]
+        offers_max = 1
+        [jobs]
+        workers_max = 0
+        [travel]
+        detour_factor = nan
+        [sandbox]
+        listen = "0.0.0.0:0"
+    "#;
+    let environment =
+        [("BODA__LOG__FORMAT", "xml"), ("BODA__PAYMENTS__COMMISSION_BASIS_POINTS", "10001"), ("BODA__X", "1")];
+    let case = case(text, &environment);
+    let error = case.sources.load().unwrap_err().to_string();
+    let lines: Vec<_> = error.lines().collect();
+    let file = case.file.path().display();
+    let expected = [
+        format!("server.worker_threads: \"two\" is not a whole number (in {file})"),
+        format!("dispatch.offer_tll_s: is not known; did you mean dispatch.offer_ttl_s? (in {file})"),
+        format!("dispach: is not known; did you mean dispatch? (in {file})"),
+        "x: is not known; `boda print-config` shows every key (from BODA__X)".to_owned(),
+        format!("data_dir: is empty and must name a directory (in {file})"),
+        format!("server.listen: \"8080\" is not an address with a port, such as 127.0.0.1:8080 or [::1]:8080 (in {file})"),
+        format!("dispatch.offer_ttl_s: 3 is out of range 5..=120 (in {file})"),
+        format!("jobs.workers_max: 0 is out of range 1..=1000 (in {file})"),
+        format!("travel.detour_factor: NaN is out of range 1..=10 (in {file})"),
+        format!(
+            "sandbox.listen: \"0.0.0.0:0\" is not a loopback address, and whoever reaches the sandbox reads every sign-in code (in {file})"
+        ),
+        "log.format: \"xml\" is not one of \"text\", \"json\" (from BODA__LOG__FORMAT)".to_owned(),
+        "payments.commission_basis_points: 10001 is out of range 0..=10000 (from BODA__PAYMENTS__COMMISSION_BASIS_POINTS)"
+            .to_owned(),
+    ];
+    assert_eq!(lines[0], format!("the configuration has {} faults:", expected.len()));
+    for line in &expected {
+        assert!(lines.contains(&format!("  {line}").as_str()), "missing: {line}\nin: {error}");
+    }
+    assert_eq!(lines.len(), expected.len() + 1, "{error}");
+}
+
+#[test]
+fn names_and_kinds_are_checked_at_every_level() {
+    for (text, fault) in [
+        ("dispatch = 3", "dispatch: is a section of keys and not a value"),
+        ("[dispatch.offer_ttl_s]\na = 1", "dispatch.offer_ttl_s: { a = 1 } is not a whole number"),
+        ("listen = \"x\"", "listen: is not known; did you mean server.listen?"),
+        ("[rides]\noffers_max = 3", "rides: is not known; `boda print-config` shows every key"),
+        ("[demo]\nenabled = 1", "demo.enabled: 1 is not true or false"),
+        (
+            "[log]\nfilter = \"boda=loud\"",
+            "log.filter: log levels \"boda=loud\" are not understood: invalid filter directive",
+        ),
+    ] {
+        assert_eq!(faults(text, &[]), [fault], "{text}");
+    }
+    assert_eq!(faults("", &[("BODA__DEMO__ENABLED", "yes")]), ["demo.enabled: \"yes\" is not true or false"]);
+    let underscored = case("", &[("BODA__JOBS__DELETE_BATCH_MAX", "2_000")]).sources.load().unwrap();
+    assert_eq!(underscored.jobs.delete_batch_max, 2_000);
+}
+
+#[test]
+fn values_must_also_go_together() {
+    for (text, key) in [
+        ("[jobs]\ndrain_max_s = 30", "jobs.drain_max_s"),
+        ("[jobs]\nworkers_max = 16", "jobs.workers_max"),
+        ("[jobs]\nretry_base_s = 4_000", "jobs.retry_base_s"),
+        ("[database]\nconnections_min = 17", "database.connections_min"),
+        ("[database]\nconnections_max = 33", "database.connections_max"),
+        ("[redis]\nreconnect_min_ms = 6_000", "redis.reconnect_min_ms"),
+        ("[sockets]\nframes_per_s = 50", "sockets.frames_burst_max"),
+        ("[dispatch]\nsearch_max_s = 10", "dispatch.search_max_s"),
+    ] {
+        let faults = faults(text, &[]);
+        assert!(faults.len() == 1 && faults[0].starts_with(key), "{text}: {faults:?}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_a_fault_among_others() {
+    let missing = Sources {
+        file: Some("/nonexistent/city.toml".into()),
+        environment: [("BODA__LOG__FORMAT".into(), "xml".into())].into(),
+        flags: Vec::new(),
+    };
+    let error = missing.load().unwrap_err();
+    assert_eq!(error.faults.len(), 2, "{error}");
+    assert!(error.to_string().contains("/nonexistent/city.toml: cannot be read: No such file"), "{error}");
+
+    let broken = case("[log]\nformat = \"json\"\nkey = 'hunter2", &[]).sources.load().unwrap_err().to_string();
+    assert!(broken.contains("line 3: is not TOML") && !broken.contains("hunter2"), "{broken}");
+}
+
+#[test]
+fn secrets_are_shown_nowhere() {
+    let environment = [
+        ("BODA__DATABASE__URL", "postgres://boda:hunter2@db/boda"),
+        ("BODA__REDIS__URL", "redis://:hunter2@cache"),
+        ("BODA__SERVER__LISTEN", "127.0.0.1:1"),
+    ];
+    let case = case("", &environment);
+    let config = case.sources.load().unwrap();
+    assert_eq!(config.database.url.as_ref().unwrap().expose(), "postgres://boda:hunter2@db/boda");
+    let (debug, print) = (format!("{config:?}"), case.sources.print().unwrap());
+    assert!(!debug.contains("hunter2") && !print.contains("hunter2"), "{debug}\n{print}");
+    assert!(print.contains("[database]\nurl = \"[redacted]\"\nurl_file = \"\"\n"), "{print}");
+
+    let wrong = [("BODA__DATABASE__URL", "mysql://boda:hunter2@db"), ("BODA__REDIS__URL", "http://hunter2")];
+    let faults = faults("", &wrong);
+    assert!(faults.len() == 2 && faults.iter().all(|fault| !fault.contains("hunter2")), "{faults:?}");
+}
+
+#[test]
+fn a_secret_may_stand_in_a_file_of_its_own() {
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    fs::write(secret.path(), "postgres://boda:hunter2@db/boda\n").unwrap();
+    let path = secret.path().to_str().unwrap();
+    let text = format!("[database]\nurl_file = {path:?}");
+    let config = case(&text, &[]).sources.load().unwrap();
+    assert_eq!(config.database.url.unwrap().expose(), "postgres://boda:hunter2@db/boda");
+
+    let both = faults(&text, &[("BODA__DATABASE__URL", "postgres://db/boda")]);
+    assert_eq!(both, ["database.url_file: is set, and so is database.url; only one of the two can be"]);
+    fs::write(secret.path(), "\n").unwrap();
+    assert_eq!(faults(&text, &[]), [format!("database.url_file: {path} is empty")]);
+    let missing = faults("[redis]\nurl_file = \"/nonexistent\"", &[]);
+    assert!(missing[0].starts_with("redis.url_file: /nonexistent cannot be read"), "{missing:?}");
+}
+
+#[test]
+fn what_is_printed_can_be_read_again() {
+    let original = case("[dispatch]\noffer_ttl_s = 20", &[("BODA__DEMO__RIDES_PER_MINUTE", "12.5")]);
+    let printed = original.sources.print().unwrap();
+    assert!(printed.starts_with("data_dir = \"boda-data\"\n\n[server]\nlisten = "), "{printed}");
+    assert!(printed.contains("\noffer_ttl_s = 20\n") && printed.contains("\nrides_per_minute = 12.5\n"), "{printed}");
+    assert!(!printed.contains('#'), "no comments");
+    assert_eq!(case(&printed, &[]).sources.print().unwrap(), printed);
+}
