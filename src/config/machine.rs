@@ -29,7 +29,7 @@ pub struct ServerConfig {
     /// Threads of the runtime; none: one for each processor.
     pub worker_threads: Option<usize>,
     /// Whether anybody may see the moving city.
-    pub is_city_page_public: bool,
+    pub city_page_public: bool,
 }
 
 pub fn server(reader: &mut Reader<'_>, demo: &DemoConfig) -> ServerConfig {
@@ -40,7 +40,7 @@ pub fn server(reader: &mut Reader<'_>, demo: &DemoConfig) -> ServerConfig {
         request_timeout: s.span("request_timeout_s", 1..=300),
         drain_max: s.span("drain_max_s", 1..=600),
         worker_threads: Some(s.whole("worker_threads", 0..=512)).filter(|threads| *threads > 0),
-        is_city_page_public: s.flag("city_page_public") || demo.enabled,
+        city_page_public: s.flag("city_page_public") || demo.enabled,
     }
 }
 

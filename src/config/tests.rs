@@ -35,7 +35,7 @@ fn the_defaults_are_valid_and_every_key_of_them_is_read() {
     assert_eq!(config.dispatch.offer_ttl, Span::from_secs(15));
     assert_eq!(config.jobs.done_retention, Span::from_minutes(7 * 24 * 60));
     assert_eq!(config.travel, TravelConfig { detour_factor: 1.33, speed_kmh: 22.0 });
-    assert!(!config.sandbox.enabled && !config.demo.enabled && !config.server.is_city_page_public);
+    assert!(!config.sandbox.enabled && !config.demo.enabled && !config.server.city_page_public);
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn later_layers_win() {
     assert_eq!(config.dispatch.pin_attempts_max, 5, "the rest stays");
     assert_eq!(config.travel.speed_kmh, 18.0, "a whole number is a number");
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:0");
-    assert!(config.demo.enabled && config.sandbox.enabled && config.server.is_city_page_public);
+    assert!(config.demo.enabled && config.sandbox.enabled && config.server.city_page_public);
 }
 
 #[test]
