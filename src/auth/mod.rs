@@ -48,6 +48,7 @@ pub use profile::{Change, ChangeRequest, Gender, Profile};
 pub use recent::Recent;
 pub use session::{Device, SessionView, Tokens};
 pub use sign_in::{CodeSent, Registration};
+pub use store::record_rating;
 
 use code::CodeKey;
 use decoys::Decoys;
@@ -150,4 +151,4 @@ fn account_disabled() -> Error {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -1,14 +1,13 @@
 //! What other services may know of a person: enough to greet and to reach them.
 
 use rustc_hash::FxHashMap;
-use sqlx::PgConnection;
 
 use crate::auth::{Auth, lock, store};
+use crate::clock;
 use crate::error::Error;
-use crate::ids::{RiderId, UserId};
+use crate::ids::UserId;
 use crate::notifications::Language;
 use crate::phone::Phone;
-use crate::time::Timestamp;
 
 /// A person as others see them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +28,8 @@ impl Auth {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn people(&self, ids: &[UserId], now: Timestamp) -> Result<FxHashMap<UserId, Person>, Error> {
+    pub async fn people(&self, ids: &[UserId]) -> Result<FxHashMap<UserId, Person>, Error> {
+        let now = clock::now();
         let mut found = FxHashMap::default();
         let mut unknown = Vec::new();
         {
@@ -54,13 +54,8 @@ impl Auth {
         Ok(found)
     }
 
-    /// Adds a driver's rating of a rider, within the caller's transaction.
-    ///
-    /// # Errors
-    /// When the database refuses.
-    pub async fn record_rating(&self, conn: &mut PgConnection, rider: RiderId, stars: u8) -> Result<(), Error> {
-        store::record_rating(conn, rider, stars).await?;
-        lock(&self.inner.people).forget(&UserId::from(rider));
-        Ok(())
+    /// Forgets what was remembered of a person, whose name or rating changed.
+    pub fn forget_person(&self, id: UserId) {
+        lock(&self.inner.people).forget(&id);
     }
 }

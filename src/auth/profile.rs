@@ -204,7 +204,7 @@ impl Auth {
     /// When the database is away.
     pub async fn change_profile(&self, user: UserId, change: &Change, now: Timestamp) -> Result<Profile, Error> {
         store::change_profile(&self.inner.pool, user, change, now).await?;
-        lock(&self.inner.people).forget(&user);
+        self.forget_person(user);
         self.profile(user).await
     }
 

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::auth::{Change, Gender, NewUser, Person, Profile, Registration};
 use crate::error::Error;
-use crate::ids::{RiderId, UserId};
+use crate::ids::UserId;
 use crate::notifications::Language;
 use crate::phone::Phone;
 use crate::time::Timestamp;
@@ -251,8 +251,11 @@ pub async fn people(pool: &PgPool, ids: &[Uuid]) -> Result<Vec<(UserId, Person)>
         .collect()
 }
 
-/// The sum is in hundredths of a star.
-pub async fn record_rating(conn: &mut PgConnection, rider: RiderId, stars: u8) -> sqlx::Result<()> {
+/// Adds a driver's rating of a rider, 1 to 5 stars, within the caller's transaction. The sum is in hundredths of a star.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn record_rating(conn: &mut PgConnection, rider: UserId, stars: i16) -> sqlx::Result<()> {
     sqlx::query!(
         "UPDATE users SET rating_sum = rating_sum + $2, rating_count = rating_count + 1 WHERE id = $1",
         rider.0,

@@ -1,0 +1,154 @@
+//! The life of a driver's standing: who may do what to it, from where. Pure.
+
+use chrono::NaiveDate;
+
+use crate::drivers::papers::Papers;
+use crate::error::Error;
+use crate::notifications::Key;
+
+/// Where a driver stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Papers wait for review.
+    Pending,
+    /// May drive.
+    Approved,
+    /// Papers were not accepted; new ones may be sent.
+    Rejected,
+    /// May not drive until an admin says so.
+    Suspended,
+}
+
+impl Status {
+    /// Every status.
+    pub const ALL: [Self; 4] = [Self::Pending, Self::Approved, Self::Rejected, Self::Suspended];
+
+    /// The word on the wire and in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Approved => "approved",
+            Self::Rejected => "rejected",
+            Self::Suspended => "suspended",
+        }
+    }
+
+    /// From the word on the wire and in the database.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == name)
+    }
+
+    /// Where a driver stands after sending papers that differ from those before. A suspension is not shaken off by
+    /// sending new papers.
+    pub const fn after_new_papers(self) -> Self {
+        match self {
+            Self::Pending | Self::Approved | Self::Rejected => Self::Pending,
+            Self::Suspended => Self::Suspended,
+        }
+    }
+}
+
+/// What an admin decides about a driver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// The papers are fine.
+    Approve,
+    /// The papers are not fine, for this reason.
+    Reject(String),
+    /// No rides until further notice, for this reason.
+    Suspend(String),
+    /// The suspension is over.
+    Restore,
+}
+
+impl Decision {
+    /// Where a driver stands after the decision.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] with code `wrong_state` when it cannot be taken from there, or `papers_expired` when it would
+    /// let somebody drive with a paper that is no longer good.
+    pub fn apply(&self, from: Status, papers: &Papers, today: NaiveDate) -> Result<Status, Error> {
+        let to = match (self, from) {
+            (Self::Approve, Status::Pending | Status::Rejected) => Status::Approved,
+            (Self::Reject(_), Status::Pending) => Status::Rejected,
+            (Self::Suspend(_), Status::Approved) => Status::Suspended,
+            (Self::Restore, Status::Suspended) => Status::Approved,
+            _ => {
+                let message = format!("a driver who is {} cannot be {}", from.as_str(), self.done());
+                return Err(Error::conflict("wrong_state", message));
+            }
+        };
+        if let Some(paper) = papers.expired_on(today).filter(|_| to == Status::Approved) {
+            return Err(Error::conflict("papers_expired", format!("the driver's {paper} has expired")));
+        }
+        Ok(to)
+    }
+
+    /// Why, where the driver is told.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Reject(reason) | Self::Suspend(reason) => Some(reason),
+            Self::Approve | Self::Restore => None,
+        }
+    }
+
+    /// What the driver is told.
+    pub const fn message(&self) -> Key {
+        match self {
+            Self::Approve => Key::AccountApproved,
+            Self::Reject(_) => Key::AccountRejected,
+            Self::Suspend(_) => Key::AccountSuspended,
+            Self::Restore => Key::AccountRestored,
+        }
+    }
+
+    const fn done(&self) -> &'static str {
+        match self {
+            Self::Approve => "approved",
+            Self::Reject(_) => "rejected",
+            Self::Suspend(_) => "suspended",
+            Self::Restore => "restored",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drivers::papers::tests::{T0, insured_until};
+
+    #[test]
+    fn decisions_lead_where_the_table_says_and_nowhere_else() {
+        use Status::{Approved, Pending, Rejected, Suspended};
+        let papers = insured_until("2027-06-30").check(T0).expect("in order");
+        let table = [
+            (Decision::Approve, [Some(Approved), None, Some(Approved), None]),
+            (Decision::Reject("blurred".into()), [Some(Rejected), None, None, None]),
+            (Decision::Suspend("complaints".into()), [None, Some(Suspended), None, None]),
+            (Decision::Restore, [None, None, None, Some(Approved)]),
+        ];
+        for (decision, expected) in table {
+            for (from, expected) in [Pending, Approved, Rejected, Suspended].into_iter().zip(expected) {
+                let to = decision.apply(from, &papers, T0.kigali_day());
+                match expected {
+                    Some(expected) => assert_eq!(to.expect("allowed"), expected, "{decision:?} from {from:?}"),
+                    None => assert_eq!(to.expect_err("refused").code(), "wrong_state", "{decision:?} from {from:?}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nobody_is_let_drive_with_an_expired_paper() {
+        let papers = insured_until("2026-09-30").check(T0).expect("in order");
+        let later = "2026-10-01".parse().expect("a day");
+        let approve = Decision::Approve.apply(Status::Pending, &papers, later).expect_err("expired");
+        assert_eq!(
+            (approve.code(), approve.to_string().as_str()),
+            ("papers_expired", "the driver's insurance has expired")
+        );
+        assert!(Decision::Restore.apply(Status::Suspended, &papers, later).is_err());
+        assert!(Decision::Reject("late".into()).apply(Status::Pending, &papers, later).is_ok());
+    }
+}

@@ -1,0 +1,51 @@
+//! SQL on `shifts`. The rides service opens and closes them as part of its own decisions.
+
+use chrono::DateTime;
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use crate::ids::DriverId;
+use crate::time::Timestamp;
+
+/// Opens a shift within the caller's transaction; a second one is the first.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn open_shift(conn: &mut PgConnection, driver: DriverId, at: Timestamp) -> sqlx::Result<()> {
+    sqlx::query!(
+        "INSERT INTO shifts (id, driver_id, started_at) VALUES ($1, $2, $3)
+         ON CONFLICT (driver_id) WHERE ended_at IS NULL DO NOTHING",
+        Uuid::now_v7(),
+        driver.0,
+        DateTime::from(at),
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Closes the open shift, if there is one, within the caller's transaction.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn close_shift(conn: &mut PgConnection, driver: DriverId, at: Timestamp) -> sqlx::Result<()> {
+    sqlx::query!(
+        "UPDATE shifts SET ended_at = greatest($2, started_at) WHERE driver_id = $1 AND ended_at IS NULL",
+        driver.0,
+        DateTime::from(at),
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Who is on shift: what a restart begins from. Ordered by driver.
+///
+/// # Errors
+/// When the database is away.
+pub async fn on_shift(pool: &PgPool) -> sqlx::Result<Vec<DriverId>> {
+    let ids = sqlx::query_scalar!("SELECT driver_id FROM shifts WHERE ended_at IS NULL ORDER BY driver_id")
+        .fetch_all(pool)
+        .await?;
+    Ok(ids.into_iter().map(DriverId).collect())
+}
