@@ -26,6 +26,8 @@ pub struct ServerConfig {
     pub request_timeout: Span,
     /// How long a stop waits for what goes on.
     pub drain_max: Span,
+    /// Longest wait for an answer of the outside world.
+    pub outbound_timeout: Span,
     /// Threads of the runtime; none: one for each processor.
     pub worker_threads: Option<usize>,
     /// Whether anybody may see the moving city.
@@ -39,6 +41,7 @@ pub fn server(reader: &mut Reader<'_>, demo: &DemoConfig) -> ServerConfig {
         body_bytes_max: s.whole("body_bytes_max", 1_024..=16 << 20),
         request_timeout: s.span("request_timeout_s", 1..=300),
         drain_max: s.span("drain_max_s", 1..=600),
+        outbound_timeout: s.span("outbound_timeout_ms", 100..=60_000),
         worker_threads: Some(s.whole("worker_threads", 0..=512)).filter(|threads| *threads > 0),
         city_page_public: s.flag("city_page_public") || demo.enabled,
     }
@@ -112,7 +115,7 @@ pub fn bus(reader: &mut Reader<'_>) -> bus::Config {
 pub fn jobs(reader: &mut Reader<'_>) -> jobs::Config {
     let mut s = reader.section("jobs");
     let config = jobs::Config {
-        workers_max: s.whole("workers_max", 1..=1_000),
+        workers_max: s.whole("workers_max", 0..=1_000),
         batch_max: s.whole("batch_max", 1..=1_000),
         poll_interval: s.span("poll_interval_ms", 10..=600_000),
         // The shortest lease is 30 s, and most of it must be left to work in.

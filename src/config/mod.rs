@@ -23,8 +23,9 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
 
+use crate::notifications::sms;
 use crate::time::Span;
-use crate::{bus, db, dispatch, jobs, payments, realtime, telemetry};
+use crate::{auth, bus, db, dispatch, jobs, payments, realtime, telemetry};
 use reader::Reader;
 use settings::Settings;
 
@@ -57,8 +58,12 @@ pub struct Config {
     pub travel: TravelConfig,
     /// The core.
     pub dispatch: dispatch::Config,
+    /// Accounts.
+    pub auth: auth::Config,
     /// How long an access token is good for.
     pub access_token_lifetime: Span,
+    /// Which SMS gateway; not asked with the sandbox on.
+    pub sms: sms::Config,
     /// Money.
     pub payments: payments::Config,
     /// Stand-ins for the outside world.
@@ -139,8 +144,10 @@ fn build(reader: &mut Reader<'_>) -> Config {
     let data_dir = reader.section("").path("data_dir");
     let demo = people::demo(reader);
     let sandbox = people::sandbox(reader, &demo);
+    let server = machine::server(reader, &demo);
     let config = Config {
-        server: machine::server(reader, &demo),
+        sms: people::sms(reader, &sandbox, server.outbound_timeout),
+        server,
         database: machine::database(reader, data_dir.clone()),
         bus: machine::bus(reader),
         jobs: machine::jobs(reader),
@@ -148,6 +155,7 @@ fn build(reader: &mut Reader<'_>) -> Config {
         sockets: machine::sockets(reader),
         travel: city::travel(reader),
         dispatch: city::dispatch(reader),
+        auth: people::auth(reader),
         access_token_lifetime: people::access_token_lifetime(reader),
         payments: people::payments(reader),
         data_dir,

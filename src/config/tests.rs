@@ -76,7 +76,7 @@ fn all_faults_are_told_at_once_with_key_value_reason_and_place() {
         [dispach]
         offers_max = 1
         [jobs]
-        workers_max = 0
+        workers_max = -1
         [travel]
         detour_factor = nan
         [sandbox]
@@ -96,7 +96,7 @@ fn all_faults_are_told_at_once_with_key_value_reason_and_place() {
         format!("data_dir: is empty and must name a directory (in {file})"),
         format!("server.listen: \"8080\" is not an address with a port, such as 127.0.0.1:8080 or [::1]:8080 (in {file})"),
         format!("dispatch.offer_ttl_s: 3 is out of range 5..=120 (in {file})"),
-        format!("jobs.workers_max: 0 is out of range 1..=1000 (in {file})"),
+        format!("jobs.workers_max: -1 is out of range 0..=1000 (in {file})"),
         format!("travel.detour_factor: NaN is out of range 1..=10 (in {file})"),
         format!(
             "sandbox.listen: \"0.0.0.0:0\" is not a loopback address, and whoever reaches the sandbox reads every sign-in code (in {file})"
@@ -198,6 +198,48 @@ fn a_secret_may_stand_in_a_file_of_its_own() {
     assert_eq!(faults(&text, &[]), [format!("database.url_file: {path} is empty")]);
     let missing = faults("[redis]\nurl_file = \"/nonexistent\"", &[]);
     assert!(missing[0].starts_with("redis.url_file: /nonexistent cannot be read"), "{missing:?}");
+}
+
+#[test]
+fn the_key_of_a_gateway_comes_by_the_environment_and_not_in_the_config_file() {
+    let text = "[sms]\nprovider = \"africastalking\"\nusername = \"boda\"\n";
+    let environment = [("BODA__SMS__API_KEY", "hunter2")];
+    let case = case(text, &environment);
+    let config = case.sources.load().unwrap();
+    let sms::Config::AfricasTalking(gateway) = &config.sms else { panic!("{:?}", config.sms) };
+    assert_eq!((gateway.api_key.expose().as_str(), gateway.sender.as_ref()), ("hunter2", None));
+    assert!(!format!("{config:?}{}", case.sources.print().unwrap()).contains("hunter2"));
+
+    let in_file = faults(&format!("{text}api_key = \"hunter2\""), &environment);
+    assert_eq!(
+        in_file,
+        [
+            "sms.api_key: is a secret and does not belong in a config file; set BODA__SMS__API_KEY, or name a file in sms.api_key_file"
+        ]
+    );
+    assert_eq!(faults(text, &[]), ["sms.api_key: is empty, and sms.provider = \"africastalking\" needs it"]);
+    let rehearsal = faults(text, &[environment[0], ("BODA__SANDBOX__ENABLED", "true")]);
+    assert!(rehearsal.len() == 1 && rehearsal[0].starts_with("sms.provider: \"africastalking\" is a real gateway"));
+}
+
+#[test]
+fn the_address_of_a_gateway_keeps_the_key_safe() {
+    for (url, is_good) in [
+        ("https://api.africastalking.com", true),
+        ("http://127.0.0.1:9100", true),
+        ("http://localhost", true),
+        ("http://[::1]:9100", true),
+        ("http://api.africastalking.com", false),
+        ("http://127.0.0.1.example.com", false),
+        ("http://127.0.0.1:1@example.com", false),
+        ("https://api.africastalking.com/", false),
+        ("https://", false),
+        ("api.africastalking.com", false),
+        ("", false),
+    ] {
+        let loaded = case("", &[("BODA__SMS__BASE_URL", url)]).sources.load();
+        assert_eq!(loaded.is_ok(), is_good, "{url}: {loaded:?}");
+    }
 }
 
 #[test]
