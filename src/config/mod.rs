@@ -25,7 +25,7 @@ use std::path::PathBuf;
 
 use crate::notifications::sms;
 use crate::time::Span;
-use crate::{auth, bus, db, dispatch, jobs, payments, realtime, telemetry};
+use crate::{auth, bus, db, dispatch, drivers, jobs, payments, realtime, telemetry};
 use reader::Reader;
 use settings::Settings;
 
@@ -64,6 +64,8 @@ pub struct Config {
     pub access_token_lifetime: Span,
     /// Which SMS gateway; not asked with the sandbox on.
     pub sms: sms::Config,
+    /// Drivers' papers.
+    pub drivers: drivers::Config,
     /// Money.
     pub payments: payments::Config,
     /// Stand-ins for the outside world.
@@ -157,6 +159,7 @@ fn build(reader: &mut Reader<'_>) -> Config {
         dispatch: city::dispatch(reader),
         auth: people::auth(reader),
         access_token_lifetime: people::access_token_lifetime(reader),
+        drivers: people::drivers(reader),
         payments: people::payments(reader),
         data_dir,
         sandbox,

@@ -1,4 +1,5 @@
-//! The sections about people and their money, and about their stand-ins: auth, SMS, payments, sandbox, demo.
+//! The sections about people and their money, and about their stand-ins: auth, SMS, drivers, payments,
+//! sandbox, demo.
 //!
 //! Separate from the city's sections because nothing here moves. The reason of every number stands in
 //! `config/default.toml`; here stand the bounds within which the program works.
@@ -10,7 +11,7 @@ use crate::money::BasisPoints;
 use crate::notifications::sms::{self, africastalking};
 use crate::redact::Secret;
 use crate::time::Span;
-use crate::{auth, payments};
+use crate::{auth, drivers, payments};
 
 /// The networks show no longer sender than this.
 const SENDER_CHARS_MAX: usize = 11;
@@ -115,6 +116,14 @@ fn is_base_url(url: &str) -> bool {
         Some(("https", rest)) => is_host(rest),
         Some(("http", rest)) => is_host(rest) && is_here(rest),
         _ => false,
+    }
+}
+
+pub fn drivers(reader: &mut Reader<'_>) -> drivers::Config {
+    let mut s = reader.section("drivers");
+    drivers::Config {
+        cards_remembered_max: s.whole("cards_remembered_max", 1_000..=10_000_000),
+        card_age_max: s.span("card_age_max_s", 1..=3_600),
     }
 }
 
