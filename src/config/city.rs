@@ -1,10 +1,11 @@
-//! The sections of the city: travel times, dispatch.
+//! The sections of the city: where it is, its drivers, travel times, dispatch, rides.
 //!
 //! Separate from the machine room's because these numbers are about people in traffic. The reason of every number stands
 //! in `config/default.toml`; here stand the bounds within which the program works.
 
 use super::reader::Reader;
-use crate::dispatch;
+use crate::geo::{Area, LatLng, RWANDA};
+use crate::{dispatch, locations, rides};
 
 /// Travel times without a map.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,7 +23,7 @@ pub fn travel(reader: &mut Reader<'_>) -> TravelConfig {
     TravelConfig { detour_factor, speed_kmh }
 }
 
-pub fn dispatch(reader: &mut Reader<'_>) -> dispatch::Config {
+fn dispatch(reader: &mut Reader<'_>) -> dispatch::Config {
     let mut s = reader.section("dispatch");
     let config = dispatch::Config {
         offer_ttl: s.span("offer_ttl_s", 5..=120),
@@ -37,4 +38,45 @@ pub fn dispatch(reader: &mut Reader<'_>) -> dispatch::Config {
     };
     s.require(config.search_max >= config.offer_ttl, "search_max_s", "is less than offer_ttl_s");
     config
+}
+
+pub fn rides(reader: &mut Reader<'_>) -> rides::Config {
+    let dispatch = dispatch(reader);
+    let mut s = reader.section("dispatch");
+    let inbox_max = s.whole("inbox_max", 16..=1 << 20);
+    let batch_max = s.whole("batch_max", 1..=10_000);
+    let answer_within = s.span("answer_within_s", 1..=120);
+    let mut s = reader.section("rides");
+    rides::Config {
+        dispatch,
+        inbox_max,
+        batch_max,
+        answer_within,
+        quote_lifetime: s.span("quote_lifetime_s", 10..=86_400),
+        ride_distance_m_max: s.whole("ride_distance_max_m", 1_000..=1_000_000),
+    }
+}
+
+pub fn locations(reader: &mut Reader<'_>) -> locations::Config {
+    let mut s = reader.section("city");
+    let south_west = LatLng::new(s.number("lat_min", -90.0..=90.0), s.number("lng_min", -180.0..=180.0));
+    let north_east = LatLng::new(s.number("lat_max", -90.0..=90.0), s.number("lng_max", -180.0..=180.0));
+    let area = match (south_west, north_east) {
+        (Ok(south_west), Ok(north_east)) => Area::new(south_west, north_east),
+        // Refused above already, each coordinate by name.
+        _ => Ok(RWANDA),
+    };
+    if let Err(error) = &area {
+        s.fault("lat_min", format!("and the other corner make no area: {error}"));
+    }
+    locations::Config {
+        area: area.unwrap_or(RWANDA),
+        cell_m: s.number("cell_m", 10.0..=100_000.0),
+        drivers_max: s.whole("drivers_max", 1..=4_000_000),
+        position_age_max: s.span("position_age_max_s", 1..=3_600),
+        ping_age_max: s.span("ping_age_max_s", 1..=3_600),
+        ping_ahead_max: s.span("ping_ahead_max_s", 0..=3_600),
+        search_radius_m: s.number("search_radius_m", 100.0..=100_000.0),
+        candidates_max: s.whole("candidates_max", 1..=1_000),
+    }
 }

@@ -25,7 +25,7 @@ use std::path::PathBuf;
 
 use crate::notifications::sms;
 use crate::time::Span;
-use crate::{auth, bus, db, dispatch, drivers, jobs, payments, realtime, telemetry};
+use crate::{auth, bus, db, drivers, jobs, locations, payments, realtime, rides, telemetry};
 use reader::Reader;
 use settings::Settings;
 
@@ -56,8 +56,10 @@ pub struct Config {
     pub sockets: realtime::Config,
     /// Travel times without a map.
     pub travel: TravelConfig,
-    /// The core.
-    pub dispatch: dispatch::Config,
+    /// Where drivers are.
+    pub locations: locations::Config,
+    /// Dispatch, quotes and bookings.
+    pub rides: rides::Config,
     /// Accounts.
     pub auth: auth::Config,
     /// How long an access token is good for.
@@ -156,7 +158,8 @@ fn build(reader: &mut Reader<'_>) -> Config {
         log: machine::log(reader),
         sockets: machine::sockets(reader),
         travel: city::travel(reader),
-        dispatch: city::dispatch(reader),
+        locations: city::locations(reader),
+        rides: city::rides(reader),
         auth: people::auth(reader),
         access_token_lifetime: people::access_token_lifetime(reader),
         drivers: people::drivers(reader),

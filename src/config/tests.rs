@@ -32,7 +32,7 @@ fn the_defaults_are_valid_and_every_key_of_them_is_read() {
     assert_eq!(config.data_dir, Path::new("boda-data"));
     assert_eq!(config.database.embedded.data_dir, config.data_dir);
     assert!(config.database.url.is_none() && config.bus.redis.is_none());
-    assert_eq!(config.dispatch.offer_ttl, Span::from_secs(15));
+    assert_eq!(config.rides.dispatch.offer_ttl, Span::from_secs(15));
     assert_eq!(config.jobs.done_retention, Span::from_minutes(7 * 24 * 60));
     assert_eq!(config.travel, TravelConfig { detour_factor: 1.33, speed_kmh: 22.0 });
     assert!(!config.sandbox.enabled && !config.demo.enabled && !config.server.city_page_public);
@@ -55,9 +55,9 @@ fn later_layers_win() {
     case.sources.flags.push(Flag { flag: "--listen", key: "server.listen", value: "localhost:0".to_owned() });
     case.sources.flags.push(Flag { flag: "--demo", key: "demo.enabled", value: "true".to_owned() });
     let config = case.sources.load().unwrap();
-    assert_eq!(config.dispatch.offer_ttl, Span::from_secs(30), "the environment beats the file");
-    assert_eq!(config.dispatch.offers_max, 5, "the file beats the default");
-    assert_eq!(config.dispatch.pin_attempts_max, 5, "the rest stays");
+    assert_eq!(config.rides.dispatch.offer_ttl, Span::from_secs(30), "the environment beats the file");
+    assert_eq!(config.rides.dispatch.offers_max, 5, "the file beats the default");
+    assert_eq!(config.rides.dispatch.pin_attempts_max, 5, "the rest stays");
     assert_eq!(config.travel.speed_kmh, 18.0, "a whole number is a number");
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:0");
     assert!(config.demo.enabled && config.sandbox.enabled && config.server.city_page_public);

@@ -1,1 +1,289 @@
-//! To be written.
+//! Where drivers are: who is on shift, their newest position, and who may look at it.
+//!
+//! The index itself is pure and below; this service owns what is around it: the check of a ping against the service
+//! area and the clock, and the drivers on shift whose position is not known (yet, or not any more since a restart).
+//! Invariant: a driver is in the index only while on shift, in the state in which dispatch has put them.
+
+pub mod http;
+
+use std::sync::Arc;
+
+use dashmap::DashMap;
+use rustc_hash::FxBuildHasher;
+
+use crate::dispatch::{Availability, Candidate};
+use crate::error::{Error, Fault};
+use crate::geo::{Area, LatLng};
+use crate::ids::DriverId;
+use crate::index::{DriverIndex, DriverState, Fix, Nearest, Neighbour, RideClasses, Update};
+use crate::road::TravelTime;
+use crate::time::{Span, Timestamp};
+
+/// Numbers of this service.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the city is served; a ping outside of it is refused.
+    pub area: Area,
+    /// Side of a cell of the index, in metres.
+    pub cell_m: f64,
+    /// Drivers on shift at once.
+    pub drivers_max: u32,
+    /// A position older than this is not used to find a driver.
+    pub position_age_max: Span,
+    /// A ping older than this on arrival is refused.
+    pub ping_age_max: Span,
+    /// A ping further in the future than this is refused: the phone's clock is wrong.
+    pub ping_ahead_max: Span,
+    /// How far away a driver may be to be asked.
+    pub search_radius_m: f64,
+    /// How many drivers a search returns to dispatch.
+    pub candidates_max: usize,
+}
+
+#[derive(Clone, Copy)]
+struct OnShift {
+    state: DriverState,
+    classes: RideClasses,
+}
+
+/// Why a position was not taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Outside of the service area.
+    OutsideServiceArea,
+    /// Too old.
+    TooOld {
+        /// By how much the server's clock is ahead of it.
+        age: Span,
+    },
+    /// Too far in the future.
+    FromTheFuture {
+        /// By how much it is ahead of the server's clock.
+        ahead: Span,
+    },
+    /// The driver is not on shift.
+    NotOnShift,
+    /// All places of the index are taken.
+    Full,
+}
+
+impl Refused {
+    /// For REST: the fields at fault.
+    pub fn into_error(self, fix: &Fix) -> Error {
+        let place = |field: &str, value: f64| Fault::new(field, value, "is outside of the service area");
+        match self {
+            Self::OutsideServiceArea => {
+                Error::Invalid(vec![place("lat", fix.position.lat()), place("lng", fix.position.lng())])
+            }
+            Self::TooOld { age } => Error::invalid("t_ms", fix.at.as_millis(), format_args!("is {age} old")),
+            Self::FromTheFuture { ahead } => {
+                Error::invalid("t_ms", fix.at.as_millis(), format_args!("is {ahead} ahead of the server's clock"))
+            }
+            Self::NotOnShift => Error::conflict("not_online", "go online before you send positions"),
+            Self::Full => Error::Unavailable { retry_after: Span::from_secs(5), cause: None },
+        }
+    }
+}
+
+/// The drivers on shift and where they are.
+#[derive(Clone)]
+pub struct Locations {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: Config,
+    index: DriverIndex,
+    on_shift: DashMap<DriverId, OnShift, FxBuildHasher>,
+    travel: Arc<dyn TravelTime>,
+}
+
+impl Locations {
+    /// Nobody on shift.
+    ///
+    /// # Errors
+    /// When the numbers of `config` make no index.
+    pub fn new(config: Config, travel: Arc<dyn TravelTime>) -> Result<Self, crate::index::ConfigError> {
+        let index = crate::index::Config { area: config.area, cell_m: config.cell_m, drivers_max: config.drivers_max };
+        let index = DriverIndex::new(index)?;
+        Ok(Self { inner: Arc::new(Inner { config, index, on_shift: DashMap::default(), travel }) })
+    }
+
+    /// Where the city is served.
+    pub fn area(&self) -> Area {
+        self.inner.config.area
+    }
+
+    /// The live index, for reading.
+    pub fn index(&self) -> &DriverIndex {
+        &self.inner.index
+    }
+
+    /// Travel times, for whoever asks about a place this service knows.
+    pub fn travel(&self) -> &dyn TravelTime {
+        &*self.inner.travel
+    }
+
+    /// Takes in where a driver is: searchable when this returns. A position older than the newest one held is ignored.
+    ///
+    /// # Errors
+    /// [`Refused`], with nothing changed.
+    pub fn ping(&self, driver: DriverId, fix: Fix, now: Timestamp) -> Result<(), Refused> {
+        self.check(&fix, now)?;
+        let index = &self.inner.index;
+        if let Some(slot) = index.slot_of(driver)
+            && index.update(slot, fix) != Update::Offline
+        {
+            return Ok(());
+        }
+        // On shift, but without a position so far: since a restart, or since the shift began without one.
+        let shift = self.inner.on_shift.get(&driver).map(|shift| *shift).ok_or(Refused::NotOnShift)?;
+        self.place(driver, shift, fix)
+    }
+
+    /// A position that dispatch may use must be inside the area and of now.
+    ///
+    /// # Errors
+    /// [`Refused`] says what is wrong with it.
+    pub fn check(&self, fix: &Fix, now: Timestamp) -> Result<(), Refused> {
+        let config = &self.inner.config;
+        if !config.area.contains(fix.position) {
+            return Err(Refused::OutsideServiceArea);
+        }
+        let age = now.since(fix.at);
+        if age > config.ping_age_max {
+            return Err(Refused::TooOld { age });
+        }
+        let ahead = fix.at.since(now);
+        if ahead > config.ping_ahead_max {
+            return Err(Refused::FromTheFuture { ahead });
+        }
+        Ok(())
+    }
+
+    fn place(&self, driver: DriverId, shift: OnShift, fix: Fix) -> Result<(), Refused> {
+        self.inner.index.go_online(driver, fix.position, fix.at, shift.classes).map_err(|_| Refused::Full)?;
+        self.inner.index.set_state(driver, shift.state);
+        // Dispatch may have changed its mind while the position went in: what it says last holds.
+        match self.inner.on_shift.get(&driver).map(|shift| shift.state) {
+            Some(state) if state == shift.state => {}
+            Some(state) => {
+                self.inner.index.set_state(driver, state);
+            }
+            None => {
+                self.inner.index.go_offline(driver);
+                return Err(Refused::NotOnShift);
+            }
+        }
+        Ok(())
+    }
+
+    /// A driver is on shift from now on; searchable as soon as a position is known.
+    pub fn begin_shift(&self, driver: DriverId, classes: RideClasses, fix: Option<Fix>) {
+        let shift = OnShift { state: DriverState::Free, classes };
+        self.inner.on_shift.insert(driver, shift);
+        if let Some(fix) = fix
+            && self.place(driver, shift, fix) == Err(Refused::Full)
+        {
+            tracing::warn!(driver.id = %driver, "the index is full: this driver cannot be found");
+        }
+    }
+
+    /// Follows dispatch: what a driver is available for. `Off` removes the driver at once.
+    pub fn set_availability(&self, driver: DriverId, availability: Availability) {
+        let state = match availability {
+            Availability::Off => {
+                self.inner.on_shift.remove(&driver);
+                self.inner.index.go_offline(driver);
+                return;
+            }
+            Availability::Free => DriverState::Free,
+            Availability::Offered => DriverState::Offered,
+            Availability::ToPickup => DriverState::ToPickup,
+            Availability::AtPickup => DriverState::AtPickup,
+            Availability::OnTrip => DriverState::OnTrip,
+        };
+        // A shift that is opened in this same step enters with `begin_shift`.
+        if let Some(mut shift) = self.inner.on_shift.get_mut(&driver) {
+            shift.state = state;
+            drop(shift);
+            self.inner.index.set_state(driver, state);
+        }
+    }
+
+    /// Whether a driver is on shift.
+    pub fn is_on_shift(&self, driver: DriverId) -> bool {
+        self.inner.on_shift.contains_key(&driver)
+    }
+
+    /// How many drivers are on shift.
+    pub fn drivers_on_shift(&self) -> usize {
+        self.inner.on_shift.len()
+    }
+
+    /// The newest position of a driver on shift.
+    pub fn position_of(&self, driver: DriverId) -> Option<Fix> {
+        self.inner.index.position_of(driver)
+    }
+
+    /// Free drivers for a pickup, nearest in travel time first.
+    pub fn candidates(
+        &self,
+        pickup: LatLng,
+        classes: RideClasses,
+        passed: &[DriverId],
+        now: Timestamp,
+    ) -> Vec<Candidate> {
+        let mut near: Vec<Neighbour> = Vec::new();
+        self.inner.index.nearest(pickup, &self.query(classes, passed), now, &mut near);
+        let froms: Vec<LatLng> = near.iter().map(|neighbour| neighbour.position).collect();
+        let mut legs = Vec::new();
+        self.inner.travel.to_pickup(&froms, pickup, &mut legs);
+        let mut candidates: Vec<Candidate> = near
+            .iter()
+            .zip(legs)
+            .map(|(neighbour, leg)| Candidate {
+                driver: neighbour.driver,
+                pickup_eta: leg.duration,
+                pickup_distance_m: leg.distance_m,
+            })
+            .collect();
+        candidates.sort_by_key(|candidate| (candidate.pickup_eta, candidate.driver));
+        candidates
+    }
+
+    fn query<'a>(&self, classes: RideClasses, exclude: &'a [DriverId]) -> Nearest<'a> {
+        let config = &self.inner.config;
+        Nearest {
+            k: config.candidates_max,
+            max_age: config.position_age_max,
+            radius_m_max: config.search_radius_m,
+            classes,
+            exclude,
+        }
+    }
+
+    /// Free drivers near a place, for a rider who looks at the map before booking.
+    pub fn nearby(&self, from: LatLng, limit: usize, now: Timestamp) -> Vec<Nearby> {
+        let mut near = Vec::new();
+        let query = Nearest { k: limit, ..self.query(RideClasses::ANY, &[]) };
+        self.inner.index.nearest(from, &query, now, &mut near);
+        let show = |neighbour: &Neighbour| Nearby {
+            position: neighbour.position,
+            bearing_deg: self.position_of(neighbour.driver).and_then(|fix| fix.bearing_deg),
+            eta: self.inner.travel.route(neighbour.position, from).duration,
+        };
+        near.iter().map(show).collect()
+    }
+}
+
+/// A free driver as anybody may see one: without a name or an id.
+#[derive(Clone, Copy, Debug)]
+pub struct Nearby {
+    /// Where.
+    pub position: LatLng,
+    /// Which way the motorcycle points.
+    pub bearing_deg: Option<u16>,
+    /// Travel time to the place asked about.
+    pub eta: Span,
+}

@@ -1,1 +1,316 @@
-//! To be written.
+//! Rides: booking, offers, the ride itself, ratings, history.
+//!
+//! Use cases are transport-free: REST and the socket call the same functions. Everything that changes a ride goes to the
+//! [`shard`], which owns the dispatch core, commits and then speaks; this file checks who asks, prepares the command and
+//! turns the answer into a view. Commands are idempotent, also for rides the core has forgotten: the store is asked then.
+
+mod booking;
+mod city;
+mod followup;
+pub mod http;
+mod live;
+mod on_shift;
+mod people;
+mod quote;
+mod rating;
+mod reading;
+mod ride;
+mod shard;
+mod start;
+mod store;
+mod tally;
+mod tell;
+mod tidy;
+mod view;
+mod words;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use sqlx::PgPool;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::dispatch::{self, Canceller, Input, Pin, Refusal};
+use crate::drivers::Drivers;
+use crate::error::{Checks, Error, Fault};
+use crate::fares::TariffBook;
+use crate::ids::{DriverId, OfferId, RideId};
+use crate::locations::Locations;
+use crate::money::Francs;
+use crate::realtime::Hub;
+use crate::realtime::protocol::view::RideView;
+use crate::time::Span;
+use crate::web::{Caller, RequestId, Role};
+
+pub use booking::{BookRide, Booked, PlaceRequest};
+pub use city::{AreaView, CitySnapshot};
+pub use quote::Quote;
+pub use reading::{EventView, TrackView};
+pub use start::{Parts, Started};
+pub use store::Filter;
+pub use tidy::tidy;
+
+use live::Live;
+use people::People;
+use ride::{Cancellation, Ride};
+use shard::{Command, Details, Message};
+use store::commit::Actor;
+use tally::Tally;
+use view::Viewer;
+use words::{CancelReason, DeclineReason};
+
+/// Longest note a person may leave.
+const NOTE_CHARS_MAX: usize = 500;
+
+/// Numbers of this service.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The core's own.
+    pub dispatch: dispatch::Config,
+    /// Commands that may wait for the shard; more are refused with "try again".
+    pub inbox_max: usize,
+    /// Commands decided and committed together at most.
+    pub batch_max: usize,
+    /// How long a caller waits for the commit before it is told to try again.
+    pub answer_within: Span,
+    /// How long a quote can be booked.
+    pub quote_lifetime: Span,
+    /// The longest ride that is sold, by road.
+    pub ride_distance_m_max: u32,
+}
+
+/// The service. Clones share everything.
+#[derive(Clone)]
+pub struct Rides {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: Config,
+    pool: PgPool,
+    inbox: mpsc::Sender<Message>,
+    live: Arc<Live>,
+    tally: Arc<Tally>,
+    hub: Arc<Hub>,
+    people: People,
+    drivers: Drivers,
+    locations: Locations,
+    tariffs: Arc<TariffBook>,
+}
+
+impl Rides {
+    /// A driver takes an offer.
+    ///
+    /// # Errors
+    /// `offer_gone` when it is not this driver's to take any more.
+    pub async fn accept(&self, driver: DriverId, offer: OfferId) -> Result<RideView, Error> {
+        let ride = self.command(driver_actor(driver), Input::AcceptOffer { driver, offer }, Details::None).await;
+        match ride {
+            Ok(Some(ride)) if ride.driver == Some(driver) => Ok(self.view(&ride, Viewer::Driver).await),
+            Ok(_) => Err(offer_gone()),
+            Err(refused) => Err(self.refused(refused)),
+        }
+    }
+
+    /// A driver passes on an offer.
+    ///
+    /// # Errors
+    /// `offer_gone` when it was never this driver's; [`Error::Invalid`] for an unknown reason.
+    pub async fn decline(&self, driver: DriverId, offer: OfferId, reason: Option<&str>) -> Result<(), Error> {
+        let mut checks = Checks::new();
+        let reason =
+            reason.map_or(Some(DeclineReason::Other), |word| DeclineReason::check(&mut checks, "reason", word));
+        checks.finish()?;
+        let details = Details::Decline(reason.unwrap_or(DeclineReason::Other));
+        match self.command(driver_actor(driver), Input::DeclineOffer { driver, offer }, details).await {
+            Ok(_) => Ok(()),
+            // The core forgets ended rides; the driver's own earlier "no" is still in the store.
+            Err(Unanswered::Refused(Refusal::OfferGone)) => {
+                match store::offer_outcome(&self.inner.pool, offer, driver).await? {
+                    Some(Some(outcome)) if outcome != "accepted" => Ok(()),
+                    _ => Err(offer_gone()),
+                }
+            }
+            Err(refused) => Err(self.refused(refused)),
+        }
+    }
+
+    /// The driver stands at the pickup.
+    ///
+    /// # Errors
+    /// Not found unless it is this driver's ride; `wrong_state`.
+    pub async fn arrive(&self, driver: DriverId, ride: RideId) -> Result<RideView, Error> {
+        self.drive(driver, ride, Input::Arrive { driver, ride }).await
+    }
+
+    /// The ride starts.
+    ///
+    /// # Errors
+    /// As [`Rides::arrive`], and `wrong_pin`, `pin_locked`.
+    pub async fn start(&self, driver: DriverId, ride: RideId, pin: &str) -> Result<RideView, Error> {
+        // The text of a PIN is a secret: the fault does not repeat it.
+        let pin: Pin = pin.parse().map_err(|reason| Error::Invalid(vec![Fault::without_value("pin", reason)]))?;
+        self.drive(driver, ride, Input::Start { driver, ride, pin }).await
+    }
+
+    /// The ride is over.
+    ///
+    /// # Errors
+    /// As [`Rides::arrive`].
+    pub async fn complete(&self, driver: DriverId, ride: RideId) -> Result<RideView, Error> {
+        self.drive(driver, ride, Input::Complete { driver, ride }).await
+    }
+
+    async fn drive(&self, driver: DriverId, id: RideId, input: Input) -> Result<RideView, Error> {
+        let answer = self.command(driver_actor(driver), input.clone(), Details::None).await;
+        let ride = match answer {
+            Ok(Some(ride)) => ride,
+            // Done, but the ride has left the live state: it ended earlier.
+            Ok(None) => Arc::new(self.stored(id).await?),
+            Err(Unanswered::Refused(Refusal::UnknownRide)) => {
+                let ride = self.stored(id).await?;
+                if ride.driver != Some(driver) {
+                    return Err(no_ride());
+                }
+                if !reading::is_done_already(&ride, &input) {
+                    return Err(wrong_state(Some(&ride)));
+                }
+                Arc::new(ride)
+            }
+            Err(refused) => return Err(self.refused(refused)),
+        };
+        Ok(self.view(&ride, Viewer::Driver).await)
+    }
+
+    /// A party, or an operator, calls a ride off.
+    ///
+    /// # Errors
+    /// Not found unless it is the caller's ride; `wrong_state`; [`Error::Invalid`] for a reason the caller cannot give.
+    pub async fn cancel(
+        &self,
+        caller: Caller,
+        id: RideId,
+        reason: &str,
+        note: Option<&str>,
+    ) -> Result<RideView, Error> {
+        let (by, word, viewer) = match caller.role {
+            Role::Customer => (Canceller::Rider(caller.user.into()), "customer", Viewer::Rider),
+            Role::Driver => (Canceller::Driver(caller.user.into()), "driver", Viewer::Driver),
+            Role::Admin => (Canceller::System, "system", Viewer::Operator),
+            Role::Government => return Err(Error::forbidden("forbidden", "this role only reads")),
+        };
+        let cancellation = check_cancellation(caller.role, word, reason, note)?;
+        let actor = Actor { role: if caller.role == Role::Admin { "admin" } else { word }, id: Some(caller.user) };
+        let input = Input::Cancel { ride: id, by };
+        let ride = match self.command(actor, input.clone(), Details::Cancellation(cancellation)).await {
+            Ok(Some(ride)) => ride,
+            Ok(None) => Arc::new(self.stored(id).await?),
+            Err(Unanswered::Refused(Refusal::UnknownRide)) => {
+                let ride = self.stored(id).await?;
+                if caller.role != Role::Admin && !reading::is_party(&ride, caller) {
+                    return Err(no_ride());
+                }
+                if !reading::is_done_already(&ride, &input) {
+                    return Err(wrong_state(Some(&ride)));
+                }
+                Arc::new(ride)
+            }
+            Err(refused) => return Err(self.refused(refused)),
+        };
+        Ok(self.view(&ride, viewer).await)
+    }
+
+    /// Hands a command to the shard and waits for what was committed.
+    async fn command(&self, actor: Actor, input: Input, details: Details) -> Result<Option<Arc<Ride>>, Unanswered> {
+        let (answer, answered) = oneshot::channel();
+        let request_id = RequestId::current_or_none();
+        let command = Command { input, details, actor, request_id, arrived: Instant::now(), answer };
+        self.inner.inbox.try_send(Message::Command(Box::new(command))).map_err(|_| Unanswered::Busy)?;
+        match tokio::time::timeout(self.inner.config.answer_within.to_duration(), answered).await {
+            Ok(Ok(Ok(ride))) => Ok(ride),
+            Ok(Ok(Err(refusal))) => Err(Unanswered::Refused(refusal)),
+            // The shard stopped, or the database is away for too long: not acknowledged, so a retry is safe.
+            Ok(Err(_)) | Err(_) => Err(Unanswered::Busy),
+        }
+    }
+
+    async fn stored(&self, id: RideId) -> Result<Ride, Error> {
+        store::find(&self.inner.pool, id).await?.ok_or_else(no_ride)
+    }
+
+    async fn view(&self, ride: &Ride, viewer: Viewer) -> RideView {
+        view::ride_view(ride, &self.inner.people.cast(ride).await, viewer)
+    }
+
+    fn refused(&self, unanswered: Unanswered) -> Error {
+        match unanswered {
+            Unanswered::Busy => Error::Unavailable { retry_after: Span::from_secs(2), cause: None },
+            Unanswered::Refused(refusal) => self.refusal(refusal),
+        }
+    }
+
+    fn refusal(&self, refusal: Refusal) -> Error {
+        match refusal {
+            Refusal::UnknownRide | Refusal::NotYours => no_ride(),
+            Refusal::AlreadyRequested => Error::conflict("ride_in_progress", "this ride was requested before"),
+            Refusal::RiderBusy { ride } => {
+                Error::conflict("ride_in_progress", format!("you have a ride that has not ended: {ride}"))
+            }
+            Refusal::OfferGone => offer_gone(),
+            Refusal::WrongState => wrong_state(None),
+            Refusal::WrongPin { attempts_left } => {
+                let attempts = if attempts_left == 1 { "attempt" } else { "attempts" };
+                Error::conflict("wrong_pin", format!("the PIN is wrong; {attempts_left} {attempts} left"))
+            }
+            Refusal::PinLocked { until } => {
+                Error::conflict("pin_locked", format!("too many wrong PINs; try again at {until}"))
+            }
+            Refusal::NotOnShift => Error::conflict("not_online", "you are not online"),
+            Refusal::DriverOnRide => Error::conflict("driver_on_ride", "finish the ride before you go offline"),
+        }
+    }
+}
+
+/// Why the shard gave no ride.
+enum Unanswered {
+    Refused(Refusal),
+    Busy,
+}
+
+fn driver_actor(driver: DriverId) -> Actor {
+    Actor { role: "driver", id: Some(driver.into()) }
+}
+
+fn no_ride() -> Error {
+    Error::NotFound { what: "ride" }
+}
+
+fn offer_gone() -> Error {
+    Error::conflict("offer_gone", "the offer was taken, withdrawn or has expired")
+}
+
+fn wrong_state(ride: Option<&Ride>) -> Error {
+    let message = match ride {
+        Some(ride) => format!("the ride is {}; this is not possible now", ride.status),
+        None => "the ride is in a state in which this is not possible".to_owned(),
+    };
+    Error::conflict("wrong_state", message)
+}
+
+fn check_cancellation(role: Role, by: &'static str, reason: &str, note: Option<&str>) -> Result<Cancellation, Error> {
+    let mut checks = Checks::new();
+    let parsed = CancelReason::check(&mut checks, "reason", reason);
+    if let Some(parsed) = parsed {
+        let allowed = match role {
+            Role::Customer => parsed.allowed_to_rider(),
+            Role::Driver => parsed.allowed_to_driver(),
+            Role::Admin => true,
+            Role::Government => false,
+        };
+        checks.require(allowed, "reason", reason, format_args!("is not a reason a {} can give", role.as_str()));
+    }
+    let note = checks.optional_text("note", note, NOTE_CHARS_MAX);
+    checks.finish()?;
+    let reason = parsed.unwrap_or(CancelReason::Other);
+    Ok(Cancellation { by, reason, note, fee: Francs::ZERO })
+}

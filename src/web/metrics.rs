@@ -6,15 +6,17 @@ use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
 
-/// Middleware: `boda_http_requests_total` and `boda_http_duration_seconds`.
+use crate::telemetry::names;
+
+/// Middleware: requests by route, method and status, and how long they took.
 pub async fn measure(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let method = method_label(request.method());
     let started = Instant::now();
     let response = next.run(request).await;
     let labels = [("route", route), ("method", method.to_owned()), ("status", response.status().as_u16().to_string())];
-    metrics::histogram!("boda_http_duration_seconds", &labels[..2]).record(started.elapsed().as_secs_f64());
-    metrics::counter!("boda_http_requests_total", &labels).increment(1);
+    metrics::histogram!(names::HTTP_REQUEST_SECONDS, &labels[..2]).record(started.elapsed().as_secs_f64());
+    metrics::counter!(names::HTTP_REQUESTS_TOTAL, &labels).increment(1);
     response
 }
 

@@ -67,7 +67,8 @@ impl Position {
         Some(Self { at: Timestamp::from_millis(at), id: Uuid::parse_str(id).ok()? })
     }
 
-    fn text(self) -> String {
+    /// The cursor of this position.
+    pub fn text(self) -> String {
         format!("{:x}_{}", self.at.as_millis(), self.id.simple())
     }
 }

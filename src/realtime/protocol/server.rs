@@ -5,6 +5,7 @@
 //! rounded from checked coordinates).
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::error::{Error, Fault};
 use crate::ids::{ConnectionId, OfferId, RideId, UserId};
@@ -143,9 +144,10 @@ impl From<Fault> for FaultView {
 }
 
 /// Where an assigned driver is.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DriverPosition {
     /// The ride the position belongs to.
+    #[schema(value_type = Uuid)]
     pub ride_id: RideId,
     /// Degrees north, rounded to six places (0.1 m).
     pub lat: f64,

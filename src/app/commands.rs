@@ -1,0 +1,82 @@
+//! The other ways to run the program: workers, one-off commands, the sandbox and the simulation by themselves.
+
+use std::net::SocketAddr;
+
+use super::services::{Basics, run_jobs};
+use super::{Error, stop_signal};
+use crate::auth::NewUser;
+use crate::clock;
+use crate::config::Config;
+use crate::db::{self, Database, embedded};
+use crate::ids::UserId;
+use crate::sandbox::Sandbox;
+use crate::telemetry::Telemetry;
+
+/// Runs jobs only, beside one or more servers on the same database.
+///
+/// # Errors
+/// [`Error`] when it cannot start.
+pub async fn worker(config: Config) -> Result<(), Error> {
+    let telemetry = Telemetry::install(&config.log)?;
+    let stop = stop_signal();
+    with_database(&config, async |database| {
+        let basics = Basics::build(&config, database, None)?;
+        let upkeep = tokio::spawn({
+            let stop = stop.clone();
+            async move { telemetry.run_upkeep(stop).await }
+        });
+        tracing::info!(workers = config.jobs.workers_max, "working");
+        let _ = run_jobs(basics.registry(), &config, database, &stop).await;
+        let _ = upkeep.await;
+        Ok(())
+    })
+    .await
+}
+
+/// Brings the database's schema up to date.
+///
+/// # Errors
+/// [`Error`] when the database cannot be reached or refuses.
+pub async fn migrate(config: Config) -> Result<(), Error> {
+    Telemetry::install(&config.log)?;
+    with_database(&config, async |database| Ok(database.migrate().await?)).await
+}
+
+/// Makes an account, the first admin for example. Works beside a running server.
+///
+/// # Errors
+/// [`Error`] when the database cannot be reached, or the account is refused: the text says why.
+pub async fn create_user(config: Config, user: NewUser) -> Result<UserId, Error> {
+    Telemetry::install(&config.log)?;
+    with_database(&config, async |database| {
+        database.migrate().await?;
+        let basics = Basics::build(&config, database, None)?;
+        let created = basics.auth.create_user(user, clock::now()).await;
+        created.map_err(|error| Error::service("the account was not created", error))
+    })
+    .await
+}
+
+/// Runs the stand-ins of the outside world by themselves.
+///
+/// # Errors
+/// [`Error::Sandbox`].
+pub async fn run_sandbox(config: Config, listen: SocketAddr) -> Result<(), Error> {
+    Telemetry::install(&config.log)?;
+    let stop = stop_signal();
+    let sandbox = Sandbox::start(listen).await?;
+    println!("ready {}", sandbox.url());
+    stop.cancelled().await;
+    sandbox.stop().await;
+    Ok(())
+}
+
+async fn with_database<T>(config: &Config, work: impl AsyncFnOnce(&Database) -> Result<T, Error>) -> Result<T, Error> {
+    let (database, embedded) = db::open(&config.database, embedded::Role::Command).await?;
+    let done = work(&database).await;
+    database.close().await;
+    if let Some(embedded) = embedded {
+        embedded.stop().await?;
+    }
+    done
+}

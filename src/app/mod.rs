@@ -1,0 +1,224 @@
+//! The composition root: builds everything from a [`Config`], starts it, watches it, drains it.
+//!
+//! The only place that knows every room. Order of the start: database, migrations, keys, services, the shard (live rides
+//! restored), workers, and last the listener, so nobody is answered before there is something to answer with. The end
+//! goes the other way round: not ready, no new connections, sockets told to reconnect elsewhere, the shard's inbox
+//! emptied and committed, jobs given back, the database closed.
+
+mod city_page;
+mod commands;
+mod health;
+mod operations;
+mod router;
+mod services;
+mod sockets;
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::serve::ListenerExt as _;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock;
+use crate::config::Config;
+use crate::db::embedded::Embedded;
+use crate::db::{self, embedded};
+use crate::error::Error as ServiceError;
+use crate::sandbox::{self, Sandbox};
+use crate::telemetry::{self, Telemetry};
+
+pub use commands::{create_user, migrate, run_sandbox, worker};
+
+use services::Services;
+
+/// Why the process cannot start or go on. The text says what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Logging or metrics.
+    #[error("telemetry cannot be installed")]
+    Telemetry(#[from] telemetry::Error),
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] db::Error),
+    /// The stand-ins of the outside world.
+    #[error(transparent)]
+    Sandbox(#[from] sandbox::StartError),
+    /// The listener.
+    #[error("cannot listen on {address}; choose another address with --listen")]
+    Listen {
+        /// As configured.
+        address: SocketAddr,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A service could not be built or stopped working.
+    #[error("{what}")]
+    Service {
+        /// Which.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A part that must run for ever ended.
+    #[error("{0} stopped; see the log")]
+    Stopped(&'static str),
+}
+
+impl Error {
+    fn service(what: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Service { what, source: source.into() }
+    }
+}
+
+/// What the outside may know about the running process.
+#[derive(Clone)]
+pub(crate) struct Server {
+    /// Whether the city is a simulated one, shown to anybody.
+    pub(crate) demo: bool,
+    /// Where the stand-ins of the outside world listen.
+    pub(crate) sandbox_url: Option<String>,
+    /// False while starting and draining.
+    pub(crate) ready: Arc<AtomicBool>,
+}
+
+/// Runs the server until it is told to stop.
+///
+/// # Errors
+/// [`Error`] when it cannot start, or when a part without which it must not go on ended.
+pub async fn serve(config: Config) -> Result<(), Error> {
+    let telemetry = Telemetry::install(&config.log)?;
+    let stop = stop_signal();
+    let (database, mut embedded) = db::open(&config.database, embedded::Role::Serve).await?;
+    let served = serve_with(&config, &telemetry, &database, embedded.as_mut(), stop).await;
+    database.close().await;
+    if let Some(embedded) = embedded {
+        embedded.stop().await?;
+    }
+    tracing::info!("stopped");
+    served
+}
+
+async fn serve_with(
+    config: &Config,
+    telemetry: &Telemetry,
+    database: &db::Database,
+    embedded: Option<&mut Embedded>,
+    stop: CancellationToken,
+) -> Result<(), Error> {
+    database.migrate().await?;
+    let sandbox = match &config.sandbox {
+        sandbox if sandbox.enabled => Some(Sandbox::start(sandbox.listen).await?),
+        _ => None,
+    };
+    let server = Server {
+        demo: config.demo.enabled,
+        sandbox_url: sandbox.as_ref().map(Sandbox::url),
+        ready: Arc::new(AtomicBool::new(false)),
+    };
+    let mut services = Services::build(config, database, &server).await?;
+    let background = services.start_background(config, telemetry, database, &stop);
+    let router = router::build(config, &services, server.clone(), telemetry.clone(), database.clone());
+    let listener = TcpListener::bind(config.server.listen)
+        .await
+        .map_err(|source| Error::Listen { address: config.server.listen, source })?;
+    let address = listener.local_addr().map_err(|source| Error::Listen { address: config.server.listen, source })?;
+    // Small answers must not wait for more to come.
+    let listener = listener.tap_io(|stream| {
+        let _ = stream.set_nodelay(true);
+    });
+    let drain = CancellationToken::new();
+    let drained = drain.clone().cancelled_owned();
+    let http = tokio::spawn(axum::serve(listener, router).with_graceful_shutdown(drained).into_future());
+    server.ready.store(true, Ordering::Release);
+    announce(address);
+
+    let outcome = watch(&mut services, embedded, &stop).await;
+    server.ready.store(false, Ordering::Release);
+    stop.cancel();
+    tracing::info!("draining");
+    let within = config.server.drain_max;
+    let _ = tokio::time::timeout(within.to_duration(), async {
+        drain.cancel();
+        services.hub.shutdown(within).await;
+        let _ = http.await;
+        services.stop().await;
+        for task in background {
+            let _ = task.await;
+        }
+    })
+    .await;
+    if let Some(sandbox) = sandbox {
+        sandbox.stop().await;
+    }
+    outcome
+}
+
+/// Returns when it is time to stop: asked to, or because something essential ended.
+async fn watch(
+    services: &mut Services,
+    embedded: Option<&mut Embedded>,
+    stop: &CancellationToken,
+) -> Result<(), Error> {
+    let died = async {
+        match embedded {
+            Some(embedded) => embedded.died().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => Ok(()),
+        error = died => Err(Error::Database(error)),
+        ended = &mut services.shard => Err(match ended {
+            Ok(Err(error)) => Error::service("dispatch cannot go on: its memory and the store disagree; restart to restore", error),
+            Ok(Ok(())) => Error::Stopped("dispatch"),
+            Err(panic) => Error::service("dispatch ended unexpectedly; restart to restore", panic),
+        }),
+    }
+}
+
+/// The one line on standard output: whoever started us waits for it.
+fn announce(address: SocketAddr) {
+    let mut out = std::io::stdout().lock();
+    // Nobody listening on our standard output is no reason to stop.
+    let _ = writeln!(out, "ready http://{address}").and_then(|()| out.flush());
+    tracing::info!(%address, "ready");
+}
+
+/// Cancelled on SIGTERM or Ctrl-C. A second signal ends the process at once: the store is safe at any moment.
+fn stop_signal() -> CancellationToken {
+    let stop = CancellationToken::new();
+    let signalled = stop.clone();
+    tokio::spawn(async move {
+        let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(terminate) => terminate,
+            Err(error) => {
+                tracing::error!(%error, "signals cannot be received");
+                return;
+            }
+        };
+        for again in [false, true] {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            if again {
+                tracing::warn!("stopping at once");
+                std::process::exit(1);
+            }
+            tracing::info!(at = %clock::now(), "stopping");
+            signalled.cancel();
+        }
+    });
+    stop
+}
+
+impl From<ServiceError> for Error {
+    fn from(error: ServiceError) -> Self {
+        Self::service("a service could not be started", error)
+    }
+}

@@ -1,0 +1,101 @@
+//! Every route under one roof, with what is the same for all of them: request ids, metrics, limits, panics.
+
+use std::sync::Arc;
+
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Extension, Router, middleware};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_swagger_ui::SwaggerUi;
+
+use super::health::{About, Checked};
+use super::services::Services;
+use super::sockets::SocketHandler;
+use super::{Server, city_page, health, operations};
+use crate::config::Config;
+use crate::db::Database;
+use crate::error::Error;
+use crate::realtime::{self, Sockets};
+use crate::telemetry::Telemetry;
+use crate::time::Span;
+use crate::web::{self, API_PREFIX, ApiError, openapi};
+use crate::{analytics, auth, drivers, government, locations, notifications, payments, rides, safety};
+
+/// The whole HTTP side.
+pub(super) fn build(
+    config: &Config,
+    services: &Services,
+    server: Server,
+    telemetry: Telemetry,
+    database: Database,
+) -> Router {
+    let (api, document) = api(config, services, &server, &database).split_for_parts();
+    let handler = SocketHandler {
+        tokens: Arc::clone(&services.tokens),
+        rides: services.rides.clone(),
+        locations: services.locations.clone(),
+    };
+    let sockets = realtime::router(Sockets::new(Arc::clone(&services.hub), handler));
+    let checked = Checked { server, database, bus: services.bus.clone(), telemetry };
+    let requests = api
+        .merge(health::routes(checked))
+        .merge(SwaggerUi::new("/api/docs").url("/api/openapi.json", document))
+        .route("/", get(city_page::page))
+        .layer(middleware::from_fn_with_state(config.server.request_timeout, limit_time));
+    requests
+        // A socket lives longer than any request may.
+        .nest(API_PREFIX, sockets)
+        .fallback(|| async { ApiError::no_route(StatusCode::NOT_FOUND) })
+        .method_not_allowed_fallback(|| async { ApiError::no_route(StatusCode::METHOD_NOT_ALLOWED) })
+        .layer(DefaultBodyLimit::max(config.server.body_bytes_max))
+        .layer(Extension(Arc::clone(&services.tokens)))
+        .layer(CatchPanicLayer::custom(|_| ApiError::from(Error::internal("a request panicked")).into_response()))
+        .layer(middleware::map_response(harden))
+        .layer(middleware::from_fn(web::measure))
+        .layer(middleware::from_fn(web::assign_request_id))
+}
+
+/// Every service's routes with their description.
+fn api(config: &Config, services: &Services, server: &Server, database: &Database) -> OpenApiRouter {
+    let about = About { server: server.clone(), locations: services.locations.clone() };
+    let is_public = config.server.city_page_public;
+    let city = city_page::City { rides: services.rides.clone(), is_public };
+    let routes = OpenApiRouter::new()
+        .merge(health::about_routes().with_state(about))
+        .merge(city_page::routes().with_state(city))
+        .merge(auth::http::routes().with_state(services.auth.clone()))
+        .merge(notifications::http::routes().with_state(services.notifications.clone()))
+        .merge(drivers::http::routes().with_state(services.drivers.clone()))
+        .merge(locations::http::routes().with_state(services.locations.clone()))
+        .merge(rides::http::routes().with_state(services.rides.clone()))
+        .merge(payments::http::routes().with_state(services.payments.clone()))
+        .merge(safety::http::routes().with_state(services.safety.clone()))
+        .merge(analytics::http::routes().with_state(services.analytics.clone()))
+        .merge(government::http::routes().with_state(services.government.clone()))
+        .merge(operations::routes().with_state(database.pool().clone()));
+    OpenApiRouter::with_openapi(openapi::Document::openapi()).nest(API_PREFIX, routes)
+}
+
+/// A request that takes too long is given up; what it changed it had not acknowledged.
+async fn limit_time(State(within): State<Span>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(within.to_duration(), next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => ApiError::from(Error::Unavailable { retry_after: Span::from_secs(2), cause: None }).into_response(),
+    }
+}
+
+/// Answers are data: never to be guessed at, framed or sent along as a referrer.
+async fn harden<B>(mut response: axum::http::Response<B>) -> axum::http::Response<B> {
+    let headers = response.headers_mut();
+    for (name, value) in
+        [("x-content-type-options", "nosniff"), ("x-frame-options", "DENY"), ("referrer-policy", "no-referrer")]
+    {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    response
+}

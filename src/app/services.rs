@@ -1,0 +1,288 @@
+//! Every service, built once and shared.
+
+use std::sync::Arc;
+
+use tokio::sync::broadcast::error::RecvError;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{Error, Server};
+use crate::analytics::Analytics;
+use crate::auth::{self, Auth};
+use crate::bus::{Bus, Message, Topic};
+use crate::clock;
+use crate::config::Config;
+use crate::db::Database;
+use crate::drivers::Drivers;
+use crate::fares::TariffBook;
+use crate::government::Government;
+use crate::ids::UserId;
+use crate::jobs::{self, Registry, Runner};
+use crate::locations::Locations;
+use crate::notifications::{self, Notice, Notifications, Publish, sms};
+use crate::payments::{self, Payments};
+use crate::realtime::{Event, Hub};
+use crate::redact::Secret;
+use crate::rides::{self, Rides, Started};
+use crate::road::StraightLine;
+use crate::safety::Safety;
+use crate::sandbox;
+use crate::telemetry::{Telemetry, names};
+use crate::time::Span;
+use crate::web::TokenKeys;
+
+/// The sandbox is on this machine.
+const SANDBOX_ANSWERS_WITHIN: Span = Span::from_secs(5);
+
+/// The running house.
+pub(super) struct Services {
+    pub(super) tokens: Arc<TokenKeys>,
+    pub(super) hub: Arc<Hub>,
+    pub(super) bus: Bus,
+    pub(super) auth: Auth,
+    pub(super) notifications: Notifications,
+    pub(super) drivers: Drivers,
+    pub(super) locations: Locations,
+    pub(super) payments: Payments,
+    pub(super) rides: Rides,
+    pub(super) shard: JoinHandle<Result<(), crate::error::Error>>,
+    pub(super) safety: Safety,
+    pub(super) analytics: Analytics,
+    pub(super) government: Government,
+    stop_shard: CancellationToken,
+}
+
+/// A notice on its way to whichever node has the person's socket.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct NoticeMessage {
+    user: UserId,
+    key: String,
+    text: String,
+}
+
+/// What only needs the store: for workers and one-off commands as well.
+pub(super) struct Basics {
+    pub(super) tokens: Arc<TokenKeys>,
+    pub(super) bus: Bus,
+    pub(super) auth: Auth,
+    pub(super) notifications: Notifications,
+    pub(super) drivers: Drivers,
+    pub(super) payments: Payments,
+}
+
+impl Basics {
+    pub(super) fn build(config: &Config, database: &Database, sandbox_url: Option<&str>) -> Result<Self, Error> {
+        let pool = database.pool().clone();
+        let keys = auth::keys::load_or_create(&config.data_dir.join("keys"), clock::now())
+            .map_err(|error| Error::service("the keys that sign tokens and codes cannot be used", error))?;
+        let tokens = TokenKeys::new(keys.tokens.expose(), config.access_token_lifetime)
+            .map_err(|error| Error::service("the keys that sign tokens cannot be used", error))?;
+        let tokens = Arc::new(tokens);
+        let bus = Bus::connect(&config.bus).map_err(|error| Error::service("the event bus cannot be built", error))?;
+        let auth = Auth::new(pool.clone(), config.auth.clone(), &keys.code, Arc::clone(&tokens))?;
+        let http = reqwest::Client::builder()
+            .build()
+            .map_err(|error| Error::service("the HTTP client cannot be built", error))?;
+        let gateway = sms::provider(&sms_config(config, sandbox_url), &http);
+        let notifications = Notifications::new(pool.clone(), gateway, publish_over(bus.clone()));
+        let drivers = Drivers::new(pool.clone(), auth.clone(), &config.drivers);
+        let payments = Payments::new(pool, config.payments.clone());
+        Ok(Self { tokens, bus, auth, notifications, drivers, payments })
+    }
+
+    /// Every kind of job this program can run.
+    pub(super) fn registry(&self) -> Registry {
+        let registry = notifications::register(Registry::new(), &self.notifications, &self.auth.recipients());
+        let registry = auth::register(registry, &self.auth, &self.notifications);
+        payments::jobs::register(registry, self.payments.clone())
+    }
+}
+
+/// With the sandbox running, SMS go to it, whatever is configured: a rehearsal must not write to real people.
+fn sms_config(config: &Config, sandbox_url: Option<&str>) -> sms::Config {
+    match sandbox_url {
+        Some(url) => sms::Config::AfricasTalking(sms::africastalking::Config {
+            base_url: url.to_owned(),
+            username: sandbox::SMS_USERNAME.to_owned(),
+            api_key: Secret::new(sandbox::SMS_API_KEY.to_owned()),
+            sender: None,
+            timeout: SANDBOX_ANSWERS_WITHIN,
+        }),
+        None => config.sms.clone(),
+    }
+}
+
+fn publish_over(bus: Bus) -> Publish {
+    Arc::new(move |user, notice: &Notice| {
+        let message = NoticeMessage { user, key: notice.key.clone(), text: notice.text.clone() };
+        match serde_json::to_string(&message) {
+            Ok(text) => bus.publish(Topic::ToUser, text),
+            Err(error) => tracing::error!(%error, "a notice cannot be written as JSON"),
+        }
+    })
+}
+
+impl Services {
+    pub(super) async fn build(config: &Config, database: &Database, server: &Server) -> Result<Self, Error> {
+        let Basics { tokens, bus, auth, notifications, drivers, payments } =
+            Basics::build(config, database, server.sandbox_url.as_deref())?;
+        let pool = database.pool().clone();
+        let travel = StraightLine::new(config.travel.detour_factor, config.travel.speed_kmh)
+            .map_err(|error| Error::service("travel times cannot be computed with [travel]", error))?;
+        let locations = Locations::new(config.locations.clone(), Arc::new(travel))
+            .map_err(|error| Error::service("the index cannot be built with [city]", error))?;
+        let hub = Hub::start(config.sockets.clone());
+        let stop_shard = CancellationToken::new();
+        let parts = rides::Parts {
+            config: config.rides.clone(),
+            pool: pool.clone(),
+            hub: Arc::clone(&hub),
+            bus: bus.clone(),
+            auth: auth.clone(),
+            drivers: drivers.clone(),
+            locations: locations.clone(),
+            tariffs: Arc::new(TariffBook::rwanda_moto()),
+        };
+        let Started { rides, shard } = Rides::open(parts, stop_shard.clone()).await?;
+        Ok(Self {
+            tokens,
+            hub,
+            bus,
+            auth,
+            notifications,
+            drivers,
+            locations,
+            payments,
+            rides,
+            shard,
+            safety: Safety::new(pool.clone()),
+            analytics: Analytics::new(pool.clone()),
+            government: Government::new(pool),
+            stop_shard,
+        })
+    }
+
+    /// Starts what runs beside requests: job workers, notices from other nodes, upkeep of metrics.
+    pub(super) fn start_background(
+        &self,
+        config: &Config,
+        telemetry: &Telemetry,
+        database: &Database,
+        stop: &CancellationToken,
+    ) -> Vec<JoinHandle<()>> {
+        let basics = Basics {
+            tokens: Arc::clone(&self.tokens),
+            bus: self.bus.clone(),
+            auth: self.auth.clone(),
+            notifications: self.notifications.clone(),
+            drivers: self.drivers.clone(),
+            payments: self.payments.clone(),
+        };
+        let mut tasks = vec![
+            tokio::spawn(deliver_notices(self.bus.clone(), Arc::clone(&self.hub), stop.clone())),
+            tokio::spawn(gauges(self.rides.clone(), database.clone(), stop.clone())),
+            tokio::spawn(rides::tidy(self.rides.clone(), stop.clone())),
+            tokio::spawn(take_suspended_off(self.drivers.clone(), self.rides.clone(), stop.clone())),
+        ];
+        let upkeep = (telemetry.clone(), stop.clone());
+        tasks.push(tokio::spawn(async move { upkeep.0.run_upkeep(upkeep.1).await }));
+        if config.jobs.workers_max > 0 {
+            tasks.push(run_jobs(basics.registry(), config, database, stop));
+        }
+        tasks
+    }
+
+    /// Lets the shard finish what it was given. Everything acknowledged is committed then.
+    pub(super) async fn stop(&mut self) {
+        self.stop_shard.cancel();
+        if !self.shard.is_finished() {
+            let _ = (&mut self.shard).await;
+        }
+        self.bus.close();
+    }
+}
+
+/// Runs jobs until told to stop, then drains.
+pub(super) fn run_jobs(
+    registry: Registry,
+    config: &Config,
+    database: &Database,
+    stop: &CancellationToken,
+) -> JoinHandle<()> {
+    let clock: jobs::Clock = Arc::new(clock::now);
+    let runner = Runner::new(database.pool().clone(), registry, config.jobs.clone(), clock);
+    let stop = stop.clone();
+    tokio::spawn(async move {
+        let drained = runner.run(stop).await;
+        if drained.given_back > 0 {
+            tracing::warn!(jobs = drained.given_back, "jobs were given back unfinished; they run again elsewhere");
+        }
+    })
+}
+
+async fn deliver_notices(bus: Bus, hub: Arc<Hub>, stop: CancellationToken) {
+    let mut notices = bus.subscribe(Topic::ToUser);
+    loop {
+        let message = tokio::select! {
+            () = stop.cancelled() => return,
+            message = notices.recv() => message,
+        };
+        match message {
+            None => return,
+            // Missed notices are in the person's list all the same.
+            Some(Message::Missed) => {}
+            Some(Message::Event(text)) => match serde_json::from_str::<NoticeMessage>(&text) {
+                Ok(notice) => {
+                    hub.send(notice.user, Event::Notice { key: notice.key, text: notice.text });
+                }
+                Err(error) => tracing::warn!(%error, "a message on the bus is not a notice"),
+            },
+        }
+    }
+}
+
+/// A driver who lost the approval while on shift gets no further offers.
+async fn take_suspended_off(drivers: Drivers, rides: Rides, stop: CancellationToken) {
+    let mut changes = drivers.changes();
+    loop {
+        let changed = tokio::select! {
+            () = stop.cancelled() => return,
+            changed = changes.recv() => changed,
+        };
+        let driver = match changed {
+            Ok(driver) => driver,
+            Err(RecvError::Lagged(missed)) => {
+                tracing::warn!(missed, "changes of drivers were missed; they take effect at the next shift");
+                continue;
+            }
+            Err(RecvError::Closed) => return,
+        };
+        if drivers.standing(driver, clock::now()).await.is_ok_and(|standing| !standing.approved)
+            && let Err(error) = rides.go_offline(driver).await
+        {
+            // On a ride: it is finished first, and the next shift is refused.
+            tracing::info!(driver.id = %driver, reason = error.code(), "a suspended driver stays on shift for now");
+        }
+    }
+}
+
+/// Figures that are read rather than counted.
+async fn gauges(rides: Rides, database: Database, stop: CancellationToken) {
+    let mut interval = tokio::time::interval(std::time::Duration::from_secs(5));
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = interval.tick() => {}
+        }
+        let counters = rides.city().counters;
+        let set = |name: &'static str, state: &'static str, value: usize| {
+            metrics::gauge!(name, "state" => state).set(f64::from(u32::try_from(value).unwrap_or(u32::MAX)));
+        };
+        set(names::INDEX_DRIVERS, "free", counters.drivers_free);
+        set(names::INDEX_DRIVERS, "busy", counters.drivers_online.saturating_sub(counters.drivers_free));
+        let pool = database.pool();
+        let idle = pool.num_idle();
+        set(names::DB_CONNECTIONS, "idle", idle);
+        set(names::DB_CONNECTIONS, "in_use", usize::try_from(pool.size()).unwrap_or(0).saturating_sub(idle));
+    }
+}

@@ -1,0 +1,84 @@
+//! What the sockets ask of the services: pings to locations, commands to rides.
+
+use std::sync::Arc;
+
+use crate::error::Error;
+use crate::ids::DriverId;
+use crate::index::Fix;
+use crate::locations::{Locations, Refused};
+use crate::realtime::protocol::client::{Command, Ping};
+use crate::realtime::{Handler, PingRefused, Reply, Snapshot};
+use crate::rides::Rides;
+use crate::time::Timestamp;
+use crate::web::{Caller, Role, TokenKeys};
+
+/// The services behind the sockets.
+pub(super) struct SocketHandler {
+    pub(super) tokens: Arc<TokenKeys>,
+    pub(super) rides: Rides,
+    pub(super) locations: Locations,
+}
+
+impl Handler for SocketHandler {
+    fn authenticate(&self, token: &str, now: Timestamp) -> Result<Caller, Error> {
+        self.tokens.verify(token, now)
+    }
+
+    async fn welcome(&self, caller: Caller) -> Result<Snapshot, Error> {
+        if caller.role == Role::Driver {
+            self.rides.driver_connected(caller.user.into());
+        }
+        self.rides.snapshot(caller).await
+    }
+
+    fn ping(&self, driver: DriverId, ping: &Ping, now: Timestamp) -> Result<(), PingRefused> {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the protocol allows 0 to 360 only"
+        )]
+        let bearing_deg = ping.bearing_deg.map(|deg| deg.round() as u16 % 360);
+        let fix = Fix { position: ping.place, at: ping.at, bearing_deg, speed_mps: ping.speed_mps };
+        self.locations.ping(driver, fix, now).map_err(|refused| match refused {
+            Refused::OutsideServiceArea => PingRefused::OutsideServiceArea,
+            Refused::TooOld { age } => PingRefused::TooOld { age },
+            Refused::FromTheFuture { ahead } => PingRefused::FromTheFuture { ahead },
+            Refused::NotOnShift => PingRefused::NotOnline,
+            Refused::Full => PingRefused::Unavailable,
+        })?;
+        self.rides.driver_moved(driver, ping.place, ping.bearing_deg, ping.at);
+        Ok(())
+    }
+
+    async fn command(&self, caller: Caller, command: Command) -> Result<Reply, Error> {
+        let driver = DriverId::from(caller.user);
+        let ride = match command {
+            Command::GoOnline { place } => {
+                self.rides.go_online(driver, place).await?;
+                None
+            }
+            Command::GoOffline => {
+                self.rides.go_offline(driver).await?;
+                None
+            }
+            Command::AcceptOffer { offer } => Some(self.rides.accept(driver, offer).await?),
+            Command::DeclineOffer { offer, reason } => {
+                self.rides.decline(driver, offer, reason.as_deref()).await?;
+                None
+            }
+            Command::Arrive { ride } => Some(self.rides.arrive(driver, ride).await?),
+            Command::Start { ride, pin } => Some(self.rides.start(driver, ride, &pin).await?),
+            Command::Complete { ride } => Some(self.rides.complete(driver, ride).await?),
+            Command::Cancel { ride, reason, note } => {
+                Some(self.rides.cancel(caller, ride, &reason, note.as_deref()).await?)
+            }
+        };
+        Ok(Reply { ride })
+    }
+
+    fn closed(&self, caller: Caller) {
+        if caller.role == Role::Driver {
+            self.rides.driver_disconnected(caller.user.into());
+        }
+    }
+}

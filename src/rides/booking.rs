@@ -1,0 +1,288 @@
+//! Quoting and booking.
+
+use ring::digest::{SHA256, digest};
+use ring::rand::{SecureRandom, SystemRandom};
+use uuid::Uuid;
+
+use super::quote::{Pricing, Quote, check_place};
+use super::ride::{Price, Ride, Spot};
+use super::shard::Details;
+use super::store::commit::Actor;
+use super::view::Viewer;
+use super::words::RideType;
+use super::{NOTE_CHARS_MAX, Rides, Unanswered, store};
+use crate::clock;
+use crate::dispatch::{Input, Pin, Refusal};
+use crate::error::{Checks, Error, Fault};
+use crate::fares::Fare;
+use crate::geo::LatLng;
+use crate::ids::{QuoteId, RideId, RiderId};
+use crate::payments::PaymentMethod;
+use crate::realtime::protocol::view::{RideStatus, RideView};
+use crate::time::{Span, Timestamp};
+use crate::web::IdempotencyKey;
+
+const ADDRESS_CHARS_MAX: usize = 200;
+
+/// A place as a client names it.
+#[derive(Clone, Debug)]
+pub struct PlaceRequest {
+    /// Degrees north.
+    pub lat: f64,
+    /// Degrees east.
+    pub lng: f64,
+    /// Address in the rider's words.
+    pub address: Option<String>,
+    /// What to look out for.
+    pub landmark: Option<String>,
+}
+
+/// A booking as a client sends it.
+#[derive(Clone, Debug)]
+pub struct BookRide {
+    /// From.
+    pub pickup: PlaceRequest,
+    /// To.
+    pub destination: PlaceRequest,
+    /// `boda` when left out.
+    pub ride_type: Option<String>,
+    /// `cash` when left out.
+    pub payment_method: Option<String>,
+    /// What was shown before, to be kept to.
+    pub quote_id: Option<QuoteId>,
+    /// For the driver.
+    pub notes: Option<String>,
+}
+
+/// A booking that holds.
+#[derive(Debug)]
+pub struct Booked {
+    /// The ride.
+    pub ride: RideView,
+    /// Whether it was booked by an earlier request with the same key.
+    pub replayed: bool,
+}
+
+/// A booking whose fields are in order.
+struct Checked {
+    pickup: Spot,
+    destination: Spot,
+    ride_type: RideType,
+    payment_method: PaymentMethod,
+    notes: Option<String>,
+}
+
+impl Rides {
+    /// What a ride would cost, good for a few minutes.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] naming every wrong field.
+    pub async fn quote(
+        &self,
+        rider: RiderId,
+        pickup: &PlaceRequest,
+        destination: &PlaceRequest,
+        ride_type: Option<&str>,
+    ) -> Result<Quote, Error> {
+        let mut checks = Checks::new();
+        let pickup = self.check_spot(&mut checks, "pickup", pickup);
+        let destination = self.check_spot(&mut checks, "destination", destination);
+        let ride_type = RideType::check(&mut checks, "ride_type", ride_type.unwrap_or("boda"));
+        checks.finish()?;
+        let (Some(pickup), Some(destination), Some(ride_type)) = (pickup, destination, ride_type) else {
+            return Err(Error::internal("checked above"));
+        };
+        let now = clock::now();
+        let (price, fare) = self.price(pickup.at, destination.at, now)?;
+        let quote = Quote {
+            id: QuoteId(Uuid::now_v7()),
+            rider,
+            pickup: pickup.at,
+            destination: destination.at,
+            ride_type,
+            price,
+            fare: Some(fare),
+            created_at: now,
+            expires_at: now + self.inner.config.quote_lifetime,
+        };
+        store::save_quote(&self.inner.pool, &quote).await?;
+        Ok(quote)
+    }
+
+    /// Books a ride. With a key, a repeated request meets the same ride: its id is derived from rider and key.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]; `idempotency_key_reused`, `ride_in_progress`, `quote_expired`, `quote_differs`;
+    /// [`Error::Unavailable`] when the city takes no bookings now.
+    pub async fn book(
+        &self,
+        rider: RiderId,
+        key: Option<&IdempotencyKey>,
+        request: &BookRide,
+    ) -> Result<Booked, Error> {
+        let checked = self.check_booking(request)?;
+        let request_hash = hash_of(request);
+        let id = key.map_or_else(|| RideId(Uuid::now_v7()), |key| derived_id(rider, key));
+        if key.is_some()
+            && let Some(replayed) = self.replay(rider, id, request_hash).await?
+        {
+            return Ok(replayed);
+        }
+        let now = clock::now();
+        let price = match request.quote_id {
+            Some(quote) => self.quoted_price(rider, quote, &checked, now).await?,
+            None => self.price(checked.pickup.at, checked.destination.at, now)?.0,
+        };
+        let ride = Ride {
+            id,
+            rider,
+            driver: None,
+            status: RideStatus::Requested,
+            ride_type: checked.ride_type,
+            payment_method: checked.payment_method,
+            pickup: checked.pickup,
+            destination: checked.destination,
+            notes: checked.notes,
+            request_hash,
+            fare: price.quoted,
+            price,
+            waiting: Span::ZERO,
+            pin: random_pin()?,
+            cancellation: None,
+            offers_made: 0,
+            requested_at: now,
+            assigned_at: None,
+            arrived_at: None,
+            started_at: None,
+            ended_at: None,
+        };
+        let input = Input::RequestRide { ride: id, rider, pin: ride.pin };
+        let actor = Actor { role: "customer", id: Some(rider.into()) };
+        match self.command(actor, input, Details::Booking(Box::new(ride))).await {
+            Ok(Some(ride)) => Ok(Booked { ride: self.view(&ride, Viewer::Rider).await, replayed: false }),
+            Ok(None) => Err(Error::internal("a booked ride is not there")),
+            // Two requests with one key at once: the other one won.
+            Err(Unanswered::Refused(Refusal::AlreadyRequested)) => self
+                .replay(rider, id, request_hash)
+                .await?
+                .ok_or_else(|| Error::internal("a requested ride is not there")),
+            Err(refused) => Err(self.refused(refused)),
+        }
+    }
+
+    /// The ride an earlier request with the same key booked, if there is one.
+    async fn replay(&self, rider: RiderId, id: RideId, request_hash: [u8; 32]) -> Result<Option<Booked>, Error> {
+        let ride = match self.inner.live.ride(id) {
+            Some(ride) => ride,
+            None => match store::find(&self.inner.pool, id).await? {
+                Some(ride) => ride.into(),
+                None => return Ok(None),
+            },
+        };
+        if ride.rider != rider || ride.request_hash != request_hash {
+            let message = "this Idempotency-Key was used for another booking; use a new key for a new ride";
+            return Err(Error::conflict("idempotency_key_reused", message));
+        }
+        Ok(Some(Booked { ride: self.view(&ride, Viewer::Rider).await, replayed: true }))
+    }
+
+    fn price(&self, pickup: LatLng, destination: LatLng, now: Timestamp) -> Result<(Price, Fare), Error> {
+        let pricing = Pricing {
+            travel: self.inner.locations.travel(),
+            tariffs: &self.inner.tariffs,
+            distance_m_max: self.inner.config.ride_distance_m_max,
+        };
+        pricing.price(pickup, destination, now)
+    }
+
+    async fn quoted_price(
+        &self,
+        rider: RiderId,
+        id: QuoteId,
+        checked: &Checked,
+        now: Timestamp,
+    ) -> Result<Price, Error> {
+        let unknown = || Error::invalid("quote_id", id, "is not a quote of yours");
+        let quote = store::find_quote(&self.inner.pool, rider, id).await?.ok_or_else(unknown)?;
+        if now >= quote.expires_at {
+            return Err(Error::conflict(
+                "quote_expired",
+                format!("the quote expired at {}; ask for a new one", quote.expires_at),
+            ));
+        }
+        let same = quote.pickup == checked.pickup.at
+            && quote.destination == checked.destination.at
+            && quote.ride_type == checked.ride_type;
+        if !same {
+            return Err(Error::conflict("quote_differs", "the quote is for another ride; ask for a new one"));
+        }
+        Ok(quote.price)
+    }
+
+    fn check_booking(&self, request: &BookRide) -> Result<Checked, Error> {
+        let mut checks = Checks::new();
+        let pickup = self.check_spot(&mut checks, "pickup", &request.pickup);
+        let destination = self.check_spot(&mut checks, "destination", &request.destination);
+        let ride_type = RideType::check(&mut checks, "ride_type", request.ride_type.as_deref().unwrap_or("boda"));
+        let word = request.payment_method.as_deref().unwrap_or("cash");
+        let payment_method = PaymentMethod::from_name(word);
+        if payment_method.is_none() {
+            checks.fault(Fault::new("payment_method", word, "is not one of cash"));
+        }
+        let notes = checks.optional_text("notes", request.notes.as_deref(), NOTE_CHARS_MAX);
+        checks.finish()?;
+        match (pickup, destination, ride_type, payment_method) {
+            (Some(pickup), Some(destination), Some(ride_type), Some(payment_method)) => {
+                Ok(Checked { pickup, destination, ride_type, payment_method, notes })
+            }
+            _ => Err(Error::internal("checked above")),
+        }
+    }
+
+    fn check_spot(&self, checks: &mut Checks, field: &str, place: &PlaceRequest) -> Option<Spot> {
+        let at = check_place(checks, field, place.lat, place.lng, self.inner.locations.area());
+        let address = checks.optional_text(&format!("{field}.address"), place.address.as_deref(), ADDRESS_CHARS_MAX);
+        let landmark = checks.optional_text(&format!("{field}.landmark"), place.landmark.as_deref(), ADDRESS_CHARS_MAX);
+        at.map(|at| Spot { at, address, landmark })
+    }
+}
+
+/// The ride that a rider's key stands for. A retry can only ever meet the same row.
+fn derived_id(rider: RiderId, key: &IdempotencyKey) -> RideId {
+    let mut text = rider.0.as_bytes().to_vec();
+    text.extend_from_slice(key.0.as_bytes());
+    let hash = digest(&SHA256, &text);
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash.as_ref()[..16]);
+    RideId(Uuid::new_v8(bytes))
+}
+
+/// Recognises the same booking sent again, field by field, whatever its JSON looked like.
+fn hash_of(request: &BookRide) -> [u8; 32] {
+    // The debug form names every field and tells absent from empty; it never leaves this function.
+    let text = format!("{request:?}");
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
+    hash
+}
+
+fn random_pin() -> Result<Pin, Error> {
+    let mut bytes = [0; 4];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| Error::internal("the system has no randomness"))?;
+    Ok(Pin::from_random(u32::from_le_bytes(bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_stands_for_one_ride_of_one_rider() {
+        let (aline, eric) = (RiderId(Uuid::from_u128(1)), RiderId(Uuid::from_u128(2)));
+        let key = |text: &str| IdempotencyKey(text.to_owned());
+        assert_eq!(derived_id(aline, &key("a")), derived_id(aline, &key("a")));
+        assert_ne!(derived_id(aline, &key("a")), derived_id(aline, &key("b")));
+        assert_ne!(derived_id(aline, &key("a")), derived_id(eric, &key("a")));
+        assert_eq!(derived_id(aline, &key("a")).0.get_version_num(), 8);
+    }
+}

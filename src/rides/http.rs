@@ -1,0 +1,464 @@
+//! The REST door to rides. Handlers read the request, call the use case and write the answer; nothing is decided here.
+
+use axum::extract::State;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::{BookRide, EventView, Filter, PlaceRequest, Quote, Rides, TrackView};
+use crate::error::{Checks, Error, Fault};
+use crate::geo::LatLng;
+use crate::ids::{OfferId, QuoteId, RideId};
+use crate::realtime::protocol::view::{OfferView, RideStatus, RideView};
+use crate::time::Timestamp;
+use crate::web::body::{Json, Path, Query};
+use crate::web::caller::{Driver, Rider};
+use crate::web::page::{Items, Page, PageParams};
+use crate::web::{ApiError, Caller, ErrorBody, IdempotencyKey};
+
+/// The routes of this service.
+pub fn routes() -> OpenApiRouter<Rides> {
+    OpenApiRouter::new()
+        .routes(routes!(quote))
+        .routes(routes!(book, history))
+        .routes(routes!(active))
+        .routes(routes!(show))
+        .routes(routes!(events))
+        .routes(routes!(track))
+        .routes(routes!(cancel))
+        .routes(routes!(rate))
+        .routes(routes!(offers))
+        .routes(routes!(accept))
+        .routes(routes!(decline))
+        .routes(routes!(arrive))
+        .routes(routes!(start))
+        .routes(routes!(complete))
+        .routes(routes!(go_online))
+        .routes(routes!(go_offline))
+}
+
+/// A place as a client names it.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct PlaceBody {
+    /// Degrees north, inside the service area.
+    #[schema(example = -1.940645)]
+    lat: f64,
+    /// Degrees east.
+    #[schema(example = 30.044477)]
+    lng: f64,
+    /// Address, at most 200 characters.
+    #[schema(example = "Nyabugogo bus terminal")]
+    address: Option<String>,
+    /// What to look out for, at most 200 characters.
+    landmark: Option<String>,
+}
+
+impl From<PlaceBody> for PlaceRequest {
+    fn from(body: PlaceBody) -> Self {
+        Self { lat: body.lat, lng: body.lng, address: body.address, landmark: body.landmark }
+    }
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct QuoteBody {
+    /// From.
+    pickup: PlaceBody,
+    /// To.
+    destination: PlaceBody,
+    /// `boda` when left out.
+    ride_type: Option<String>,
+}
+
+/// What a ride will cost.
+#[derive(Debug, Serialize, ToSchema)]
+struct QuoteView {
+    /// Send this as `quote_id` when booking, to be kept to the price.
+    #[schema(value_type = Uuid)]
+    quote_id: QuoteId,
+    /// Kind of vehicle.
+    ride_type: String,
+    /// The price in whole francs.
+    #[schema(example = 845)]
+    fare_rwf: i64,
+    /// Length of the ride.
+    distance_m: u32,
+    /// Riding time.
+    duration_s: i64,
+    /// Until when it can be booked.
+    #[schema(value_type = chrono::DateTime<chrono::Utc>)]
+    expires_at: Timestamp,
+    /// What the price is made of.
+    breakdown: BreakdownView,
+}
+
+/// The parts of a price; they add up to the fare.
+#[derive(Debug, Serialize, ToSchema)]
+struct BreakdownView {
+    /// The base price.
+    base_rwf: i64,
+    /// For distance beyond what the base price covers.
+    distance_rwf: i64,
+    /// For riding time.
+    time_rwf: i64,
+    /// For waiting.
+    waiting_rwf: i64,
+    /// For the hour of the day.
+    night_rwf: i64,
+    /// For demand.
+    surge_rwf: i64,
+    /// The surge factor in basis points; 10,000 is none.
+    surge_basis_points: u32,
+    /// Which tariff.
+    #[schema(example = "RURA 2022-08-22")]
+    tariff: String,
+}
+
+impl QuoteView {
+    fn new(quote: &Quote) -> Result<Self, Error> {
+        let fare = quote.fare.ok_or_else(|| Error::internal("a fresh quote has its parts"))?;
+        Ok(Self {
+            quote_id: quote.id,
+            ride_type: quote.ride_type.as_str().to_owned(),
+            fare_rwf: quote.price.quoted.amount(),
+            distance_m: quote.price.distance_m,
+            duration_s: quote.price.duration.as_secs(),
+            expires_at: quote.expires_at,
+            breakdown: BreakdownView {
+                base_rwf: fare.base.amount(),
+                distance_rwf: fare.distance.amount(),
+                time_rwf: fare.time.amount(),
+                waiting_rwf: fare.waiting.amount(),
+                night_rwf: fare.night.amount(),
+                surge_rwf: fare.surge.amount(),
+                surge_basis_points: fare.surge_basis_points.0,
+                tariff: quote.price.tariff.clone(),
+            },
+        })
+    }
+}
+
+/// Says what a ride would cost
+#[utoipa::path(post, path = "/quotes", tag = "rides", security(("bearer" = [])), request_body = QuoteBody,
+    responses((status = 200, body = QuoteView), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody)))]
+async fn quote(
+    State(rides): State<Rides>,
+    Rider(rider): Rider,
+    Json(body): Json<QuoteBody>,
+) -> Result<Json<QuoteView>, ApiError> {
+    let ride_type = body.ride_type.as_deref();
+    let quote = rides.quote(rider, &body.pickup.into(), &body.destination.into(), ride_type).await?;
+    Ok(Json(QuoteView::new(&quote)?))
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct BookBody {
+    /// From.
+    pickup: PlaceBody,
+    /// To.
+    destination: PlaceBody,
+    /// `boda` when left out.
+    ride_type: Option<String>,
+    /// `cash` when left out.
+    payment_method: Option<String>,
+    /// From `POST /quotes`, to be kept to its price.
+    #[schema(value_type = Option<Uuid>)]
+    quote_id: Option<QuoteId>,
+    /// For the driver, at most 500 characters.
+    notes: Option<String>,
+}
+
+/// Books a ride
+///
+/// Send an `Idempotency-Key`: a request repeated with the same key answers with the same ride and the header
+/// `idempotent-replayed: true`, and never books a second one. The answer comes after the booking is safely stored.
+#[utoipa::path(post, path = "/rides", tag = "rides", security(("bearer" = [])), request_body = BookBody,
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 printable characters of your choice")),
+    responses((status = 201, body = RideView, description = "Booked; drivers are being asked"),
+              (status = 200, body = RideView, description = "Booked by an earlier request with this key"),
+              (status = 409, body = ErrorBody, description = "`ride_in_progress`, `idempotency_key_reused`, `quote_expired`, `quote_differs`"),
+              (status = 422, body = ErrorBody), (status = 503, body = ErrorBody, description = "Try again with the same key")))]
+async fn book(
+    State(rides): State<Rides>,
+    Rider(rider): Rider,
+    key: Option<IdempotencyKey>,
+    Json(body): Json<BookBody>,
+) -> Result<Response, ApiError> {
+    let request = BookRide {
+        pickup: body.pickup.into(),
+        destination: body.destination.into(),
+        ride_type: body.ride_type,
+        payment_method: body.payment_method,
+        quote_id: body.quote_id,
+        notes: body.notes,
+    };
+    let booked = rides.book(rider, key.as_ref(), &request).await?;
+    if booked.replayed {
+        let header = (HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"));
+        return Ok((StatusCode::OK, [header], Json(booked.ride)).into_response());
+    }
+    Ok((StatusCode::CREATED, Json(booked.ride)).into_response())
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+struct HistoryParams {
+    /// Only these states, separated by commas.
+    status: Option<String>,
+    /// Requested at or after, RFC 3339.
+    #[param(value_type = Option<chrono::DateTime<chrono::Utc>>)]
+    from: Option<Timestamp>,
+    /// Requested before, RFC 3339.
+    #[param(value_type = Option<chrono::DateTime<chrono::Utc>>)]
+    to: Option<Timestamp>,
+    /// How many items, 1 to 100; 20 when left out.
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// Lists rides, newest first
+///
+/// A rider sees the rides taken, a driver the rides driven, an admin all.
+#[utoipa::path(get, path = "/rides", tag = "rides", security(("bearer" = [])), params(HistoryParams),
+    responses((status = 200, body = Page<RideView>), (status = 422, body = ErrorBody)))]
+async fn history(
+    State(rides): State<Rides>,
+    caller: Caller,
+    Query(params): Query<HistoryParams>,
+) -> Result<Json<Page<RideView>>, ApiError> {
+    let page = PageParams { limit: params.limit, cursor: params.cursor }.check()?;
+    let mut checks = Checks::new();
+    let mut statuses = Vec::new();
+    for word in params.status.iter().flat_map(|words| words.split(',')).map(str::trim).filter(|word| !word.is_empty()) {
+        match RideStatus::from_wire(word) {
+            Some(status) => statuses.push(status),
+            None => checks.fault(Fault::new("status", word, "is not a state of a ride")),
+        }
+    }
+    if let (Some(from), Some(to)) = (params.from, params.to) {
+        checks.require(from <= to, "from", from, "is later than to");
+    }
+    checks.finish()?;
+    let filter = Filter { statuses, from: params.from, to: params.to };
+    Ok(Json(rides.history(caller, &filter, &page).await?))
+}
+
+/// Shows the caller's live ride
+#[utoipa::path(get, path = "/rides/active", tag = "rides", security(("bearer" = [])),
+    responses((status = 200, body = Items<RideView>)))]
+async fn active(State(rides): State<Rides>, caller: Caller) -> Result<Json<Items<RideView>>, ApiError> {
+    Ok(Json(Items { items: rides.active(caller).await? }))
+}
+
+/// Shows a ride
+#[utoipa::path(get, path = "/rides/{id}", tag = "rides", security(("bearer" = [])), params(("id" = Uuid, Path)),
+    responses((status = 200, body = RideView), (status = 404, body = ErrorBody)))]
+async fn show(State(rides): State<Rides>, caller: Caller, Path(id): Path<RideId>) -> Result<Json<RideView>, ApiError> {
+    Ok(Json(rides.show(caller, id).await?))
+}
+
+/// Shows the timeline of a ride
+#[utoipa::path(get, path = "/rides/{id}/events", tag = "rides", security(("bearer" = [])), params(("id" = Uuid, Path)),
+    responses((status = 200, body = Items<EventView>), (status = 404, body = ErrorBody)))]
+async fn events(
+    State(rides): State<Rides>,
+    caller: Caller,
+    Path(id): Path<RideId>,
+) -> Result<Json<Items<EventView>>, ApiError> {
+    Ok(Json(Items { items: rides.events(caller, id).await? }))
+}
+
+/// Shows where the driver is
+#[utoipa::path(get, path = "/rides/{id}/track", tag = "rides", security(("bearer" = [])), params(("id" = Uuid, Path)),
+    responses((status = 200, body = TrackView), (status = 404, body = ErrorBody)))]
+async fn track(
+    State(rides): State<Rides>,
+    caller: Caller,
+    Path(id): Path<RideId>,
+) -> Result<Json<TrackView>, ApiError> {
+    Ok(Json(rides.track(caller, id).await?))
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct CancelBody {
+    /// Riders: `changed_mind`, `driver_too_far`, `driver_no_show`, `wrong_pickup`, `unsafe`, `other`. Drivers:
+    /// `rider_no_show`, `vehicle_problem`, `unsafe`, `too_far`, `other`.
+    #[schema(example = "changed_mind")]
+    reason: String,
+    /// In your own words, at most 500 characters.
+    note: Option<String>,
+}
+
+/// Calls a ride off
+///
+/// By its rider or driver before it starts, by an admin at any time.
+#[utoipa::path(post, path = "/rides/{id}/cancel", tag = "rides", security(("bearer" = [])), params(("id" = Uuid, Path)),
+    request_body = CancelBody,
+    responses((status = 200, body = RideView), (status = 404, body = ErrorBody),
+              (status = 409, body = ErrorBody, description = "`wrong_state`"), (status = 422, body = ErrorBody)))]
+async fn cancel(
+    State(rides): State<Rides>,
+    caller: Caller,
+    Path(id): Path<RideId>,
+    Json(body): Json<CancelBody>,
+) -> Result<Json<RideView>, ApiError> {
+    Ok(Json(rides.cancel(caller, id, &body.reason, body.note.as_deref()).await?))
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct RatingBody {
+    /// 1 to 5.
+    #[schema(example = 5)]
+    stars: i64,
+    /// In your own words, at most 500 characters.
+    comment: Option<String>,
+}
+
+/// Rates the other party of a completed ride
+#[utoipa::path(post, path = "/rides/{id}/rating", tag = "rides", security(("bearer" = [])), params(("id" = Uuid, Path)),
+    request_body = RatingBody,
+    responses((status = 201, description = "Rated"), (status = 404, body = ErrorBody),
+              (status = 409, body = ErrorBody, description = "`wrong_state`, `already_rated`"), (status = 422, body = ErrorBody)))]
+async fn rate(
+    State(rides): State<Rides>,
+    caller: Caller,
+    Path(id): Path<RideId>,
+    Json(body): Json<RatingBody>,
+) -> Result<StatusCode, ApiError> {
+    rides.rate(caller, id, body.stars, body.comment.as_deref()).await?;
+    Ok(StatusCode::CREATED)
+}
+
+/// Shows the offers that wait for the driver's answer
+#[utoipa::path(get, path = "/offers", tag = "offers", security(("bearer" = [])),
+    responses((status = 200, body = Items<OfferView>)))]
+async fn offers(State(rides): State<Rides>, Driver(driver): Driver) -> Json<Items<OfferView>> {
+    Json(Items { items: rides.offers(driver) })
+}
+
+/// Takes an offer
+#[utoipa::path(post, path = "/offers/{offer_id}/accept", tag = "offers", security(("bearer" = [])),
+    params(("offer_id" = String, Path)),
+    responses((status = 200, body = RideView), (status = 409, body = ErrorBody, description = "`offer_gone`")))]
+async fn accept(
+    State(rides): State<Rides>,
+    Driver(driver): Driver,
+    Path(offer): Path<OfferId>,
+) -> Result<Json<RideView>, ApiError> {
+    Ok(Json(rides.accept(driver, offer).await?))
+}
+
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct DeclineBody {
+    /// `too_far`, `low_fare`, `wrong_direction`, `busy`, `other`.
+    reason: Option<String>,
+}
+
+/// Passes on an offer
+#[utoipa::path(post, path = "/offers/{offer_id}/decline", tag = "offers", security(("bearer" = [])),
+    params(("offer_id" = String, Path)), request_body = DeclineBody,
+    responses((status = 204, description = "Passed on"), (status = 409, body = ErrorBody, description = "`offer_gone`")))]
+async fn decline(
+    State(rides): State<Rides>,
+    Driver(driver): Driver,
+    Path(offer): Path<OfferId>,
+    Json(body): Json<DeclineBody>,
+) -> Result<StatusCode, ApiError> {
+    rides.decline(driver, offer, body.reason.as_deref()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Says that the driver stands at the pickup
+#[utoipa::path(post, path = "/rides/{id}/arrive", tag = "rides", security(("bearer" = [])), params(("id" = Uuid, Path)),
+    responses((status = 200, body = RideView), (status = 404, body = ErrorBody),
+              (status = 409, body = ErrorBody, description = "`wrong_state`")))]
+async fn arrive(
+    State(rides): State<Rides>,
+    Driver(driver): Driver,
+    Path(id): Path<RideId>,
+) -> Result<Json<RideView>, ApiError> {
+    Ok(Json(rides.arrive(driver, id).await?))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct StartBody {
+    /// The four digits the rider says.
+    #[schema(example = "4821")]
+    pin: String,
+}
+
+/// Starts the ride with the rider's PIN
+#[utoipa::path(post, path = "/rides/{id}/start", tag = "rides", security(("bearer" = [])), params(("id" = Uuid, Path)),
+    request_body = StartBody,
+    responses((status = 200, body = RideView), (status = 404, body = ErrorBody),
+              (status = 409, body = ErrorBody, description = "`wrong_pin`, `pin_locked`, `wrong_state`")))]
+async fn start(
+    State(rides): State<Rides>,
+    Driver(driver): Driver,
+    Path(id): Path<RideId>,
+    Json(body): Json<StartBody>,
+) -> Result<Json<RideView>, ApiError> {
+    Ok(Json(rides.start(driver, id, &body.pin).await?))
+}
+
+/// Completes the ride
+///
+/// Fixes the final fare. With cash, the driver has collected it now; the commission owed is posted to the ledger.
+#[utoipa::path(post, path = "/rides/{id}/complete", tag = "rides", security(("bearer" = [])), params(("id" = Uuid, Path)),
+    responses((status = 200, body = RideView), (status = 404, body = ErrorBody),
+              (status = 409, body = ErrorBody, description = "`wrong_state`")))]
+async fn complete(
+    State(rides): State<Rides>,
+    Driver(driver): Driver,
+    Path(id): Path<RideId>,
+) -> Result<Json<RideView>, ApiError> {
+    Ok(Json(rides.complete(driver, id).await?))
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct OnlineBody {
+    /// Degrees north.
+    #[schema(example = -1.940645)]
+    lat: f64,
+    /// Degrees east.
+    #[schema(example = 30.044477)]
+    lng: f64,
+}
+
+/// Whether the driver is on shift.
+#[derive(Debug, Serialize, ToSchema)]
+struct OnlineView {
+    online: bool,
+}
+
+/// Begins the driver's shift
+#[utoipa::path(post, path = "/drivers/me/online", tag = "offers", security(("bearer" = [])), request_body = OnlineBody,
+    responses((status = 200, body = OnlineView), (status = 403, body = ErrorBody, description = "`driver_not_approved`"),
+              (status = 422, body = ErrorBody)))]
+async fn go_online(
+    State(rides): State<Rides>,
+    Driver(driver): Driver,
+    Json(body): Json<OnlineBody>,
+) -> Result<Json<OnlineView>, ApiError> {
+    let place = LatLng::new(body.lat, body.lng).map_err(|error| Error::invalid("lat", body.lat, error))?;
+    rides.go_online(driver, place).await?;
+    Ok(Json(OnlineView { online: true }))
+}
+
+/// Ends the driver's shift
+#[utoipa::path(post, path = "/drivers/me/offline", tag = "offers", security(("bearer" = [])),
+    responses((status = 200, body = OnlineView), (status = 409, body = ErrorBody, description = "`driver_on_ride`")))]
+async fn go_offline(State(rides): State<Rides>, Driver(driver): Driver) -> Result<Json<OnlineView>, ApiError> {
+    rides.go_offline(driver).await?;
+    Ok(Json(OnlineView { online: false }))
+}

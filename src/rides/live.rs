@@ -1,0 +1,76 @@
+//! The live rides as last committed: what sockets and polls are answered from without asking the database.
+//!
+//! Written by the shard alone, after each commit and before anybody is told; read by everybody. So a reader never sees
+//! what was not persisted, and never less than what it was told.
+
+use std::sync::Arc;
+
+use dashmap::DashMap;
+use rustc_hash::FxBuildHasher;
+
+use crate::ids::{DriverId, OfferId, RideId, UserId};
+use crate::rides::ride::{Offer, Ride};
+
+/// The committed live state.
+#[derive(Default)]
+pub struct Live {
+    rides: DashMap<RideId, Arc<Ride>, FxBuildHasher>,
+    by_party: DashMap<UserId, RideId, FxBuildHasher>,
+    offers: DashMap<DriverId, Arc<Offer>, FxBuildHasher>,
+}
+
+impl Live {
+    /// Takes over a ride as committed; an ended one leaves.
+    pub fn put_ride(&self, ride: &Arc<Ride>) {
+        let parties = [Some(UserId::from(ride.rider)), ride.driver.map(UserId::from)];
+        if ride.status.is_live() {
+            self.rides.insert(ride.id, Arc::clone(ride));
+            for party in parties.into_iter().flatten() {
+                self.by_party.insert(party, ride.id);
+            }
+        } else {
+            self.rides.remove(&ride.id);
+            for party in parties.into_iter().flatten() {
+                self.by_party.remove_if(&party, |_, id| *id == ride.id);
+            }
+        }
+    }
+
+    /// Takes over an offer as committed.
+    pub fn put_offer(&self, offer: Offer) {
+        self.offers.insert(offer.driver, Arc::new(offer));
+    }
+
+    /// An offer ended.
+    pub fn end_offer(&self, driver: DriverId, id: OfferId) {
+        self.offers.remove_if(&driver, |_, offer| offer.id == id);
+    }
+
+    /// A live ride.
+    pub fn ride(&self, id: RideId) -> Option<Arc<Ride>> {
+        self.rides.get(&id).map(|ride| Arc::clone(&ride))
+    }
+
+    /// The live ride of a rider or a driver.
+    pub fn ride_of(&self, party: UserId) -> Option<Arc<Ride>> {
+        let id = *self.by_party.get(&party)?;
+        self.ride(id)
+    }
+
+    /// The offer a driver has to answer.
+    pub fn offer_of(&self, driver: DriverId) -> Option<Arc<Offer>> {
+        self.offers.get(&driver).map(|offer| Arc::clone(&offer))
+    }
+
+    /// Every live ride, in no order.
+    pub fn for_each(&self, mut show: impl FnMut(&Ride)) {
+        for ride in &self.rides {
+            show(&ride);
+        }
+    }
+
+    /// How many rides are live.
+    pub fn count(&self) -> usize {
+        self.rides.len()
+    }
+}

@@ -1,0 +1,76 @@
+//! Drivers on shift: going online and offline, and connections that break and come back.
+
+use super::shard::{Details, Message};
+use super::{Rides, driver_actor};
+use crate::clock;
+use crate::dispatch::Input;
+use crate::error::Error;
+use crate::geo::LatLng;
+use crate::ids::DriverId;
+use crate::index::Fix;
+use crate::realtime::Position;
+use crate::rides::words::RideType;
+use crate::time::Timestamp;
+
+impl Rides {
+    /// Begins a shift at a place. Going online twice is one shift.
+    ///
+    /// # Errors
+    /// `driver_not_approved`; [`Error::Invalid`] outside of the service area.
+    pub async fn go_online(&self, driver: DriverId, place: LatLng) -> Result<(), Error> {
+        let now = clock::now();
+        let fix = Fix::new(place, now);
+        self.inner.locations.check(&fix, now).map_err(|refused| refused.into_error(&fix))?;
+        let standing = self.inner.drivers.standing(driver, now).await?;
+        if !standing.approved {
+            let reason = standing.reason.unwrap_or_else(|| "your papers have not been approved yet".to_owned());
+            return Err(Error::forbidden("driver_not_approved", reason));
+        }
+        let ride_types = standing.ride_types.iter().filter_map(|word| RideType::from_word(word)).collect();
+        let details = Details::Shift { fix, ride_types };
+        self.command(driver_actor(driver), Input::GoOnline { driver }, details).await.map_err(|e| self.refused(e))?;
+        // On shift before: the index may know an older position, or none since a restart.
+        match self.inner.locations.ping(driver, fix, now) {
+            Ok(()) => Ok(()),
+            Err(refused) => Err(refused.into_error(&fix)),
+        }
+    }
+
+    /// Ends a shift; an offer still open goes to the next driver.
+    ///
+    /// # Errors
+    /// `driver_on_ride`.
+    pub async fn go_offline(&self, driver: DriverId) -> Result<(), Error> {
+        let done = self.command(driver_actor(driver), Input::GoOffline { driver }, Details::None).await;
+        done.map(|_| ()).map_err(|refused| self.refused(refused))
+    }
+
+    /// A driver's socket opened.
+    pub fn driver_connected(&self, driver: DriverId) {
+        self.report(Input::DriverBack { driver });
+    }
+
+    /// A driver's socket is gone.
+    pub fn driver_disconnected(&self, driver: DriverId) {
+        if self.inner.locations.is_on_shift(driver) && !self.inner.hub.is_connected(driver.into()) {
+            self.report(Input::DriverLost { driver });
+        }
+    }
+
+    fn report(&self, input: Input) {
+        let inbox = self.inner.inbox.clone();
+        // Full only under overload; a report must arrive all the same, or a driver stays lost who is not.
+        if let Err(tokio::sync::mpsc::error::TrySendError::Full(message)) = inbox.try_send(Message::Report(input)) {
+            tokio::spawn(async move {
+                let _ = inbox.send(message).await;
+            });
+        }
+    }
+
+    /// A driver on shift moved: whoever watches is shown. Costs one look-up when nobody does.
+    pub fn driver_moved(&self, driver: DriverId, place: LatLng, bearing_deg: Option<f32>, at: Timestamp) {
+        let Some(watched) = self.inner.hub.watched_ride(driver) else { return };
+        let eta_s = self.inner.live.ride(watched).and_then(|ride| self.eta_s(&ride, place));
+        self.inner.hub.position_changed(driver, Position { at, place, bearing_deg, eta_s });
+    }
+}

@@ -1,0 +1,49 @@
+//! The names in a view: who rides and who drives, from the services that own them.
+
+use crate::auth::Auth;
+use crate::drivers::Drivers;
+use crate::error::Error;
+use crate::ids::DriverId;
+use crate::rides::ride::Ride;
+use crate::rides::view::Cast;
+
+/// The two services that know people.
+#[derive(Clone)]
+pub struct People {
+    auth: Auth,
+    drivers: Drivers,
+}
+
+impl People {
+    /// Asks these.
+    pub fn new(auth: Auth, drivers: Drivers) -> Self {
+        Self { auth, drivers }
+    }
+
+    /// The people of many rides, in order.
+    ///
+    /// # Errors
+    /// When they are not in memory and the database does not answer.
+    pub async fn casts(&self, rides: &[&Ride]) -> Result<Vec<Cast>, Error> {
+        let riders: Vec<_> = rides.iter().map(|ride| ride.rider.into()).collect();
+        let drivers: Vec<DriverId> = rides.iter().filter_map(|ride| ride.driver).collect();
+        let people = self.auth.people(&riders).await?;
+        let cards = if drivers.is_empty() { Default::default() } else { self.drivers.cards(&drivers).await? };
+        let cast = |ride: &&Ride| Cast {
+            rider_name: people.get(&ride.rider.into()).map(|person| person.first_name.clone()).unwrap_or_default(),
+            driver: ride.driver.and_then(|driver| cards.get(&driver)).cloned(),
+        };
+        Ok(rides.iter().map(cast).collect())
+    }
+
+    /// The people of one ride. A view without names beats no view: what cannot be looked up is left empty and logged.
+    pub async fn cast(&self, ride: &Ride) -> Cast {
+        match self.casts(&[ride]).await {
+            Ok(casts) => casts.into_iter().next().unwrap_or_default(),
+            Err(error) => {
+                tracing::warn!(ride.id = %ride.id, error = %crate::telemetry::chain(&error), "the names of a ride are missing");
+                Cast::default()
+            }
+        }
+    }
+}

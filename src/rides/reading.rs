@@ -1,0 +1,189 @@
+//! Reading rides: one, the live ones, the history, the timeline, where the driver is.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::ride::Ride;
+use super::store::Party;
+use super::view::{Viewer, offer_view, ride_view};
+use super::{Filter, Rides, no_ride, store};
+use crate::dispatch::{Canceller, Input};
+use crate::error::Error;
+use crate::geo::LatLng;
+use crate::ids::{DriverId, RideId};
+use crate::realtime::protocol::view::{OfferView, RideStatus, RideView};
+use crate::realtime::{Snapshot, protocol};
+use crate::time::Timestamp;
+use crate::web::page::{Page, PageRequest, Position};
+use crate::web::{Caller, Role};
+
+/// One entry of a ride's timeline.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EventView {
+    /// Position in the timeline, from 1.
+    pub seq: i32,
+    /// When.
+    #[schema(value_type = chrono::DateTime<chrono::Utc>)]
+    pub at: Timestamp,
+    /// `requested`, `offer_made`, `offer_closed`, `driver_assigned`, `driver_arrived`, `started`, or the final status.
+    pub kind: String,
+    /// `customer`, `driver`, `admin` or `system`.
+    pub actor: String,
+    /// Details; for operators only, otherwise empty.
+    pub data: serde_json::Value,
+}
+
+/// Where the driver of a live ride is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TrackView {
+    /// The ride.
+    #[schema(value_type = Uuid)]
+    pub ride_id: RideId,
+    /// Null while there is no driver, or no recent position.
+    pub driver_position: Option<protocol::server::DriverPosition>,
+}
+
+impl Rides {
+    /// A ride, for its parties and operators.
+    ///
+    /// # Errors
+    /// Not found for everybody else.
+    pub async fn show(&self, caller: Caller, id: RideId) -> Result<RideView, Error> {
+        let (ride, viewer) = self.visible(caller, id).await?;
+        Ok(self.view(&ride, viewer).await)
+    }
+
+    async fn visible(&self, caller: Caller, id: RideId) -> Result<(Ride, Viewer), Error> {
+        let ride = match self.inner.live.ride(id) {
+            Some(ride) => (*ride).clone(),
+            None => self.stored(id).await?,
+        };
+        let viewer = match caller.role {
+            Role::Customer if is_party(&ride, caller) => Viewer::Rider,
+            Role::Driver if is_party(&ride, caller) => Viewer::Driver,
+            Role::Admin => Viewer::Operator,
+            _ => return Err(no_ride()),
+        };
+        Ok((ride, viewer))
+    }
+
+    /// The caller's live ride: one at most.
+    ///
+    /// # Errors
+    /// Never; a caller without one gets none.
+    pub async fn active(&self, caller: Caller) -> Result<Vec<RideView>, Error> {
+        let viewer = if caller.role == Role::Driver { Viewer::Driver } else { Viewer::Rider };
+        match self.inner.live.ride_of(caller.user).filter(|ride| is_party(ride, caller)) {
+            Some(ride) => Ok(vec![self.view(&ride, viewer).await]),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The caller's rides, newest first; an operator sees everybody's.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn history(&self, caller: Caller, filter: &Filter, page: &PageRequest) -> Result<Page<RideView>, Error> {
+        let (party, viewer) = match caller.role {
+            Role::Customer => (Party::Rider(caller.user.into()), Viewer::Rider),
+            Role::Driver => (Party::Driver(caller.user.into()), Viewer::Driver),
+            Role::Admin => (Party::Anyone, Viewer::Operator),
+            Role::Government => return Err(Error::forbidden("forbidden", "this role reads reports, not rides")),
+        };
+        let rides = store::history(&self.inner.pool, party, filter, page).await?;
+        let page = Page::new(rides, page, |ride| Position { at: ride.requested_at, id: ride.id.0 });
+        let casts = self.inner.people.casts(&page.items.iter().collect::<Vec<_>>()).await?;
+        let mut casts = casts.into_iter();
+        Ok(page.map(|ride| ride_view(&ride, &casts.next().unwrap_or_default(), viewer)))
+    }
+
+    /// The timeline of a ride.
+    ///
+    /// # Errors
+    /// Not found unless the caller may see the ride.
+    pub async fn events(&self, caller: Caller, id: RideId) -> Result<Vec<EventView>, Error> {
+        let (_, viewer) = self.visible(caller, id).await?;
+        let operator = viewer == Viewer::Operator;
+        let view = |event: store::Event| EventView {
+            seq: event.seq,
+            at: event.at,
+            kind: event.kind,
+            actor: event.actor,
+            // Who else was asked is not the parties' business.
+            data: if operator { event.data } else { serde_json::json!({}) },
+        };
+        Ok(store::events(&self.inner.pool, id).await?.into_iter().map(view).collect())
+    }
+
+    /// Where the driver is, for the parties of a live ride and operators.
+    ///
+    /// # Errors
+    /// Not found unless the caller may see the ride.
+    pub async fn track(&self, caller: Caller, id: RideId) -> Result<TrackView, Error> {
+        let (ride, _) = self.visible(caller, id).await?;
+        let live_driver = ride.driver.filter(|_| ride.status.is_live());
+        let position = live_driver.and_then(|driver| self.inner.locations.position_of(driver)).map(|fix| {
+            protocol::server::DriverPosition {
+                ride_id: id,
+                lat: fix.position.lat(),
+                lng: fix.position.lng(),
+                bearing_deg: fix.bearing_deg,
+                t_ms: fix.at.as_millis(),
+                eta_s: self.eta_s(&ride, fix.position),
+            }
+        });
+        Ok(TrackView { ride_id: id, driver_position: position })
+    }
+
+    /// Travel time from where the driver is to where the ride goes next, in seconds.
+    pub(super) fn eta_s(&self, ride: &Ride, from: LatLng) -> Option<i64> {
+        let to = match ride.status {
+            RideStatus::DriverAssigned => ride.pickup.at,
+            RideStatus::InProgress => ride.destination.at,
+            RideStatus::DriverArrived => return Some(0),
+            _ => return None,
+        };
+        Some(self.inner.locations.travel().route(from, to).duration.as_secs())
+    }
+
+    /// The offers a driver has to answer: one at most.
+    pub fn offers(&self, driver: DriverId) -> Vec<OfferView> {
+        let offer = self.inner.live.offer_of(driver);
+        offer.and_then(|offer| Some(offer_view(&offer, &*self.inner.live.ride(offer.id.ride)?))).into_iter().collect()
+    }
+
+    /// Everything live about a caller, for `welcome`.
+    ///
+    /// # Errors
+    /// Never at present; the signature leaves room for a store.
+    pub async fn snapshot(&self, caller: Caller) -> Result<Snapshot, Error> {
+        let ride = self.active(caller).await?.into_iter().next();
+        let driver = (caller.role == Role::Driver).then(|| DriverId::from(caller.user));
+        Ok(Snapshot {
+            online: driver.map(|driver| self.inner.locations.is_on_shift(driver)),
+            ride,
+            offers: driver.map(|driver| self.offers(driver)).unwrap_or_default(),
+        })
+    }
+}
+
+/// Whether the caller rides or drives it.
+pub(super) fn is_party(ride: &Ride, caller: Caller) -> bool {
+    match caller.role {
+        Role::Customer => ride.rider == caller.user.into(),
+        Role::Driver => ride.driver == Some(caller.user.into()),
+        Role::Admin | Role::Government => false,
+    }
+}
+
+/// Whether an ended ride is what a repeated command asks for.
+pub(super) fn is_done_already(ride: &Ride, input: &Input) -> bool {
+    match input {
+        Input::Complete { .. } => ride.status == RideStatus::Completed,
+        Input::Arrive { .. } | Input::Start { .. } => ride.started_at.is_some(),
+        Input::Cancel { by: Canceller::Rider(_), .. } => ride.status == RideStatus::CancelledByCustomer,
+        Input::Cancel { by: Canceller::Driver(_), .. } => ride.status == RideStatus::CancelledByDriver,
+        Input::Cancel { by: Canceller::System, .. } => ride.status == RideStatus::CancelledBySystem,
+        _ => false,
+    }
+}

@@ -1,0 +1,244 @@
+//! A ride as this service keeps it: everything about it besides what the core needs to decide.
+//!
+//! Separate from the core's own state, which knows neither places nor money. A record changes only by a fact the core
+//! decided ([`Ride::apply`]), so record and core cannot disagree.
+
+use std::fmt;
+
+use crate::dispatch::{Decision, Fact, Pin, RideEnd};
+use crate::fares::{Metered, TariffBook};
+use crate::geo::LatLng;
+use crate::ids::{DriverId, OfferId, QuoteId, RideId, RiderId};
+use crate::money::{BasisPoints, Francs};
+use crate::payments::PaymentMethod;
+use crate::realtime::protocol::view::RideStatus;
+use crate::rides::words::{CancelReason, RideType};
+use crate::time::{Span, Timestamp};
+
+/// A place a rider named.
+#[derive(Clone, PartialEq)]
+pub struct Spot {
+    /// Where.
+    pub at: LatLng,
+    /// Address in the rider's words.
+    pub address: Option<String>,
+    /// What to look out for.
+    pub landmark: Option<String>,
+}
+
+/// How a ride was called off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cancellation {
+    /// `customer`, `driver` or `system`.
+    pub by: &'static str,
+    /// Why.
+    pub reason: CancelReason,
+    /// In the person's own words.
+    pub note: Option<String>,
+    /// What the rider owes for it.
+    pub fee: Francs,
+}
+
+/// What the rider agreed to pay, and by which tariff.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Price {
+    /// The quote shown before booking, where there was one.
+    pub quote: Option<QuoteId>,
+    /// Name of the tariff in [`TariffBook`].
+    pub tariff: String,
+    /// Surge factor.
+    pub surge: BasisPoints,
+    /// Length by the router.
+    pub distance_m: u32,
+    /// Riding time by the router.
+    pub duration: Span,
+    /// What was promised.
+    pub quoted: Francs,
+}
+
+/// A ride.
+#[derive(Clone, PartialEq)]
+pub struct Ride {
+    /// Which.
+    pub id: RideId,
+    /// Whose.
+    pub rider: RiderId,
+    /// Who drives it.
+    pub driver: Option<DriverId>,
+    /// Where it stands.
+    pub status: RideStatus,
+    /// Kind of vehicle.
+    pub ride_type: RideType,
+    /// How the rider pays.
+    pub payment_method: PaymentMethod,
+    /// From.
+    pub pickup: Spot,
+    /// To.
+    pub destination: Spot,
+    /// From the rider to the driver.
+    pub notes: Option<String>,
+    /// Of the booking, to recognise a repeated request.
+    pub request_hash: [u8; 32],
+    /// The agreed price.
+    pub price: Price,
+    /// What is charged: the quote until the ride is completed.
+    pub fare: Francs,
+    /// Time the driver waited at the pickup.
+    pub waiting: Span,
+    /// What the rider tells the driver.
+    pub pin: Pin,
+    /// How it was called off.
+    pub cancellation: Option<Cancellation>,
+    /// Offers made so far.
+    pub offers_made: u16,
+    /// When it was booked.
+    pub requested_at: Timestamp,
+    /// When a driver accepted.
+    pub assigned_at: Option<Timestamp>,
+    /// When the driver reached the pickup.
+    pub arrived_at: Option<Timestamp>,
+    /// When it started.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+}
+
+impl fmt::Debug for Ride {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ride").field("id", &self.id).field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+/// Of an offer, what the driver is shown and the table keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// Which.
+    pub id: OfferId,
+    /// To whom.
+    pub driver: DriverId,
+    /// Travel time to the pickup.
+    pub pickup_eta: Span,
+    /// Distance to the pickup.
+    pub pickup_distance_m: u32,
+    /// When.
+    pub offered_at: Timestamp,
+    /// Until when.
+    pub deadline: Timestamp,
+}
+
+impl Ride {
+    /// Follows a fact. `tariffs` prices the ride when it completes.
+    pub fn apply(&mut self, decision: &Decision, tariffs: &TariffBook) {
+        let at = decision.at;
+        match &decision.fact {
+            Fact::Requested { .. } | Fact::OfferClosed { .. } => {}
+            Fact::OfferMade { offer, .. } => self.offers_made = offer.ordinal,
+            Fact::Assigned { driver, .. } => {
+                self.driver = Some(*driver);
+                self.status = RideStatus::DriverAssigned;
+                self.assigned_at = Some(at);
+            }
+            Fact::Arrived => {
+                self.status = RideStatus::DriverArrived;
+                self.arrived_at = Some(at);
+            }
+            Fact::Started => {
+                self.status = RideStatus::InProgress;
+                self.started_at = Some(at);
+                self.waiting = self.arrived_at.map_or(Span::ZERO, |arrived| at.since(arrived));
+            }
+            Fact::Ended(end) => {
+                self.status = status_of(*end);
+                self.ended_at = Some(at);
+                if *end == RideEnd::Completed {
+                    self.fare = self.final_fare(tariffs);
+                }
+            }
+        }
+    }
+
+    /// The agreed distance by the agreed tariff, plus what the driver's waiting cost. Never less than the quote.
+    fn final_fare(&self, tariffs: &TariffBook) -> Francs {
+        let agreed = tariffs.tariffs().iter().find(|tariff| tariff.name == self.price.tariff);
+        let Some(tariff) = agreed else { return self.price.quoted };
+        let metered = Metered {
+            begins_at: self.requested_at,
+            distance_m: self.price.distance_m,
+            riding: self.price.duration,
+            waiting: self.waiting,
+        };
+        tariff.quote(&metered, self.price.surge).total.max(self.price.quoted)
+    }
+}
+
+/// The status that an end means.
+pub fn status_of(end: RideEnd) -> RideStatus {
+    match end {
+        RideEnd::Completed => RideStatus::Completed,
+        RideEnd::CancelledByCustomer => RideStatus::CancelledByCustomer,
+        RideEnd::CancelledByDriver => RideStatus::CancelledByDriver,
+        RideEnd::CancelledBySystem => RideStatus::CancelledBySystem,
+        RideEnd::NoDriverFound => RideStatus::NoDriverFound,
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    pub(crate) fn ride() -> Ride {
+        let spot = |lat, lng| Spot { at: LatLng::new(lat, lng).expect("valid"), address: None, landmark: None };
+        Ride {
+            id: RideId(Uuid::from_u128(1)),
+            rider: RiderId(Uuid::from_u128(2)),
+            driver: None,
+            status: RideStatus::Requested,
+            ride_type: RideType::Boda,
+            payment_method: PaymentMethod::Cash,
+            pickup: spot(-1.94, 30.06),
+            destination: spot(-1.95, 30.09),
+            notes: None,
+            request_hash: [7; 32],
+            price: Price {
+                quote: None,
+                tariff: "RURA 2022-08-22".into(),
+                surge: BasisPoints::WHOLE,
+                distance_m: 8_000,
+                duration: Span::from_minutes(22),
+                quoted: Francs(1_102),
+            },
+            fare: Francs(1_102),
+            waiting: Span::ZERO,
+            pin: "0042".parse().expect("four digits"),
+            cancellation: None,
+            offers_made: 0,
+            requested_at: Timestamp::from_millis(1_790_000_000_000),
+            assigned_at: None,
+            arrived_at: None,
+            started_at: None,
+            ended_at: None,
+        }
+    }
+
+    #[test]
+    fn waiting_beyond_the_free_minutes_is_charged_at_completion() {
+        let tariffs = TariffBook::rwanda_moto();
+        let tariff = tariffs.at(Timestamp::from_millis(1_790_000_000_000)).expect("a tariff is in force").name.clone();
+        let check = |waited: Span, expected: i64| {
+            let mut ride = ride();
+            ride.price.tariff = tariff.to_string();
+            let mut at = ride.requested_at;
+            let facts = [Fact::Arrived, Fact::Started, Fact::Ended(RideEnd::Completed)];
+            for (fact, seq) in facts.into_iter().zip(2..) {
+                ride.apply(&Decision { ride: ride.id, seq, at, fact }, &tariffs);
+                at = at + waited;
+            }
+            assert_eq!(ride.fare, Francs(expected), "waited {waited}");
+        };
+        check(Span::from_minutes(10), 1_102);
+        // The regulator's own example: 8 km and 14 minutes of waiting cost 1,186 francs.
+        check(Span::from_minutes(14), 1_186);
+    }
+}

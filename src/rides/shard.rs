@@ -1,0 +1,359 @@
+//! The one owner of a city's dispatch core: takes commands, lets the core decide, commits, and only then speaks.
+//!
+//! Commands that arrive while a commit is under way are decided together afterwards and committed together: the slower
+//! the database, the larger the group. When the database is away the shard holds what it decided and tries again;
+//! meanwhile its inbox fills and new commands are refused with "try again". A ride is lost only if it was never
+//! acknowledged.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustc_hash::FxHashMap;
+use sqlx::PgPool;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock;
+use crate::dispatch::{Decision, Dispatch, Fact, Input, OfferOutcome, Output, Refusal, RideEnd};
+use crate::error::Error;
+use crate::fares::TariffBook;
+use crate::ids::{OfferId, RideId};
+use crate::index::Fix;
+use crate::locations::Locations;
+use crate::rides::followup;
+use crate::rides::ride::{Cancellation, Offer, Ride};
+use crate::rides::store::commit::{Actor, Batch, Closing, NewEvent, Remark, ShiftChange, commit, outcome_word};
+use crate::rides::tell::Teller;
+use crate::rides::words::{DeclineReason, RideType};
+use crate::telemetry::names;
+use crate::time::Timestamp;
+
+/// First pause after a failed commit; it doubles up to [`RETRY_PAUSE_MAX`].
+const RETRY_PAUSE: Duration = Duration::from_millis(20);
+const RETRY_PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// What comes with a command beyond what the core needs.
+#[derive(Clone, Debug)]
+pub enum Details {
+    /// Nothing.
+    None,
+    /// The ride that is requested.
+    Booking(Box<Ride>),
+    /// How a ride is called off.
+    Cancellation(Cancellation),
+    /// Why an offer is declined.
+    Decline(DeclineReason),
+    /// Where a shift begins, and for which kinds of ride.
+    Shift {
+        /// The position.
+        fix: Fix,
+        /// The kinds of ride.
+        ride_types: Vec<RideType>,
+    },
+}
+
+/// A command on its way to the core.
+#[derive(Debug)]
+pub struct Command {
+    /// For the core.
+    pub input: Input,
+    /// For the record.
+    pub details: Details,
+    /// Who asks.
+    pub actor: Actor,
+    /// The request behind it; jobs carry it on.
+    pub request_id: Option<String>,
+    /// When the request reached us.
+    pub arrived: Instant,
+    /// Where the answer goes, after the commit.
+    pub answer: oneshot::Sender<Answer>,
+}
+
+/// The answer to a command: the ride after it where there is one, or why not.
+pub type Answer = Result<Option<Arc<Ride>>, Refusal>;
+
+/// What the shard's inbox takes.
+#[derive(Debug)]
+pub enum Message {
+    /// A command that waits for its answer.
+    Command(Box<Command>),
+    /// A driver's connection broke or came back.
+    Report(Input),
+}
+
+/// The shard's state; [`Shard::run`] is its task.
+pub struct Shard {
+    pub(super) core: Dispatch,
+    /// Commands decided and committed together at most.
+    pub(super) batch_max: usize,
+    pub(super) pool: PgPool,
+    pub(super) locations: Locations,
+    pub(super) teller: Teller,
+    pub(super) tariffs: Arc<TariffBook>,
+    pub(super) rides: FxHashMap<RideId, Ride>,
+    pub(super) offers: FxHashMap<OfferId, Offer>,
+    /// When the request of a ride without an offer so far reached us.
+    pub(super) awaiting_offer: FxHashMap<RideId, Instant>,
+}
+
+/// What one round of decisions leaves to be done.
+#[derive(Default)]
+struct Round {
+    batch: Batch,
+    changed: BTreeMap<RideId, Ride>,
+    touched: BTreeMap<OfferId, (Offer, Option<Closing>)>,
+    answers: Vec<(oneshot::Sender<Answer>, Option<RideId>, Result<(), Refusal>)>,
+    said: Vec<Decision>,
+}
+
+impl Shard {
+    /// Works until told to stop and the inbox is empty, or until it cannot go on.
+    ///
+    /// # Errors
+    /// When Postgres refuses what the core decided: memory and store disagree, and only a restart can mend that.
+    pub async fn run(mut self, mut inbox: mpsc::Receiver<Message>, stop: CancellationToken) -> Result<(), Error> {
+        let mut messages = Vec::with_capacity(self.batch_max);
+        loop {
+            let wait = self.core.next_deadline().map(|at| at.since(clock::now()).to_duration());
+            tokio::select! {
+                biased;
+                received = inbox.recv_many(&mut messages, self.batch_max) => {
+                    if received == 0 {
+                        return Ok(());
+                    }
+                }
+                () = sleep_or_never(wait) => {}
+                () = stop.cancelled(), if !stop.is_cancelled() => inbox.close(),
+            }
+            metrics::gauge!(names::DISPATCH_QUEUE_DEPTH).set(count(inbox.len()));
+            self.round(&mut messages).await?;
+        }
+    }
+
+    async fn round(&mut self, messages: &mut Vec<Message>) -> Result<(), Error> {
+        let now = clock::now();
+        let mut round = Round::default();
+        let mut out = Vec::new();
+        let started = Instant::now();
+        self.core.tick(now, &mut out);
+        self.follow(now, Actor::SYSTEM, &Details::None, None, &mut out, &mut round);
+        for message in messages.drain(..) {
+            match message {
+                Message::Report(input) => {
+                    self.core.handle(now, input, &mut out);
+                    self.follow(now, Actor::SYSTEM, &Details::None, None, &mut out, &mut round);
+                }
+                Message::Command(command) => self.command(now, *command, &mut out, &mut round),
+            }
+        }
+        metrics::histogram!(names::DISPATCH_DECISION_SECONDS).record(started.elapsed().as_secs_f64());
+        self.persist(&mut round).await?;
+        self.speak(round).await;
+        Ok(())
+    }
+
+    fn command(&mut self, now: Timestamp, command: Command, out: &mut Vec<Output>, round: &mut Round) {
+        let Command { input, details, actor, request_id, arrived, answer } = command;
+        let ride = ride_of(&input);
+        self.core.handle(now, input, out);
+        let refusal =
+            out.iter().find_map(|output| if let Output::Refused(refusal) = output { Some(*refusal) } else { None });
+        if refusal.is_none()
+            && let Details::Booking(booking) = &details
+        {
+            self.rides.insert(booking.id, (**booking).clone());
+            self.awaiting_offer.insert(booking.id, arrived);
+        }
+        self.follow(now, actor, &details, request_id.as_deref(), out, round);
+        round.answers.push((answer, ride, refusal.map_or(Ok(()), Err)));
+    }
+
+    /// Turns outputs into changes, answering the core's questions on the way.
+    fn follow(
+        &mut self,
+        now: Timestamp,
+        actor: Actor,
+        details: &Details,
+        request_id: Option<&str>,
+        out: &mut Vec<Output>,
+        round: &mut Round,
+    ) {
+        let mut seen = 0;
+        while seen < out.len() {
+            match out[seen].clone() {
+                Output::AskCandidates { ride, passed } => {
+                    if let Some(record) = self.rides.get(&ride) {
+                        let class = record.ride_type.class();
+                        let candidates = self.locations.candidates(record.pickup.at, class, &passed, now);
+                        self.core.handle(now, Input::Candidates { ride, candidates }, out);
+                    }
+                }
+                Output::Availability { driver, availability } => self.locations.set_availability(driver, availability),
+                Output::ShiftOpened { driver, at } => {
+                    round.batch.shifts.push(ShiftChange { driver, at, opened: true });
+                    if let Details::Shift { fix, ride_types } = details {
+                        let classes = ride_types.iter().fold(0, |bits, ride_type| bits | ride_type.class().0);
+                        self.locations.begin_shift(driver, crate::index::RideClasses(classes), Some(*fix));
+                    }
+                }
+                Output::ShiftClosed { driver, at } => {
+                    round.batch.shifts.push(ShiftChange { driver, at, opened: false });
+                }
+                Output::Decided(decision) => self.decided(decision, actor, details, request_id, round),
+                Output::Done | Output::Refused(_) => {}
+            }
+            seen += 1;
+        }
+        out.clear();
+    }
+
+    fn decided(
+        &mut self,
+        decision: Decision,
+        actor: Actor,
+        details: &Details,
+        request_id: Option<&str>,
+        round: &mut Round,
+    ) {
+        let Some(ride) = self.rides.get_mut(&decision.ride) else { return };
+        ride.apply(&decision, &self.tariffs);
+        let mut remark = Remark::None;
+        match (&decision.fact, details) {
+            (Fact::Ended(_), Details::Cancellation(cancellation)) => {
+                ride.cancellation = Some(cancellation.clone());
+                remark = Remark::Cancelled(cancellation.reason);
+            }
+            (Fact::OfferClosed { outcome: OfferOutcome::Declined, .. }, Details::Decline(reason)) => {
+                remark = Remark::Declined(*reason);
+            }
+            _ => {}
+        }
+        followup::enqueue(ride, &decision, request_id, &mut round.batch.jobs);
+        round.changed.insert(ride.id, ride.clone());
+        self.note_offer(&decision, &remark, round);
+        if matches!(decision.fact, Fact::Ended(_)) {
+            self.rides.remove(&decision.ride);
+            self.awaiting_offer.remove(&decision.ride);
+        }
+        let actor = caused_by(&decision.fact, actor);
+        round.batch.events.push(NewEvent { decision: decision.clone(), actor, remark });
+        round.said.push(decision);
+    }
+
+    fn note_offer(&mut self, decision: &Decision, remark: &Remark, round: &mut Round) {
+        let at = decision.at;
+        match decision.fact {
+            Fact::OfferMade { offer: id, driver, pickup_eta, pickup_distance_m, deadline } => {
+                let offer = Offer { id, driver, pickup_eta, pickup_distance_m, offered_at: at, deadline };
+                self.offers.insert(id, offer.clone());
+                round.touched.insert(id, (offer, None));
+            }
+            Fact::OfferClosed { offer, outcome, .. } => {
+                if let Some(record) = self.offers.remove(&offer) {
+                    let reason = if let Remark::Declined(reason) = remark { Some(reason.as_str()) } else { None };
+                    let closing = Closing { outcome: outcome_word(outcome), reason, at };
+                    round.touched.insert(offer, (record, Some(closing)));
+                }
+            }
+            Fact::Assigned { offer, .. } => {
+                if let Some(record) = self.offers.remove(&offer) {
+                    round.touched.insert(offer, (record, Some(Closing { outcome: "accepted", reason: None, at })));
+                }
+            }
+            Fact::Requested { .. } | Fact::Arrived | Fact::Started | Fact::Ended(_) => {}
+        }
+    }
+
+    /// Writes the round, trying again for as long as the database is merely away.
+    async fn persist(&mut self, round: &mut Round) -> Result<(), Error> {
+        round.batch.rides = round.changed.values().cloned().collect();
+        round.batch.offers = round.touched.values().cloned().collect();
+        if round.batch.is_empty() {
+            return Ok(());
+        }
+        let started = Instant::now();
+        let mut pause = RETRY_PAUSE;
+        loop {
+            match commit(&self.pool, &round.batch).await.map_err(Error::from) {
+                Ok(()) => break,
+                Err(error @ Error::Unavailable { .. }) => {
+                    tracing::warn!(error = %crate::telemetry::chain(&error), "the database is away; decisions wait");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(RETRY_PAUSE_MAX);
+                }
+                Err(error) => {
+                    tracing::error!(error = %crate::telemetry::chain(&error), "the store refused what dispatch decided");
+                    return Err(error);
+                }
+            }
+        }
+        metrics::histogram!(names::DISPATCH_COMMIT_SECONDS).record(started.elapsed().as_secs_f64());
+        metrics::histogram!(names::DISPATCH_COMMIT_BATCH_SIZE).record(count(round.batch.events.len()));
+        Ok(())
+    }
+
+    /// Everything was committed: publish the live state, tell the parties, answer the callers.
+    async fn speak(&mut self, round: Round) {
+        let changed: BTreeMap<RideId, Arc<Ride>> =
+            round.changed.into_iter().map(|(id, ride)| (id, Arc::new(ride))).collect();
+        self.teller.publish(&changed, &round.touched.into_values().collect::<Vec<_>>());
+        for decision in &round.said {
+            if let Some(ride) = changed.get(&decision.ride) {
+                self.teller.tell(decision, ride).await;
+            }
+            if let Fact::OfferMade { offer, .. } = &decision.fact
+                && let Some(arrived) = self.awaiting_offer.remove(&offer.ride)
+            {
+                self.teller.tally().offered_after(arrived.elapsed());
+            }
+        }
+        for (answer, id, result) in round.answers {
+            let ride = id.and_then(|id| changed.get(&id).cloned().or_else(|| self.teller.live().ride(id)));
+            // A caller who stopped waiting asks again with the same key.
+            let _ = answer.send(result.map(|()| ride));
+        }
+        metrics::gauge!(names::DISPATCH_RIDES_LIVE).set(count(self.rides.len()));
+    }
+}
+
+/// Who caused a fact: a command has consequences that are not its sender's doing.
+fn caused_by(fact: &Fact, sender: Actor) -> Actor {
+    match fact {
+        Fact::OfferMade { .. }
+        | Fact::OfferClosed { outcome: OfferOutcome::Expired | OfferOutcome::DriverLost, .. }
+        | Fact::Ended(RideEnd::NoDriverFound) => Actor::SYSTEM,
+        Fact::Requested { .. }
+        | Fact::OfferClosed { .. }
+        | Fact::Assigned { .. }
+        | Fact::Arrived
+        | Fact::Started
+        | Fact::Ended(_) => sender,
+    }
+}
+
+/// The ride a command is about, if it is about one.
+fn ride_of(input: &Input) -> Option<RideId> {
+    match input {
+        Input::RequestRide { ride, .. }
+        | Input::Arrive { ride, .. }
+        | Input::Start { ride, .. }
+        | Input::Complete { ride, .. }
+        | Input::Cancel { ride, .. }
+        | Input::Candidates { ride, .. } => Some(*ride),
+        Input::AcceptOffer { offer, .. } | Input::DeclineOffer { offer, .. } => Some(offer.ride),
+        Input::GoOnline { .. } | Input::GoOffline { .. } | Input::DriverLost { .. } | Input::DriverBack { .. } => None,
+    }
+}
+
+async fn sleep_or_never(wait: Option<Duration>) {
+    match wait {
+        Some(wait) => tokio::time::sleep(wait).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a count of things in memory is far below 2^53")]
+fn count(n: usize) -> f64 {
+    n as f64
+}

@@ -1,0 +1,147 @@
+//! Bringing the service up: the core is rebuilt from the store, then the shard takes over.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use sqlx::PgPool;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::live::Live;
+use super::people::People;
+use super::ride::{Offer, Ride};
+use super::shard::Shard;
+use super::tally::Tally;
+use super::tell::Teller;
+use super::{Config, Inner, Rides, store};
+use crate::auth::Auth;
+use crate::bus::Bus;
+use crate::clock;
+use crate::dispatch::{Availability, Dispatch, Output, Restored, RestoredDriver, RestoredOffer, RestoredRide};
+use crate::drivers::{self, Drivers};
+use crate::error::Error;
+use crate::fares::TariffBook;
+use crate::ids::{DriverId, OfferId};
+use crate::index::RideClasses;
+use crate::locations::Locations;
+use crate::realtime::Hub;
+use crate::realtime::protocol::view::RideStatus;
+use crate::rides::words::RideType;
+
+/// What the service is built from.
+pub struct Parts {
+    /// Its numbers.
+    pub config: Config,
+    /// The store.
+    pub pool: PgPool,
+    /// Who is connected.
+    pub hub: Arc<Hub>,
+    /// Other programs.
+    pub bus: Bus,
+    /// People.
+    pub auth: Auth,
+    /// Drivers.
+    pub drivers: Drivers,
+    /// Where drivers are.
+    pub locations: Locations,
+    /// Prices.
+    pub tariffs: Arc<TariffBook>,
+}
+
+/// The running service.
+pub struct Started {
+    /// Its use cases.
+    pub rides: Rides,
+    /// The shard's task. It ends when told to stop; if it ends otherwise the process must end too.
+    pub shard: JoinHandle<Result<(), Error>>,
+}
+
+impl Rides {
+    /// Restores the live rides and starts the shard.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn open(parts: Parts, stop: CancellationToken) -> Result<Started, Error> {
+        let Parts { config, pool, hub, bus, auth, drivers, locations, tariffs } = parts;
+        let (live, tally) = (Arc::new(Live::default()), Arc::new(Tally::default()));
+        let people = People::new(auth, drivers.clone());
+        let teller = Teller::new(Arc::clone(&hub), bus, Arc::clone(&live), Arc::clone(&tally), people.clone());
+        let (inbox, receiver) = mpsc::channel(config.inbox_max);
+        let mut shard = Shard {
+            core: Dispatch::new(config.dispatch.clone()),
+            batch_max: config.batch_max,
+            pool: pool.clone(),
+            locations: locations.clone(),
+            teller,
+            tariffs: Arc::clone(&tariffs),
+            rides: FxHashMap::default(),
+            offers: FxHashMap::default(),
+            awaiting_offer: FxHashMap::default(),
+        };
+        restore(&mut shard, &config, &hub, &drivers).await?;
+        let inner = Inner { config, pool, inbox, live, tally, hub, people, drivers, locations, tariffs };
+        Ok(Started { rides: Self { inner: Arc::new(inner) }, shard: tokio::spawn(shard.run(receiver, stop)) })
+    }
+}
+
+async fn restore(shard: &mut Shard, config: &Config, hub: &Hub, drivers: &Drivers) -> Result<(), Error> {
+    let rides = store::live_rides(&shard.pool).await?;
+    let offers = store::open_offers(&shard.pool).await?;
+    let on_shift = drivers::on_shift(&shard.pool).await?;
+    let free = |driver| RestoredDriver { driver, availability: Availability::Free };
+    let mut restored = Restored { rides: Vec::new(), drivers: on_shift.iter().copied().map(free).collect() };
+    for live in rides {
+        let open = offers.iter().find(|offer| offer.id.ride == live.ride.id);
+        restored.rides.push(restored_ride(&live, open));
+        shard.teller.live().put_ride(&Arc::new(live.ride.clone()));
+        if let Some(driver) = live.ride.driver {
+            hub.watch(live.ride.rider, driver, live.ride.id);
+        }
+        shard.rides.insert(live.ride.id, live.ride);
+    }
+    for offer in offers {
+        shard.teller.live().put_offer(offer.clone());
+        shard.offers.insert(offer.id, offer);
+    }
+    let mut out = Vec::new();
+    shard.core = Dispatch::restore(config.dispatch.clone(), clock::now(), restored, &mut out);
+    for output in out {
+        if let Output::Availability { driver, availability } = output {
+            let classes = classes_of(drivers, driver).await?;
+            shard.locations.begin_shift(driver, classes, None);
+            shard.locations.set_availability(driver, availability);
+        }
+    }
+    if !shard.rides.is_empty() || !on_shift.is_empty() {
+        tracing::info!(rides = shard.rides.len(), drivers = on_shift.len(), "live rides and shifts restored");
+    }
+    Ok(())
+}
+
+async fn classes_of(drivers: &Drivers, driver: DriverId) -> Result<RideClasses, Error> {
+    let standing = drivers.standing(driver, clock::now()).await?;
+    let known = standing.ride_types.iter().filter_map(|word| RideType::from_word(word));
+    Ok(RideClasses(known.fold(0, |bits, ride_type| bits | ride_type.class().0)))
+}
+
+fn restored_ride(live: &store::LiveRide, open: Option<&Offer>) -> RestoredRide {
+    let ride: &Ride = &live.ride;
+    let availability = match ride.status {
+        RideStatus::DriverArrived => Availability::AtPickup,
+        RideStatus::InProgress => Availability::OnTrip,
+        _ => Availability::ToPickup,
+    };
+    RestoredRide {
+        ride: ride.id,
+        rider: ride.rider,
+        pin: ride.pin,
+        requested_at: ride.requested_at,
+        driver: ride.driver.map(|driver| RestoredDriver { driver, availability }),
+        accepted_offer: live.accepted.map(|ordinal| OfferId { ride: ride.id, ordinal }),
+        offer: open.map(|offer| RestoredOffer { offer: offer.id, driver: offer.driver, deadline: offer.deadline }),
+        passed: live.passed.clone(),
+        offers_made: ride.offers_made,
+        facts: live.facts,
+    }
+}

@@ -1,0 +1,233 @@
+//! One group commit: everything the core decided in one go, in one transaction, in a handful of statements.
+//!
+//! The order of the statements is what keeps the two partial unique indexes (one live ride for a driver and for a
+//! rider, one open offer for a driver) satisfied at every step: what ends is written before what begins.
+
+use serde_json::{Value, json};
+use sqlx::{PgConnection, PgPool};
+
+use super::offer_json;
+use super::row::ride_json;
+use crate::dispatch::{Decision, Fact, OfferOutcome};
+use crate::drivers;
+use crate::ids::{DriverId, RideId, UserId};
+use crate::jobs::{self, NewJob};
+use crate::realtime::protocol::view::RideStatus;
+use crate::rides::ride::{Offer, Ride, status_of};
+use crate::rides::words::{CancelReason, DeclineReason};
+use crate::time::Timestamp;
+
+/// How an offer ended.
+#[derive(Clone, Debug)]
+pub struct Closing {
+    /// The word in the table.
+    pub outcome: &'static str,
+    /// Why a driver declined.
+    pub reason: Option<&'static str>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Who caused an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Actor {
+    /// `customer`, `driver`, `admin` or `system`.
+    pub role: &'static str,
+    /// The person, if it was one.
+    pub id: Option<UserId>,
+}
+
+impl Actor {
+    /// Time passing, or the engine itself.
+    pub const SYSTEM: Self = Self { role: "system", id: None };
+}
+
+/// An entry of a timeline.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    /// What was decided.
+    pub decision: Decision,
+    /// Who caused it.
+    pub actor: Actor,
+    /// What the person said about it.
+    pub remark: Remark,
+}
+
+/// What a person said about a command, for the timeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remark {
+    /// Nothing.
+    None,
+    /// Why a ride was called off.
+    Cancelled(CancelReason),
+    /// Why an offer was declined.
+    Declined(DeclineReason),
+}
+
+/// A change of who is on shift.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShiftChange {
+    /// Who.
+    pub driver: DriverId,
+    /// When.
+    pub at: Timestamp,
+    /// Began or ended.
+    pub opened: bool,
+}
+
+/// Everything one transaction writes. Rides and offers are in their final state: what happened in between is in the
+/// events.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Rides that changed.
+    pub rides: Vec<Ride>,
+    /// Offers that were made or ended, with how.
+    pub offers: Vec<(Offer, Option<Closing>)>,
+    /// What happened, in order.
+    pub events: Vec<NewEvent>,
+    /// Shifts that began or ended, in order.
+    pub shifts: Vec<ShiftChange>,
+    /// Follow-up work.
+    pub jobs: Vec<NewJob>,
+}
+
+impl Batch {
+    /// Whether there is anything to write.
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.shifts.is_empty()
+    }
+}
+
+/// Writes a batch, all of it or nothing. Writing the same batch again is harmless: after a lost reply to COMMIT the
+/// caller cannot know whether it holds, and asks again.
+///
+/// # Errors
+/// Whatever the database says; nothing was written then.
+pub async fn commit(pool: &PgPool, batch: &Batch) -> Result<(), sqlx::Error> {
+    let mut transaction = pool.begin().await?;
+    let (ended, live): (Vec<&Ride>, Vec<&Ride>) = batch.rides.iter().partition(|ride| !ride.status.is_live());
+    let (closed, open): (Vec<_>, Vec<_>) = batch.offers.iter().partition(|(_, closing)| closing.is_some());
+    upsert_rides(&mut transaction, &ended).await?;
+    upsert_rides(&mut transaction, &live).await?;
+    upsert_offers(&mut transaction, &closed).await?;
+    upsert_offers(&mut transaction, &open).await?;
+    let new_events = insert_events(&mut transaction, &batch.events).await?;
+    if new_events == 0 && !batch.events.is_empty() {
+        // This very batch was committed before and only the reply was lost: a batch is there as a whole or not at all.
+        return transaction.rollback().await;
+    }
+    for shift in &batch.shifts {
+        if shift.opened {
+            drivers::open_shift(&mut transaction, shift.driver, shift.at).await?;
+        } else {
+            drivers::close_shift(&mut transaction, shift.driver, shift.at).await?;
+        }
+    }
+    for ride in ended.iter().filter(|ride| ride.status == RideStatus::Completed) {
+        if let Some(driver) = ride.driver {
+            drivers::record_completed(&mut transaction, driver).await?;
+        }
+    }
+    if !batch.jobs.is_empty() {
+        jobs::enqueue_all(&mut transaction, &batch.jobs).await.map_err(|error| match error {
+            jobs::Error::Database(error) => error,
+            other => sqlx::Error::Encode(Box::new(other)),
+        })?;
+    }
+    transaction.commit().await
+}
+
+async fn upsert_rides(conn: &mut PgConnection, rides: &[&Ride]) -> Result<(), sqlx::Error> {
+    if rides.is_empty() {
+        return Ok(());
+    }
+    let rows = Value::Array(rides.iter().map(|ride| ride_json(ride)).collect());
+    sqlx::query!(
+        "INSERT INTO rides SELECT * FROM jsonb_populate_recordset(null::rides, $1)
+         ON CONFLICT (id) DO UPDATE SET
+             driver_id = excluded.driver_id, status = excluded.status, fare_rwf = excluded.fare_rwf,
+             waiting_s = excluded.waiting_s, cancelled_by = excluded.cancelled_by, cancel_reason = excluded.cancel_reason,
+             cancel_note = excluded.cancel_note, cancellation_fee_rwf = excluded.cancellation_fee_rwf,
+             offers_made = excluded.offers_made, assigned_at = excluded.assigned_at, arrived_at = excluded.arrived_at,
+             started_at = excluded.started_at, ended_at = excluded.ended_at",
+        rows
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+async fn upsert_offers(conn: &mut PgConnection, offers: &[&(Offer, Option<Closing>)]) -> Result<(), sqlx::Error> {
+    if offers.is_empty() {
+        return Ok(());
+    }
+    let rows = Value::Array(offers.iter().map(|(offer, closing)| offer_json(offer, closing.as_ref())).collect());
+    sqlx::query!(
+        "INSERT INTO offers SELECT * FROM jsonb_populate_recordset(null::offers, $1)
+         ON CONFLICT (ride_id, ordinal) DO UPDATE SET
+             outcome = excluded.outcome, reason = excluded.reason, closed_at = excluded.closed_at",
+        rows
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+async fn insert_events(conn: &mut PgConnection, events: &[NewEvent]) -> Result<u64, sqlx::Error> {
+    if events.is_empty() {
+        return Ok(0);
+    }
+    let rows = Value::Array(events.iter().map(event_json).collect());
+    let done = sqlx::query!(
+        "INSERT INTO ride_events SELECT * FROM jsonb_populate_recordset(null::ride_events, $1)
+         ON CONFLICT (ride_id, seq) DO NOTHING",
+        rows
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+fn event_json(event: &NewEvent) -> Value {
+    let Decision { ride, seq, at, fact } = &event.decision;
+    let (kind, data) = describe(*ride, fact, &event.remark);
+    json!({
+        "ride_id": ride, "seq": seq, "at": at, "kind": kind, "data": data,
+        "actor": event.actor.role, "actor_id": event.actor.id,
+    })
+}
+
+/// The name of a fact in the timeline and its details.
+fn describe(ride: RideId, fact: &Fact, remark: &Remark) -> (&'static str, Value) {
+    match fact {
+        Fact::Requested { .. } => ("requested", json!({})),
+        Fact::OfferMade { offer, driver, pickup_eta, pickup_distance_m, deadline } => (
+            "offer_made",
+            json!({"offer_id": offer, "driver_id": driver, "pickup_eta_s": pickup_eta.as_secs(),
+                   "pickup_distance_m": pickup_distance_m, "deadline": deadline}),
+        ),
+        Fact::OfferClosed { offer, driver, outcome } => {
+            let reason = if let Remark::Declined(reason) = remark { Some(reason.as_str()) } else { None };
+            let data =
+                json!({"offer_id": offer, "driver_id": driver, "outcome": outcome_word(*outcome), "reason": reason});
+            ("offer_closed", data)
+        }
+        Fact::Assigned { driver, offer } => ("driver_assigned", json!({"driver_id": driver, "offer_id": offer})),
+        Fact::Arrived => ("driver_arrived", json!({})),
+        Fact::Started => ("started", json!({})),
+        Fact::Ended(end) => {
+            let reason = if let Remark::Cancelled(reason) = remark { Some(reason.as_str()) } else { None };
+            (status_of(*end).as_str(), json!({"ride_id": ride, "reason": reason}))
+        }
+    }
+}
+
+/// The word of an outcome in the table and the timeline.
+pub const fn outcome_word(outcome: OfferOutcome) -> &'static str {
+    match outcome {
+        OfferOutcome::Declined => "declined",
+        OfferOutcome::Expired => "expired",
+        OfferOutcome::DriverLost => "driver_lost",
+        OfferOutcome::Cancelled => "cancelled",
+    }
+}

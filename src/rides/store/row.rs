@@ -1,0 +1,166 @@
+//! The row of a ride and its two conversions. Separate because it is the only place that knows the columns.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::error::Error;
+use crate::geo::LatLng;
+use crate::money::{BasisPoints, Francs};
+use crate::payments::PaymentMethod;
+use crate::realtime::protocol::view::RideStatus;
+use crate::rides::ride::{Cancellation, Price, Ride, Spot};
+use crate::rides::words::{CancelReason, RideType};
+use crate::time::{Span, Timestamp};
+
+/// A row of the table `rides`, column by column; see the migration for what each means.
+pub struct RideRow {
+    pub id: Uuid,
+    pub rider_id: Uuid,
+    pub driver_id: Option<Uuid>,
+    pub status: String,
+    pub ride_type: String,
+    pub payment_method: String,
+    pub pickup_lat: f64,
+    pub pickup_lng: f64,
+    pub pickup_address: Option<String>,
+    pub pickup_landmark: Option<String>,
+    pub destination_lat: f64,
+    pub destination_lng: f64,
+    pub destination_address: Option<String>,
+    pub destination_landmark: Option<String>,
+    pub notes: Option<String>,
+    pub request_hash: Vec<u8>,
+    pub quote_id: Option<Uuid>,
+    pub estimated_distance_m: i32,
+    pub estimated_duration_s: i32,
+    pub tariff: String,
+    pub surge_basis_points: i32,
+    pub quoted_fare_rwf: i64,
+    pub fare_rwf: i64,
+    pub waiting_s: i32,
+    pub pin: String,
+    pub cancelled_by: Option<String>,
+    pub cancel_reason: Option<String>,
+    pub cancel_note: Option<String>,
+    pub cancellation_fee_rwf: i64,
+    pub offers_made: i32,
+    pub requested_at: DateTime<Utc>,
+    pub assigned_at: Option<DateTime<Utc>>,
+    pub arrived_at: Option<DateTime<Utc>>,
+    pub started_at: Option<DateTime<Utc>>,
+    pub ended_at: Option<DateTime<Utc>>,
+}
+
+/// A value in the table that this program does not know: a row written by a newer one, or by hand.
+fn unknown(column: &str) -> Error {
+    Error::internal(format!("rides.{column} holds a value that is not known"))
+}
+
+impl TryFrom<RideRow> for Ride {
+    type Error = Error;
+
+    fn try_from(row: RideRow) -> Result<Self, Error> {
+        let cancellation = cancellation(&row)?;
+        let spot = |lat, lng, address, landmark| -> Result<Spot, Error> {
+            Ok(Spot { at: LatLng::new(lat, lng).map_err(Error::internal)?, address, landmark })
+        };
+        Ok(Self {
+            id: row.id.into(),
+            rider: row.rider_id.into(),
+            driver: row.driver_id.map(Into::into),
+            status: RideStatus::from_wire(&row.status).ok_or_else(|| unknown("status"))?,
+            ride_type: RideType::from_word(&row.ride_type).ok_or_else(|| unknown("ride_type"))?,
+            payment_method: PaymentMethod::from_name(&row.payment_method).ok_or_else(|| unknown("payment_method"))?,
+            pickup: spot(row.pickup_lat, row.pickup_lng, row.pickup_address, row.pickup_landmark)?,
+            destination: spot(
+                row.destination_lat,
+                row.destination_lng,
+                row.destination_address,
+                row.destination_landmark,
+            )?,
+            notes: row.notes,
+            request_hash: row.request_hash.try_into().map_err(|_| unknown("request_hash"))?,
+            price: Price {
+                quote: row.quote_id.map(Into::into),
+                tariff: row.tariff,
+                surge: BasisPoints(row.surge_basis_points.unsigned_abs()),
+                distance_m: row.estimated_distance_m.unsigned_abs(),
+                duration: Span::from_secs(i64::from(row.estimated_duration_s)),
+                quoted: Francs(row.quoted_fare_rwf),
+            },
+            fare: Francs(row.fare_rwf),
+            waiting: Span::from_secs(i64::from(row.waiting_s)),
+            pin: row.pin.parse().map_err(Error::internal)?,
+            cancellation,
+            offers_made: u16::try_from(row.offers_made).map_err(Error::internal)?,
+            requested_at: row.requested_at.into(),
+            assigned_at: row.assigned_at.map(Timestamp::from),
+            arrived_at: row.arrived_at.map(Timestamp::from),
+            started_at: row.started_at.map(Timestamp::from),
+            ended_at: row.ended_at.map(Timestamp::from),
+        })
+    }
+}
+
+fn cancellation(row: &RideRow) -> Result<Option<Cancellation>, Error> {
+    let Some(by) = row.cancelled_by.as_deref() else { return Ok(None) };
+    let by = ["customer", "driver", "system"].into_iter().find(|word| *word == by);
+    let reason = row.cancel_reason.as_deref().and_then(CancelReason::from_word);
+    Ok(Some(Cancellation {
+        by: by.ok_or_else(|| unknown("cancelled_by"))?,
+        reason: reason.ok_or_else(|| unknown("cancel_reason"))?,
+        note: row.cancel_note.clone(),
+        fee: Francs(row.cancellation_fee_rwf),
+    }))
+}
+
+/// The row as JSON, for `jsonb_populate_recordset`: any number of rides travel as one parameter of one statement.
+pub(super) fn ride_json(ride: &Ride) -> Value {
+    let cancellation = ride.cancellation.as_ref();
+    json!({
+        "id": ride.id,
+        "rider_id": ride.rider,
+        "driver_id": ride.driver,
+        "status": ride.status,
+        "ride_type": ride.ride_type.as_str(),
+        "payment_method": ride.payment_method.as_str(),
+        "pickup_lat": ride.pickup.at.lat(),
+        "pickup_lng": ride.pickup.at.lng(),
+        "pickup_address": ride.pickup.address,
+        "pickup_landmark": ride.pickup.landmark,
+        "destination_lat": ride.destination.at.lat(),
+        "destination_lng": ride.destination.at.lng(),
+        "destination_address": ride.destination.address,
+        "destination_landmark": ride.destination.landmark,
+        "notes": ride.notes,
+        "request_hash": format!("\\x{}", hex(&ride.request_hash)),
+        "quote_id": ride.price.quote,
+        "estimated_distance_m": ride.price.distance_m,
+        "estimated_duration_s": ride.price.duration.as_secs(),
+        "tariff": ride.price.tariff,
+        "surge_basis_points": ride.price.surge.0,
+        "quoted_fare_rwf": ride.price.quoted.amount(),
+        "fare_rwf": ride.fare.amount(),
+        "waiting_s": ride.waiting.as_secs(),
+        "pin": ride.pin.to_string(),
+        "cancelled_by": cancellation.map(|cancellation| cancellation.by),
+        "cancel_reason": cancellation.map(|cancellation| cancellation.reason.as_str()),
+        "cancel_note": cancellation.and_then(|cancellation| cancellation.note.as_deref()),
+        "cancellation_fee_rwf": cancellation.map_or(0, |cancellation| cancellation.fee.amount()),
+        "offers_made": ride.offers_made,
+        "requested_at": ride.requested_at,
+        "assigned_at": ride.assigned_at,
+        "arrived_at": ride.arrived_at,
+        "started_at": ride.started_at,
+        "ended_at": ride.ended_at,
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

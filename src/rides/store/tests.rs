@@ -1,0 +1,180 @@
+//! The group commit against a real database: order, repetition, restoration.
+
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use super::commit::{Actor, Batch, Closing, NewEvent, Remark, commit};
+use super::*;
+use crate::dispatch::{Decision, Fact, RideEnd};
+use crate::rides::ride::tests::ride as any_ride;
+
+const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+
+async fn insert_rider(pool: &PgPool, n: u128) -> RiderId {
+    let id = Uuid::from_u128(n);
+    sqlx::query(
+        "INSERT INTO users (id, phone, first_name, last_name, language, role, created_at, updated_at)
+         VALUES ($1, $2, 'A', 'B', 'rw', 'customer', now(), now())",
+    )
+    .bind(id)
+    .bind(format!("+25078{n:07}"))
+    .execute(pool)
+    .await
+    .expect("a valid user");
+    id.into()
+}
+
+async fn insert_driver(pool: &PgPool, n: u128) -> DriverId {
+    let id = insert_rider(pool, n).await.0;
+    sqlx::query(
+        "INSERT INTO drivers (user_id, status, licence_number, licence_category, licence_expires_on, plate, vehicle_make,
+             vehicle_model, vehicle_year, vehicle_colour, fuel, ride_types, insurance_number, insurance_expires_on,
+             created_at, updated_at)
+         VALUES ($1, 'approved', 'L', 'A', '2030-01-01', $2, 'm', 'm', 2024, 'c', 'petrol', '{boda}', 'I', '2030-01-01', now(), now())",
+    )
+    .bind(id)
+    .bind(format!("RC{n:03}A"))
+    .execute(pool)
+    .await
+    .expect("a valid driver");
+    id.into()
+}
+
+fn ride(n: u128, rider: RiderId, status: RideStatus, driver: Option<DriverId>) -> Ride {
+    Ride { id: RideId(Uuid::from_u128(0xA000 + n)), rider, status, driver, requested_at: NOW, ..any_ride() }
+}
+
+fn event(ride: &Ride, seq: u32, fact: Fact) -> NewEvent {
+    let decision = Decision { ride: ride.id, seq, at: NOW, fact };
+    NewEvent { decision, actor: Actor::SYSTEM, remark: Remark::None }
+}
+
+fn offer(ride: &Ride, ordinal: u16, driver: DriverId) -> Offer {
+    Offer {
+        id: OfferId { ride: ride.id, ordinal },
+        driver,
+        pickup_eta: Span::from_secs(60),
+        pickup_distance_m: 300,
+        offered_at: NOW,
+        deadline: NOW + Span::from_secs(15),
+    }
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn what_ends_is_written_before_what_begins(pool: PgPool) {
+    let (aline, eric) = (insert_rider(&pool, 1).await, insert_rider(&pool, 2).await);
+    let driver = insert_driver(&pool, 3).await;
+    let first = ride(1, aline, RideStatus::DriverAssigned, Some(driver));
+    let batch = Batch {
+        rides: vec![first.clone()],
+        offers: vec![(offer(&first, 1, driver), None)],
+        events: vec![event(&first, 1, Fact::Requested { rider: aline })],
+        ..Batch::default()
+    };
+    commit(&pool, &batch).await.expect("fits");
+    // One commit: the driver's ride ends and the same driver gets the next one, the same rider books again.
+    let ended = Ride { status: RideStatus::Completed, ..first.clone() };
+    let next = ride(2, eric, RideStatus::DriverAssigned, Some(driver));
+    let again = ride(3, aline, RideStatus::Requested, None);
+    let closing = Closing { outcome: "accepted", reason: None, at: NOW };
+    let batch = Batch {
+        rides: vec![next.clone(), again.clone(), ended],
+        offers: vec![(offer(&next, 1, driver), None), (offer(&first, 1, driver), Some(closing))],
+        events: vec![
+            event(&first, 2, Fact::Ended(RideEnd::Completed)),
+            event(&next, 1, Fact::Requested { rider: eric }),
+            event(&again, 1, Fact::Requested { rider: aline }),
+        ],
+        ..Batch::default()
+    };
+    commit(&pool, &batch).await.expect("the unique indexes hold at every statement");
+    assert_eq!(live_rides(&pool).await.expect("reads").len(), 2);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_batch_written_twice_counts_once(pool: PgPool) {
+    let rider = insert_rider(&pool, 1).await;
+    let driver = insert_driver(&pool, 3).await;
+    let requested = ride(1, rider, RideStatus::InProgress, Some(driver));
+    let start = Batch {
+        rides: vec![requested.clone()],
+        events: vec![event(&requested, 1, Fact::Requested { rider })],
+        ..Batch::default()
+    };
+    commit(&pool, &start).await.expect("fits");
+    let completed = Ride { status: RideStatus::Completed, ended_at: Some(NOW), ..requested.clone() };
+    let batch = Batch {
+        rides: vec![completed],
+        events: vec![event(&requested, 2, Fact::Ended(RideEnd::Completed))],
+        ..Batch::default()
+    };
+    for _ in 0..2 {
+        commit(&pool, &batch).await.expect("a repeated batch is no fault");
+    }
+    let completed: i32 =
+        sqlx::query_scalar("SELECT rides_completed FROM drivers").fetch_one(&pool).await.expect("one driver");
+    assert_eq!(completed, 1);
+    assert_eq!(events(&pool, requested.id).await.expect("reads").len(), 2);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_batch_is_there_as_a_whole_or_not_at_all(pool: PgPool) {
+    let (aline, eric) = (insert_rider(&pool, 1).await, insert_rider(&pool, 2).await);
+    let driver = insert_driver(&pool, 3).await;
+    let good = ride(1, aline, RideStatus::DriverAssigned, Some(driver));
+    let double = ride(2, eric, RideStatus::DriverAssigned, Some(driver));
+    let batch = Batch {
+        events: vec![
+            event(&good, 1, Fact::Requested { rider: aline }),
+            event(&double, 1, Fact::Requested { rider: eric }),
+        ],
+        rides: vec![good.clone(), double],
+        ..Batch::default()
+    };
+    let refused = commit(&pool, &batch).await.expect_err("one driver, two live rides");
+    let constraint = refused.as_database_error().and_then(|error| error.constraint().map(str::to_owned));
+    assert_eq!(constraint.as_deref(), Some("rides_one_live_per_driver"));
+    assert!(find(&pool, good.id).await.expect("reads").is_none());
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_ride_survives_the_trip_through_its_row(pool: PgPool) {
+    let rider = insert_rider(&pool, 1).await;
+    let driver = insert_driver(&pool, 3).await;
+    let mut before = ride(1, rider, RideStatus::InProgress, Some(driver));
+    before.notes = Some("near the \"blue\" gate; O'Brien \\ é".into());
+    before.pickup.address = Some("Nyabugogo".into());
+    before.offers_made = 2;
+    before.assigned_at = Some(NOW + Span::from_millis(1));
+    before.started_at = Some(NOW + Span::from_millis(2));
+    let closing = Closing { outcome: "accepted", reason: None, at: NOW };
+    let lapsed = Closing { outcome: "expired", reason: None, at: NOW };
+    let other = insert_driver(&pool, 4).await;
+    let batch = Batch {
+        rides: vec![before.clone()],
+        offers: vec![(offer(&before, 1, other), Some(lapsed)), (offer(&before, 2, driver), Some(closing))],
+        events: vec![event(&before, 1, Fact::Requested { rider }), event(&before, 2, Fact::Started)],
+        ..Batch::default()
+    };
+    commit(&pool, &batch).await.expect("fits");
+    let after = find(&pool, before.id).await.expect("reads").expect("is there");
+    assert_eq!(format!("{}", after.pin), format!("{}", before.pin));
+    assert!(after == before, "nothing is lost on the way");
+    let live = live_rides(&pool).await.expect("reads").pop().expect("one is live");
+    assert_eq!((live.facts, live.passed, live.accepted), (2, vec![other], Some(2)));
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn the_timeline_cannot_be_changed(pool: PgPool) {
+    let rider = insert_rider(&pool, 1).await;
+    let ride = ride(1, rider, RideStatus::Requested, None);
+    let batch = Batch {
+        rides: vec![ride.clone()],
+        events: vec![event(&ride, 1, Fact::Requested { rider })],
+        ..Batch::default()
+    };
+    commit(&pool, &batch).await.expect("fits");
+    for statement in ["UPDATE ride_events SET kind = 'x'", "DELETE FROM ride_events"] {
+        assert!(sqlx::query(statement).execute(&pool).await.is_err(), "{statement}");
+    }
+}
