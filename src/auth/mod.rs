@@ -28,6 +28,7 @@ mod recent;
 mod session;
 mod sign_in;
 mod store;
+mod sweep;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -49,6 +50,7 @@ pub use recent::Recent;
 pub use session::{Device, SessionView, Tokens};
 pub use sign_in::{CodeSent, Registration};
 pub use store::record_rating;
+pub use sweep::Swept;
 
 use code::CodeKey;
 use decoys::Decoys;

@@ -242,3 +242,42 @@ async fn a_driver_has_one_open_shift_however_often_it_is_opened(pool: PgPool) {
         .expect("counted");
     assert_eq!(shifts, 2);
 }
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_driver_is_brought_on_the_road_over_http(pool: PgPool) {
+    use serde_json::json;
+
+    let house = house(pool).await;
+    let driver = house.driver("0788123456", "Eric").await;
+    let probe = crate::web::probe::Probe::new(http::routes(), house.drivers.clone());
+    let (me, admin) = (Some((UserId::from(driver), Role::Driver)), Some((house.admin, Role::Admin)));
+    assert_eq!(probe.get(me, "/drivers/me").await.0.as_u16(), 404);
+    let document = json!({"kind": "authorisation", "number": "rura-1", "expires_on": "2090-01-01"});
+    let (status, answer) = probe.post(me, "/drivers/me/documents", &document).await;
+    assert_eq!((status.as_u16(), &answer["faults"][0]["field"]), (422, &json!("expires_on")));
+    house.send(driver, &request()).await.expect("sent");
+    let document = json!({"kind": "authorisation", "number": "rura-1"});
+    assert_eq!(probe.post(me, "/drivers/me/documents", &document).await.0.as_u16(), 201);
+
+    let (_, pending) = probe.get(admin, "/admin/drivers?status=pending&limit=5").await;
+    assert_eq!(pending["items"][0]["driver_id"], json!(driver));
+    assert_eq!(pending["items"][0]["documents"], json!(null), "only a single driver shows documents");
+    let address = format!("/admin/drivers/{driver}");
+    let (_, shown) = probe.get(admin, &address).await;
+    assert_eq!((&shown["plate"], &shown["documents"][0]["number"]), (&json!("RC123B"), &json!("RURA-1")));
+    for (who, step, body, expected) in [
+        (me, "approve", json!({}), (403, "forbidden")),
+        (None, "approve", json!({}), (401, "unauthenticated")),
+        (admin, "suspend", json!({"reason": "x"}), (409, "wrong_state")),
+        (admin, "reject", json!({"reason": ""}), (422, "invalid_value")),
+        (admin, "reject", json!({}), (400, "malformed_body")),
+    ] {
+        let (status, answer) = probe.post(who, &format!("{address}/{step}"), &body).await;
+        assert_eq!((status.as_u16(), answer["code"].as_str()), (expected.0, Some(expected.1)), "{step} {body}");
+    }
+    let (status, approved) = probe.post(admin, &format!("{address}/approve"), &json!({})).await;
+    assert_eq!((status.as_u16(), &approved["status"], &approved["online"]), (200, &json!("approved"), &json!(false)));
+    assert_eq!(probe.get(admin, "/admin/drivers?status=fired").await.0.as_u16(), 422);
+    assert_eq!(probe.get(admin, "/admin/drivers/x").await.0.as_u16(), 422);
+    assert_eq!(probe.get(admin, &format!("/admin/drivers/{}", Uuid::nil())).await.0.as_u16(), 404);
+}

@@ -156,3 +156,28 @@ async fn a_service_tells_somebody_something_with_one_call_in_its_transaction(poo
         sqlx::query_scalar("SELECT kind FROM jobs ORDER BY kind").fetch_all(&house.pool).await.expect("read");
     assert_eq!(kinds, ["notifications.post_notice", "notifications.send_sms"]);
 }
+
+#[sqlx::test(migrations = "./migrations")]
+async fn people_see_their_own_notices_only(pool: PgPool) {
+    use crate::web::Role;
+    use crate::web::probe::Probe;
+
+    let house = house(pool, []).await;
+    let job = PostNotice { user: house.user, key: Key::AccountApproved, params: Params::new() };
+    jobs::post_notice(&house.notifications, &house.recipients, job, context(1, 1)).await.expect("posted");
+    let probe = Probe::new(http::routes(), house.notifications.clone());
+    let (me, other) = (Some((house.user, Role::Driver)), Some((UserId(Uuid::from_u128(2)), Role::Admin)));
+    let (_, list) = probe.get(me, "/notifications?limit=1").await;
+    assert_eq!(
+        (&list["items"][0]["key"], &list["next_cursor"]),
+        (&"account_approved".into(), &serde_json::Value::Null)
+    );
+    let address = format!("/notifications/{}/read", Uuid::from_u128(1));
+    let nothing = serde_json::json!({});
+    assert_eq!(probe.post(None, &address, &nothing).await.0.as_u16(), 401);
+    assert_eq!(probe.post(other, &address, &nothing).await.0.as_u16(), 404);
+    let (status, read) = probe.post(me, &address, &nothing).await;
+    assert_eq!((status.as_u16(), read["read_at"].is_string()), (200, true));
+    assert_eq!(probe.get(None, "/notifications").await.0.as_u16(), 401);
+    assert_eq!(probe.get(me, "/notifications?limit=0").await.0.as_u16(), 422);
+}

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::clock;
 use crate::notifications::sms::africastalking::{AfricasTalking, Config};
 use crate::notifications::sms::{Outcome, Provider, Sms};
 use crate::phone::Phone;
@@ -145,4 +146,73 @@ async fn our_client_sends_what_the_gateway_asks_for() {
 async fn the_sandbox_stays_on_this_machine() {
     let everywhere: SocketAddr = "0.0.0.0:0".parse().expect("an address");
     assert!(matches!(Sandbox::start(everywhere).await, Err(StartError::NotLoopback(_))));
+}
+
+fn job_bounds() -> crate::jobs::Config {
+    crate::jobs::Config {
+        workers_max: 2,
+        batch_max: 2,
+        poll_interval: Span::from_millis(100),
+        lease_margin: Span::from_secs(1),
+        retry_base: Span::from_secs(1),
+        retry_max: Span::from_secs(10),
+        unknown_kind_delay: Span::from_secs(30),
+        drain_max: Span::from_secs(10),
+        housekeeping_interval: Span::from_minutes(60),
+        done_retention: Span::from_minutes(60),
+        delete_batch_max: 10,
+    }
+}
+
+/// From the wish for an account to the profile, through every real part: job queue, gateway client, stand-in.
+#[sqlx::test(migrations = "./migrations")]
+async fn a_person_signs_in_with_the_code_on_their_phone(pool: sqlx::PgPool) {
+    use std::sync::Arc;
+
+    use crate::auth::{self, Auth, Device, Registration};
+    use crate::jobs::{Registry, Runner};
+    use crate::notifications::{self, Language, Notifications};
+    use crate::web::{Role, TokenKeys};
+
+    let sandbox = Sandbox::start(ANY_PORT).await.expect("started");
+    let home = tempfile::tempdir().expect("a directory");
+    let keys = auth::keys::load_or_create(home.path(), clock::now()).expect("made");
+    let tokens = Arc::new(TokenKeys::new(keys.tokens.expose(), Span::from_secs(900)).expect("valid"));
+    let auth = Auth::new(pool.clone(), auth::tests::config(), &keys.code, tokens).expect("random");
+    let gateway = Arc::new(gateway(&sandbox, SMS_API_KEY));
+    let notifications = Notifications::new(pool.clone(), gateway, Arc::new(|_, _| ()));
+    let registry = auth::register(Registry::new(), &auth, &notifications);
+    let registry = notifications::register(registry, &notifications, &auth.recipients());
+    let stop = CancellationToken::new();
+    let runner = Runner::new(pool, registry, job_bounds(), Arc::new(clock::now));
+    let worker = tokio::spawn(runner.run(stop.clone()));
+
+    let registration = Registration {
+        phone: Phone::parse("0788123456").expect("valid"),
+        first_name: "Keza".into(),
+        last_name: "Uwase".into(),
+        role: Role::Customer,
+        email: None,
+        language: Language::Fr,
+        password: None,
+    };
+    let phone = registration.phone;
+    auth.register(registration, clock::now()).await.expect("registered");
+    let text = tokio::time::timeout(Duration::from_secs(30), async {
+        loop {
+            match messages(&sandbox, "?to=0788123456").await.first() {
+                Some(message) => return message["text"].as_str().expect("a text").to_owned(),
+                None => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    });
+    let text = text.await.expect("an SMS arrives");
+    let code = text.strip_prefix("Votre code boda est ").and_then(|rest| rest.get(..6)).expect("in French");
+    assert_eq!(text, format!("Votre code boda est {code}. Valable 5 min. Ne le partagez jamais."));
+    let device = Device { name: None, user_agent: None, ip: None };
+    let tokens = auth.verify(phone, code, &device, clock::now()).await.expect("right");
+    assert_eq!(tokens.profile.first_name, "Keza");
+    stop.cancel();
+    worker.await.expect("no panic");
+    sandbox.stop().await;
 }

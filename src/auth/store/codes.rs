@@ -166,3 +166,15 @@ pub async fn code_to_send(pool: &PgPool, challenge: Uuid) -> sqlx::Result<Option
     .fetch_optional(pool)
     .await
 }
+
+/// Deletes codes that expired before a time; how many.
+pub async fn delete_codes(conn: &mut PgConnection, before: Timestamp, rows_max: i64) -> sqlx::Result<u64> {
+    let deleted = sqlx::query!(
+        "DELETE FROM sign_in_codes WHERE id IN (SELECT id FROM sign_in_codes WHERE expires_at < $1 LIMIT $2)",
+        DateTime::from(before),
+        rows_max,
+    )
+    .execute(conn)
+    .await?;
+    Ok(deleted.rows_affected())
+}

@@ -5,13 +5,15 @@ mod sessions;
 mod users;
 
 pub use codes::{
-    code_history, code_to_send, count_guess, insert_code, messages_sent, newest_code, repeat_code, use_code,
+    code_history, code_to_send, count_guess, delete_codes, insert_code, messages_sent, newest_code, repeat_code,
+    use_code,
 };
 pub use sessions::{
-    Life, SessionView, end_oldest_sessions, end_other_sessions, end_session, insert_refresh_token, insert_session,
-    is_session_live, live_sessions, lock_family, prolong_session, session_owner, use_refresh_token,
+    Life, SessionView, delete_refresh_tokens, delete_sessions, end_oldest_sessions, end_other_sessions, end_session,
+    insert_refresh_token, insert_session, is_session_live, live_sessions, lock_family, prolong_session, session_owner,
+    use_refresh_token,
 };
 pub use users::{
-    RecipientRow, change_profile, create_user, language, lock_by_phone, lock_user, people, phone, prove, recipient,
-    record_rating, set_password, upsert_unproven, user, user_by_phone,
+    RecipientRow, change_profile, create_user, drop_unproven_passwords, language, lock_by_phone, lock_user, people,
+    phone, prove, recipient, record_rating, set_password, upsert_unproven, user, user_by_phone,
 };

@@ -200,3 +200,29 @@ pub async fn use_refresh_token(conn: &mut PgConnection, hash: &[u8], now: Timest
         .await?;
     Ok(())
 }
+
+/// Deletes tokens made before a time; how many.
+pub async fn delete_refresh_tokens(conn: &mut PgConnection, before: Timestamp, rows_max: i64) -> sqlx::Result<u64> {
+    let deleted = sqlx::query!(
+        "DELETE FROM refresh_tokens WHERE hash IN (SELECT hash FROM refresh_tokens WHERE created_at < $1 LIMIT $2)",
+        DateTime::from(before),
+        rows_max,
+    )
+    .execute(conn)
+    .await?;
+    Ok(deleted.rows_affected())
+}
+
+/// Deletes sessions that expired before a time and have no tokens any more; how many.
+pub async fn delete_sessions(conn: &mut PgConnection, before: Timestamp, rows_max: i64) -> sqlx::Result<u64> {
+    let deleted = sqlx::query!(
+        "DELETE FROM sessions WHERE id IN (
+             SELECT id FROM sessions WHERE expires_at < $1
+               AND NOT EXISTS (SELECT FROM refresh_tokens WHERE session_id = sessions.id) LIMIT $2)",
+        DateTime::from(before),
+        rows_max,
+    )
+    .execute(conn)
+    .await?;
+    Ok(deleted.rows_affected())
+}

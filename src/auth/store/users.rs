@@ -265,3 +265,15 @@ pub async fn record_rating(conn: &mut PgConnection, rider: UserId, stars: i16) -
     .await?;
     Ok(())
 }
+
+/// Drops the passwords of accounts that nobody proved since.
+pub async fn drop_unproven_passwords(conn: &mut PgConnection, before: Timestamp) -> sqlx::Result<()> {
+    sqlx::query!(
+        "UPDATE users SET password_hash = NULL
+         WHERE verified_at IS NULL AND password_hash IS NOT NULL AND updated_at < $1",
+        DateTime::from(before)
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}

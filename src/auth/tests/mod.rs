@@ -1,5 +1,7 @@
 //! The service against a real database: what strangers, thieves and hurried people get.
 
+mod doors;
+
 use std::collections::BTreeMap;
 
 use sqlx::PgPool;
@@ -355,4 +357,24 @@ async fn an_account_made_by_an_admin_is_proven_and_a_proven_phone_is_taken(pool:
     assert_eq!(taken.code(), "phone_taken");
     let short = NewUser { password: Some(secret("short")), first_name: String::new(), ..new(Role::Admin) };
     assert_eq!(auth.create_user(short, s(4)).await.expect_err("two faults").faults().len(), 2);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_sweep_forgets_the_old_and_reopens_no_trap(pool: PgPool) {
+    let auth = auth(&pool);
+    auth.register(registration(Some("thief's password")), T0).await.expect("registered, never proven");
+    let day = Span::from_minutes(24 * 60);
+    let nothing = Swept { codes: 0, refresh_tokens: 0, sessions: 0 };
+    assert_eq!(auth.sweep(100, T0 + day).await.expect("swept"), nothing, "the code expired less than a day ago");
+    let later = T0 + day + Span::from_minutes(10);
+    assert_eq!(auth.sweep(100, later).await.expect("swept"), Swept { codes: 1, ..nothing });
+    auth.request_code(phone(), later).await.expect("sent");
+    let tokens = auth.verify(phone(), &code(&auth).await, &device(), later).await.expect("right");
+    assert!(!tokens.profile.has_password, "the only code left is the owner's, and the password is gone all the same");
+
+    auth.refresh(&tokens.refresh, later).await.expect("fresh");
+    let long_after = later + config().refresh_lifetime + day;
+    assert_eq!(auth.sweep(100, long_after).await.expect("swept"), Swept { codes: 1, refresh_tokens: 2, sessions: 0 });
+    let much_later = long_after + Span::from_minutes(91 * 24 * 60);
+    assert_eq!(auth.sweep(100, much_later).await.expect("swept"), Swept { sessions: 1, ..nothing });
 }
