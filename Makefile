@@ -1,0 +1,40 @@
+# Short names for what is done often. The work is in scripts/ and in cargo, which also work without make.
+# CARGO_TARGET_DIR is respected. ARGS reaches the program: make run ARGS='--listen 127.0.0.1:9000'.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run build test lint fmt sqlx bench doc clean-data
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do \
+		printf '  make %-12s %s\n' "$$name" "$$text"; done
+
+run: ## install what is missing, build, and start a simulated city
+	@scripts/setup.sh run
+	@cargo build --release
+	@exec cargo run --release --quiet -- serve --demo $(ARGS)
+
+build: ## both programs, optimised: boda and boda-loadtest
+	cargo build --release --workspace
+
+test: ## everything CI runs: format, queries, lints, tests, documentation
+	@scripts/setup.sh test
+	@scripts/test.sh
+
+lint: ## format and lints only
+	@scripts/test.sh format lints
+
+fmt: ## format the code
+	cargo fmt --all
+
+sqlx: ## write .sqlx anew, after a change to a query or a migration
+	@scripts/sqlx-prepare.sh
+
+bench: ## time the hot paths
+	cargo bench --workspace $(ARGS)
+
+doc: ## the documentation of the code, in target/doc
+	cargo doc --workspace --no-deps --document-private-items
+
+clean-data: ## delete the private database of this directory (boda-data)
+	@scripts/clean-data.sh $(ARGS)
