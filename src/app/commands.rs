@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use tokio_util::sync::CancellationToken;
+
 use super::services::{Basics, run_jobs};
 use super::{Error, stop_signal};
 use crate::auth::NewUser;
@@ -10,6 +12,7 @@ use crate::config::Config;
 use crate::db::{self, Database, embedded};
 use crate::ids::UserId;
 use crate::sandbox::Sandbox;
+use crate::simulation;
 use crate::telemetry::Telemetry;
 
 /// Runs jobs only, beside one or more servers on the same database.
@@ -69,6 +72,16 @@ pub async fn run_sandbox(config: Config, listen: SocketAddr) -> Result<(), Error
     stop.cancelled().await;
     sandbox.stop().await;
     Ok(())
+}
+
+/// Plays a city against a running server.
+///
+/// # Errors
+/// [`Error`] when the server cannot be used.
+pub async fn simulate(config: Config, city: simulation::Config) -> Result<simulation::Summary, Error> {
+    Telemetry::install(&config.log)?;
+    let stop: CancellationToken = stop_signal();
+    simulation::run(city, stop).await.map_err(|error| Error::service("the simulation cannot go on", error))
 }
 
 async fn with_database<T>(config: &Config, work: impl AsyncFnOnce(&Database) -> Result<T, Error>) -> Result<T, Error> {

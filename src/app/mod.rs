@@ -7,6 +7,7 @@
 
 mod city_page;
 mod commands;
+mod demo;
 mod health;
 mod operations;
 mod router;
@@ -30,7 +31,7 @@ use crate::error::Error as ServiceError;
 use crate::sandbox::{self, Sandbox};
 use crate::telemetry::{self, Telemetry};
 
-pub use commands::{create_user, migrate, run_sandbox, worker};
+pub use commands::{create_user, migrate, run_sandbox, simulate, worker};
 
 use services::Services;
 
@@ -136,6 +137,7 @@ async fn serve_with(
     let http = tokio::spawn(axum::serve(listener, router).with_graceful_shutdown(drained).into_future());
     server.ready.store(true, Ordering::Release);
     announce(address);
+    let demo = demo::start(config, &server, &services, address, &stop).await?;
 
     let outcome = watch(&mut services, embedded, &stop).await;
     server.ready.store(false, Ordering::Release);
@@ -143,6 +145,9 @@ async fn serve_with(
     tracing::info!("draining");
     let within = config.server.drain_max;
     let _ = tokio::time::timeout(within.to_duration(), async {
+        if let Some(demo) = demo {
+            let _ = demo.await;
+        }
         drain.cancel();
         services.hub.shutdown(within).await;
         let _ = http.await;

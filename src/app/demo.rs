@@ -1,0 +1,106 @@
+//! `--demo`: a simulated city on top of the running server, and what to try with it.
+//!
+//! The city uses the public API like real phones. Its admin and the logins that are printed exist only on a server
+//! that was started with `--demo`, and their passwords are no secret.
+
+use std::net::SocketAddr;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::services::Services;
+use super::{Error, Server};
+use crate::auth::NewUser;
+use crate::clock;
+use crate::config::Config;
+use crate::notifications::Language;
+use crate::phone::Phone;
+use crate::redact::Secret;
+use crate::simulation;
+use crate::web::Role;
+
+/// The same for all logins of the demo.
+const PASSWORD: &str = "boda-demo-2026";
+
+/// Riders the simulated city knows at most.
+const RIDERS_MAX: u32 = 2_000;
+
+/// Drivers who sign up at the same time: quick enough to watch, slow enough not to drown the sign-in.
+const SIGN_UPS_MAX: usize = 16;
+
+/// One login for each role: role, phone, first and last name.
+const LOGINS: [(Role, &str, &str, &str); 4] = [
+    (Role::Admin, "+250788000001", "Ada", "Uwase"),
+    (Role::Government, "+250788000002", "Gloria", "Mukamana"),
+    (Role::Customer, "+250788000003", "Claude", "Habimana"),
+    (Role::Driver, "+250788000004", "Didier", "Nkurunziza"),
+];
+
+/// Starts the simulated city and prints how to get in.
+pub(super) async fn start(
+    config: &Config,
+    server: &Server,
+    services: &Services,
+    address: SocketAddr,
+    stop: &CancellationToken,
+) -> Result<Option<JoinHandle<()>>, Error> {
+    if !config.demo.enabled {
+        return Ok(None);
+    }
+    for (role, phone, first_name, last_name) in LOGINS {
+        create_login(services, role, phone, first_name, last_name).await?;
+    }
+    print_welcome(address, server);
+    let city = simulation::Config {
+        target: format!("http://{address}"),
+        drivers: config.demo.drivers,
+        rides_per_minute: config.demo.rides_per_minute,
+        seed: config.demo.seed,
+        riders_max: RIDERS_MAX,
+        sign_ups_max: SIGN_UPS_MAX,
+        speed_factor: 1.0,
+        admin: simulation::Admin { phone: phone(LOGINS[0].1)?, password: Secret::new(PASSWORD.to_owned()) },
+    };
+    let stop = stop.clone();
+    Ok(Some(tokio::spawn(async move {
+        if let Err(error) = simulation::run(city, stop).await {
+            tracing::error!(error = %crate::telemetry::chain(&error), "the simulated city stopped");
+        }
+    })))
+}
+
+async fn create_login(services: &Services, role: Role, phone: &str, first: &str, last: &str) -> Result<(), Error> {
+    let user = NewUser {
+        phone: self::phone(phone)?,
+        first_name: first.to_owned(),
+        last_name: last.to_owned(),
+        role,
+        language: Language::Rw,
+        password: Some(Secret::new(PASSWORD.to_owned())),
+    };
+    match services.auth.create_user(user, clock::now()).await {
+        Ok(_) => Ok(()),
+        // From an earlier run on the same data directory.
+        Err(error) if error.code() == "phone_taken" => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn phone(text: &str) -> Result<Phone, Error> {
+    Phone::parse(text).map_err(|error| Error::service("a demo login has no valid phone", error))
+}
+
+fn print_welcome(address: SocketAddr, server: &Server) {
+    let sandbox = server.sandbox_url.as_deref().unwrap_or("(not running)");
+    eprintln!("\n  A simulated Kigali is waking up.\n");
+    eprintln!("  The city        http://{address}/");
+    eprintln!("  API, browsable  http://{address}/api/docs");
+    eprintln!("  SMS it sends    {sandbox}/_sim/sms\n");
+    eprintln!("  Sign in with password {PASSWORD} as");
+    for (role, phone, first, _) in LOGINS {
+        eprintln!("    {:<11} {phone}  ({first})", role.as_str());
+    }
+    eprintln!("\n  Try: curl -s http://{address}/api/v1/auth/login -H 'content-type: application/json' \\");
+    eprintln!("         -d '{{\"phone\":\"{}\",\"password\":\"{PASSWORD}\"}}'", LOGINS[2].1);
+    eprintln!("  Ctrl-C stops everything that was started.\n");
+}
