@@ -9,6 +9,7 @@ use crate::notifications::Key;
 /// Where a driver stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = DriverStatus)]
 pub enum Status {
     /// Papers wait for review.
     Pending,

@@ -164,6 +164,25 @@ fn job_bounds() -> crate::jobs::Config {
     }
 }
 
+/// Two schemas of one name would silently become one in the API's document.
+#[test]
+fn the_services_schemas_do_not_hide_each_other() {
+    let documents = [
+        crate::auth::http::routes().into_openapi(),
+        crate::drivers::http::routes().into_openapi(),
+        crate::notifications::http::routes().into_openapi(),
+    ];
+    let mut names: std::collections::BTreeMap<String, String> = std::collections::BTreeMap::new();
+    for document in documents {
+        for (name, schema) in document.components.expect("schemas").schemas {
+            let schema = serde_json::to_string(&schema).expect("JSON");
+            let before = names.insert(name.clone(), schema.clone());
+            assert!(before.is_none_or(|before| before == schema), "{name} means two things");
+        }
+    }
+    assert!(names.contains_key("DriverStatus"));
+}
+
 /// From the wish for an account to the profile, through every real part: job queue, gateway client, stand-in.
 #[sqlx::test(migrations = "./migrations")]
 async fn a_person_signs_in_with_the_code_on_their_phone(pool: sqlx::PgPool) {

@@ -7,7 +7,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::clock;
-use crate::drivers::http::{DocumentView, DriverView};
+use crate::drivers::http::{DocumentView, DriverPapersView};
 use crate::drivers::{DocumentRequest, Drivers, PapersRequest};
 use crate::web::body::Json;
 use crate::web::caller::Driver;
@@ -22,13 +22,13 @@ pub(super) fn routes() -> OpenApiRouter<Drivers> {
 #[utoipa::path(
     get, path = "/drivers/me", tag = "drivers", security(("bearer" = [])),
     responses(
-        (status = 200, body = DriverView),
+        (status = 200, body = DriverPapersView),
         (status = 401, body = ErrorBody, description = "`unauthenticated`, `token_expired`"),
         (status = 403, body = ErrorBody, description = "`forbidden`: not a driver"),
         (status = 404, body = ErrorBody, description = "`not_found`: no papers were sent yet")
     )
 )]
-async fn show(State(drivers): State<Drivers>, Driver(driver): Driver) -> Result<Json<DriverView>, ApiError> {
+async fn show(State(drivers): State<Drivers>, Driver(driver): Driver) -> Result<Json<DriverPapersView>, ApiError> {
     Ok(Json(drivers.driver(driver).await?.into()))
 }
 
@@ -39,7 +39,7 @@ async fn show(State(drivers): State<Drivers>, Driver(driver): Driver) -> Result<
 #[utoipa::path(
     put, path = "/drivers/me", tag = "drivers", security(("bearer" = [])), request_body = PapersRequest,
     responses(
-        (status = 200, body = DriverView),
+        (status = 200, body = DriverPapersView),
         (status = 400, body = ErrorBody, description = "`malformed_body`"),
         (status = 401, body = ErrorBody, description = "`unauthenticated`, `token_expired`"),
         (status = 403, body = ErrorBody, description = "`forbidden`: not a driver"),
@@ -51,7 +51,7 @@ async fn put(
     State(drivers): State<Drivers>,
     Driver(driver): Driver,
     Json(request): Json<PapersRequest>,
-) -> Result<Json<DriverView>, ApiError> {
+) -> Result<Json<DriverPapersView>, ApiError> {
     let now = clock::now();
     Ok(Json(drivers.put_papers(driver, &request.check(now)?, now).await?.into()))
 }

@@ -19,7 +19,7 @@ pub fn routes() -> OpenApiRouter<Drivers> {
 
 /// A driver's papers and standing.
 #[derive(Debug, Serialize, ToSchema)]
-struct DriverView {
+struct DriverPapersView {
     driver_id: Uuid,
     status: Status,
     /// Why, when rejected or suspended.
@@ -51,7 +51,7 @@ struct DriverView {
     created_at: Timestamp,
 }
 
-impl From<Driver> for DriverView {
+impl From<Driver> for DriverPapersView {
     fn from(driver: Driver) -> Self {
         let papers = driver.papers;
         Self {

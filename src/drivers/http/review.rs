@@ -8,7 +8,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::clock;
-use crate::drivers::http::{DocumentView, DriverView};
+use crate::drivers::http::{DocumentView, DriverPapersView};
 use crate::drivers::{Decision, Drivers, Status};
 use crate::error::Error;
 use crate::ids::DriverId;
@@ -42,7 +42,7 @@ struct ListParams {
 #[derive(Debug, Serialize, ToSchema)]
 struct ReviewView {
     #[serde(flatten)]
-    driver: DriverView,
+    driver: DriverPapersView,
     /// Newest first.
     documents: Vec<DocumentView>,
 }
@@ -59,7 +59,7 @@ struct ReasonRequest {
 #[utoipa::path(
     get, path = "/admin/drivers", tag = "admin", params(ListParams), security(("bearer" = [])),
     responses(
-        (status = 200, body = Page<DriverView>),
+        (status = 200, body = Page<DriverPapersView>),
         (status = 401, body = ErrorBody, description = "`unauthenticated`, `token_expired`"),
         (status = 403, body = ErrorBody, description = "`forbidden`"),
         (status = 422, body = ErrorBody, description = "`invalid_value`: status, limit or cursor")
@@ -69,14 +69,14 @@ async fn list(
     State(drivers): State<Drivers>,
     _: Admin,
     Query(params): Query<ListParams>,
-) -> Result<Json<Page<DriverView>>, ApiError> {
+) -> Result<Json<Page<DriverPapersView>>, ApiError> {
     let known = |name: &String| {
         let names = Status::ALL.map(Status::as_str).join(", ");
         Status::from_name(name).ok_or_else(|| Error::invalid("status", name, format_args!("is not one of {names}")))
     };
     let status = params.status.as_ref().map(known).transpose()?;
     let page = PageParams { limit: params.limit, cursor: params.cursor }.check()?;
-    Ok(Json(drivers.list(status, &page).await?.map(DriverView::from)))
+    Ok(Json(drivers.list(status, &page).await?.map(DriverPapersView::from)))
 }
 
 /// A driver with the documents handed in
@@ -101,14 +101,14 @@ async fn show(State(drivers): State<Drivers>, _: Admin, Path(id): Path<Uuid>) ->
 #[utoipa::path(
     post, path = "/admin/drivers/{id}/approve", tag = "admin", params(("id" = Uuid, Path)), security(("bearer" = [])),
     responses(
-        (status = 200, body = DriverView),
+        (status = 200, body = DriverPapersView),
         (status = 401, body = ErrorBody, description = "`unauthenticated`, `token_expired`"),
         (status = 403, body = ErrorBody, description = "`forbidden`"),
         (status = 404, body = ErrorBody, description = "`not_found`"),
         (status = 409, body = ErrorBody, description = "`wrong_state`, `papers_expired`")
     )
 )]
-async fn approve(drivers: State<Drivers>, admin: Admin, id: Path<Uuid>) -> Result<Json<DriverView>, ApiError> {
+async fn approve(drivers: State<Drivers>, admin: Admin, id: Path<Uuid>) -> Result<Json<DriverPapersView>, ApiError> {
     decide(drivers, admin, id, Decision::Approve).await
 }
 
@@ -119,7 +119,7 @@ async fn approve(drivers: State<Drivers>, admin: Admin, id: Path<Uuid>) -> Resul
     post, path = "/admin/drivers/{id}/reject", tag = "admin", params(("id" = Uuid, Path)), security(("bearer" = [])),
     request_body = ReasonRequest,
     responses(
-        (status = 200, body = DriverView),
+        (status = 200, body = DriverPapersView),
         (status = 401, body = ErrorBody, description = "`unauthenticated`, `token_expired`"),
         (status = 403, body = ErrorBody, description = "`forbidden`"),
         (status = 404, body = ErrorBody, description = "`not_found`"),
@@ -132,7 +132,7 @@ async fn reject(
     admin: Admin,
     id: Path<Uuid>,
     Json(request): Json<ReasonRequest>,
-) -> Result<Json<DriverView>, ApiError> {
+) -> Result<Json<DriverPapersView>, ApiError> {
     decide(drivers, admin, id, Decision::Reject(request.reason)).await
 }
 
@@ -143,7 +143,7 @@ async fn reject(
     post, path = "/admin/drivers/{id}/suspend", tag = "admin", params(("id" = Uuid, Path)), security(("bearer" = [])),
     request_body = ReasonRequest,
     responses(
-        (status = 200, body = DriverView),
+        (status = 200, body = DriverPapersView),
         (status = 401, body = ErrorBody, description = "`unauthenticated`, `token_expired`"),
         (status = 403, body = ErrorBody, description = "`forbidden`"),
         (status = 404, body = ErrorBody, description = "`not_found`"),
@@ -156,7 +156,7 @@ async fn suspend(
     admin: Admin,
     id: Path<Uuid>,
     Json(request): Json<ReasonRequest>,
-) -> Result<Json<DriverView>, ApiError> {
+) -> Result<Json<DriverPapersView>, ApiError> {
     decide(drivers, admin, id, Decision::Suspend(request.reason)).await
 }
 
@@ -166,14 +166,14 @@ async fn suspend(
 #[utoipa::path(
     post, path = "/admin/drivers/{id}/restore", tag = "admin", params(("id" = Uuid, Path)), security(("bearer" = [])),
     responses(
-        (status = 200, body = DriverView),
+        (status = 200, body = DriverPapersView),
         (status = 401, body = ErrorBody, description = "`unauthenticated`, `token_expired`"),
         (status = 403, body = ErrorBody, description = "`forbidden`"),
         (status = 404, body = ErrorBody, description = "`not_found`"),
         (status = 409, body = ErrorBody, description = "`wrong_state`, `papers_expired`")
     )
 )]
-async fn restore(drivers: State<Drivers>, admin: Admin, id: Path<Uuid>) -> Result<Json<DriverView>, ApiError> {
+async fn restore(drivers: State<Drivers>, admin: Admin, id: Path<Uuid>) -> Result<Json<DriverPapersView>, ApiError> {
     decide(drivers, admin, id, Decision::Restore).await
 }
 
@@ -182,6 +182,6 @@ async fn decide(
     Admin(admin): Admin,
     Path(id): Path<Uuid>,
     decision: Decision,
-) -> Result<Json<DriverView>, ApiError> {
+) -> Result<Json<DriverPapersView>, ApiError> {
     Ok(Json(drivers.decide(admin, DriverId(id), &decision, clock::now()).await?.into()))
 }
