@@ -31,6 +31,9 @@ use crate::telemetry::{Telemetry, names};
 use crate::time::Span;
 use crate::web::TokenKeys;
 
+/// Old sign-ins deleted in one go; the rest waits an hour.
+const SWEEP_ROWS_MAX: i64 = 10_000;
+
 /// The sandbox is on this machine.
 const SANDBOX_ANSWERS_WITHIN: Span = Span::from_secs(5);
 
@@ -182,6 +185,7 @@ impl Services {
             tokio::spawn(deliver_notices(self.bus.clone(), Arc::clone(&self.hub), stop.clone())),
             tokio::spawn(gauges(self.rides.clone(), database.clone(), stop.clone())),
             tokio::spawn(rides::tidy(self.rides.clone(), stop.clone())),
+            tokio::spawn(sweep_accounts(self.auth.clone(), stop.clone())),
             tokio::spawn(take_suspended_off(self.drivers.clone(), self.rides.clone(), stop.clone())),
         ];
         let upkeep = (telemetry.clone(), stop.clone());
@@ -262,6 +266,20 @@ async fn take_suspended_off(drivers: Drivers, rides: Rides, stop: CancellationTo
         {
             // On a ride: it is finished first, and the next shift is refused.
             tracing::info!(driver.id = %driver, reason = error.code(), "a suspended driver stays on shift for now");
+        }
+    }
+}
+
+/// Codes, tokens and sessions that are of no use any more are deleted, every hour.
+async fn sweep_accounts(auth: Auth, stop: CancellationToken) {
+    let mut interval = tokio::time::interval(std::time::Duration::from_secs(3_600));
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = interval.tick() => {}
+        }
+        if let Err(error) = auth.sweep(SWEEP_ROWS_MAX, clock::now()).await {
+            tracing::warn!(error = %crate::telemetry::chain(&error), "old sign-ins could not be deleted");
         }
     }
 }
