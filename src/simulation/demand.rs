@@ -18,6 +18,8 @@ const HOP_M: (f64, f64) = (1_000.0, 1_900.0);
 const HOPS: f64 = 0.45;
 /// How far a trip between spots may be from the length it was meant to have.
 const TOLERANCE: f64 = 0.3;
+/// Longest gap, in seconds: a year, for a city where nobody wants to go anywhere.
+const GAP_S_MAX: f64 = 365.0 * 86_400.0;
 /// Destinations that are tried before one is made up.
 const DRAWS_MAX: usize = 24;
 
@@ -44,8 +46,13 @@ impl Demand {
 
     /// How long until the next wish when there are `per_minute` on average.
     pub fn gap(&mut self, per_minute: f64) -> Duration {
-        let minutes = -(1.0 - self.rng.random::<f64>()).ln() / per_minute.max(0.01);
-        Duration::from_secs_f64((minutes * 60.0).min(600.0))
+        let minutes = -(1.0 - self.rng.random::<f64>()).ln() / per_minute.max(1e-6);
+        Duration::from_secs_f64((minutes * 60.0).min(GAP_S_MAX))
+    }
+
+    /// Whether a wish is one of this share of all wishes.
+    pub fn is_kept(&mut self, share: f64) -> bool {
+        self.rng.random_bool(share.clamp(0.0, 1.0))
     }
 
     /// The next trip.

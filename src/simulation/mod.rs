@@ -148,7 +148,7 @@ async fn found(config: Config, shutdown: CancellationToken) -> Result<World, Err
     server.sandbox_url.as_ref().ok_or(Error::NoSandbox)?;
     let city = server.area().and_then(City::within).ok_or(Error::Area)?;
     let admin = config.admin.log_in(&api).await.map_err(|failure| Error::Admin(failure.into()))?;
-    let sign_ups = Semaphore::new(config.sign_ups_max.clamp(1, 64));
+    let sign_ups = Semaphore::new(config.sign_ups_max.max(1));
     let (meeting, tally) = Default::default();
     Ok(World { config, api, city, meeting, tally, sign_ups, shutdown, admin: Mutex::new(admin) })
 }
@@ -182,14 +182,18 @@ impl Riders {
     async fn live(&mut self) {
         let world = self.world.clone();
         let mut report_at = Instant::now() + FIRST_REPORT;
-        let mut next_at = Instant::now() + self.gap();
+        let mut next_at = Instant::now() + self.demand.gap(world.config.rides_per_minute);
         loop {
             tokio::select! {
                 () = world.shutdown.cancelled() => break,
                 () = sleep_until(next_at) => {
                     let trip = self.demand.trip(&world.city);
-                    self.send_out(trip);
-                    next_at = Instant::now() + self.gap();
+                    // A city that is still waking up wishes less: nobody is there to drive.
+                    let awake = world.tally.summary().drivers_online as f64 / f64::from(world.config.drivers.max(1));
+                    if self.demand.is_kept(awake) {
+                        self.send_out(trip);
+                    }
+                    next_at += self.demand.gap(world.config.rides_per_minute);
                 }
                 Some(home) = self.out.join_next() => match home {
                     Ok(rider) => self.at_home.push_back(rider),
@@ -207,21 +211,8 @@ impl Riders {
         self.out.shutdown().await;
     }
 
-    /// Until the next wish. A city that is still waking up wishes less: nobody is there to drive.
-    fn gap(&mut self) -> Duration {
-        let config = &self.world.config;
-        let awake = self.world.tally.summary().drivers_online as f64 / f64::from(config.drivers.max(1));
-        if config.rides_per_minute <= 0.0 || awake <= 0.0 {
-            return Duration::from_millis(250);
-        }
-        self.demand.gap(config.rides_per_minute * awake.clamp(0.1, 1.0))
-    }
-
     fn send_out(&mut self, trip: Trip) {
         let config = &self.world.config;
-        if config.rides_per_minute <= 0.0 || self.world.tally.summary().drivers_online == 0 {
-            return;
-        }
         let may_be_born = self.born < config.riders_max;
         let rider = if self.at_home.len() > AT_HOME_MIN || !may_be_born { self.at_home.pop_front() } else { None };
         let rider = rider.or_else(|| {
