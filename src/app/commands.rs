@@ -1,11 +1,9 @@
 //! The other ways to run the program: workers, one-off commands, the sandbox and the simulation by themselves.
 
-use std::net::SocketAddr;
-
 use tokio_util::sync::CancellationToken;
 
 use super::services::{Basics, run_jobs};
-use super::{Error, stop_signal};
+use super::{Error, demo, stop_signal};
 use crate::auth::NewUser;
 use crate::clock;
 use crate::config::Config;
@@ -64,22 +62,28 @@ pub async fn create_user(config: Config, user: NewUser) -> Result<UserId, Error>
 ///
 /// # Errors
 /// [`Error::Sandbox`].
-pub async fn run_sandbox(config: Config, listen: SocketAddr) -> Result<(), Error> {
+pub async fn run_sandbox(config: Config) -> Result<(), Error> {
     Telemetry::install(&config.log)?;
     let stop = stop_signal();
-    let sandbox = Sandbox::start(listen).await?;
+    let sandbox = Sandbox::start(config.sandbox.listen).await?;
     println!("ready {}", sandbox.url());
     stop.cancelled().await;
     sandbox.stop().await;
     Ok(())
 }
 
-/// Plays a city against a running server.
+/// Plays the city of `[demo]` against a running server. Its drivers are approved by `admin`, or by the admin that a demo
+/// server has.
 ///
 /// # Errors
 /// [`Error`] when the server cannot be used.
-pub async fn simulate(config: Config, city: simulation::Config) -> Result<simulation::Summary, Error> {
+pub async fn simulate(
+    config: Config,
+    target: String,
+    admin: Option<simulation::Admin>,
+) -> Result<simulation::Summary, Error> {
     Telemetry::install(&config.log)?;
+    let city = demo::city(&config, target, admin)?;
     let stop: CancellationToken = stop_signal();
     simulation::run(city, stop).await.map_err(|error| Error::service("the simulation cannot go on", error))
 }

@@ -22,12 +22,6 @@ use crate::web::Role;
 /// The same for all logins of the demo.
 const PASSWORD: &str = "boda-demo-2026";
 
-/// Riders the simulated city knows at most.
-const RIDERS_MAX: u32 = 2_000;
-
-/// Drivers who sign up at the same time: quick enough to watch, slow enough not to drown the sign-in.
-const SIGN_UPS_MAX: usize = 16;
-
 /// One login for each role: role, phone, first and last name.
 const LOGINS: [(Role, &str, &str, &str); 4] = [
     (Role::Admin, "+250788000001", "Ada", "Uwase"),
@@ -51,22 +45,35 @@ pub(super) async fn start(
         create_login(services, role, phone, first_name, last_name).await?;
     }
     print_welcome(address, server);
-    let city = simulation::Config {
-        target: format!("http://{address}"),
-        drivers: config.demo.drivers,
-        rides_per_minute: config.demo.rides_per_minute,
-        seed: config.demo.seed,
-        riders_max: RIDERS_MAX,
-        sign_ups_max: SIGN_UPS_MAX,
-        speed_factor: 1.0,
-        admin: simulation::Admin { phone: phone(LOGINS[0].1)?, password: Secret::new(PASSWORD.to_owned()) },
-    };
+    let city = city(config, format!("http://{address}"), None)?;
     let stop = stop.clone();
     Ok(Some(tokio::spawn(async move {
         if let Err(error) = simulation::run(city, stop).await {
             tracing::error!(error = %crate::telemetry::chain(&error), "the simulated city stopped");
         }
     })))
+}
+
+/// The city of `[demo]`, played against `target`. Without an admin, the one that every demo server has.
+pub(super) fn city(
+    config: &Config,
+    target: String,
+    admin: Option<simulation::Admin>,
+) -> Result<simulation::Config, Error> {
+    let admin = match admin {
+        Some(admin) => admin,
+        None => simulation::Admin { phone: phone(LOGINS[0].1)?, password: Secret::new(PASSWORD.to_owned()) },
+    };
+    Ok(simulation::Config {
+        target,
+        drivers: config.demo.drivers,
+        riders_max: config.demo.riders_max,
+        rides_per_minute: config.demo.rides_per_minute,
+        seed: config.demo.seed,
+        speed_factor: config.demo.speed_factor,
+        sign_ups_max: config.demo.sign_ups_max,
+        admin,
+    })
 }
 
 async fn create_login(services: &Services, role: Role, phone: &str, first: &str, last: &str) -> Result<(), Error> {

@@ -5,7 +5,7 @@
 
 use super::reader::Reader;
 use crate::geo::{Area, LatLng, RWANDA};
-use crate::{dispatch, locations, rides};
+use crate::{dispatch, index, locations, rides};
 
 /// Travel times without a map.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,7 +36,12 @@ fn dispatch(reader: &mut Reader<'_>) -> dispatch::Config {
         lost_shift_max: s.span("lost_shift_max_s", 10..=86_400),
         remember_ended: s.span("remember_ended_s", 60..=86_400),
     };
-    s.require(config.search_max >= config.offer_ttl, "search_max_s", "is less than offer_ttl_s");
+    s.require(
+        config.search_max >= config.offer_ttl,
+        "search_max_s",
+        "dispatch.offer_ttl_s",
+        "is less than offer_ttl_s",
+    );
     config
 }
 
@@ -69,7 +74,7 @@ pub fn locations(reader: &mut Reader<'_>) -> locations::Config {
     if let Err(error) = &area {
         s.fault("lat_min", format!("and the other corner make no area: {error}"));
     }
-    locations::Config {
+    let config = locations::Config {
         area: area.unwrap_or(RWANDA),
         cell_m: s.number("cell_m", 10.0..=100_000.0),
         drivers_max: s.whole("drivers_max", 1..=4_000_000),
@@ -78,5 +83,10 @@ pub fn locations(reader: &mut Reader<'_>) -> locations::Config {
         ping_ahead_max: s.span("ping_ahead_max_s", 0..=3_600),
         search_radius_m: s.number("search_radius_m", 100.0..=100_000.0),
         candidates_max: s.whole("candidates_max", 1..=1_000),
+    };
+    let index = index::Config { area: config.area, cell_m: config.cell_m, drivers_max: config.drivers_max };
+    if let Err(error) = index.check() {
+        s.require(false, "cell_m", "city.drivers_max", &format!("makes no index: {error}"));
     }
+    config
 }

@@ -26,8 +26,6 @@ pub struct ServerConfig {
     pub request_timeout: Span,
     /// How long a stop waits for what goes on.
     pub drain_max: Span,
-    /// Longest wait for an answer of the outside world.
-    pub outbound_timeout: Span,
     /// Threads of the runtime; none: one for each processor.
     pub worker_threads: Option<usize>,
     /// Whether anybody may see the moving city.
@@ -41,7 +39,6 @@ pub fn server(reader: &mut Reader<'_>, demo: &DemoConfig) -> ServerConfig {
         body_bytes_max: s.whole("body_bytes_max", 1_024..=16 << 20),
         request_timeout: s.span("request_timeout_s", 1..=300),
         drain_max: s.span("drain_max_s", 1..=600),
-        outbound_timeout: s.span("outbound_timeout_ms", 100..=60_000),
         worker_threads: Some(s.whole("worker_threads", 0..=512)).filter(|threads| *threads > 0),
         city_page_public: s.flag("city_page_public") || demo.enabled,
     }
@@ -72,11 +69,16 @@ pub fn database(reader: &mut Reader<'_>, data_dir: PathBuf) -> db::Config {
     if let Some(Err(error)) = config.url.as_ref().map(db::check_url) {
         s.fault("url", error.to_string());
     }
-    s.require(config.connections_min <= config.connections_max, "connections_min", "is more than connections_max");
+    s.require(
+        config.connections_min <= config.connections_max,
+        "connections_min",
+        "database.connections_max",
+        "is more than connections_max",
+    );
     let enough = config.connections_max + CONNECTIONS_BESIDE_POOL <= config.embedded.server_connections_max;
     let reason =
         format!("leaves fewer than {CONNECTIONS_BESIDE_POOL} of database.embedded.server_connections_max over");
-    s.require(enough || config.url.is_some(), "connections_max", &reason);
+    s.require(enough || config.url.is_some(), "connections_max", "database.embedded.server_connections_max", &reason);
     config
 }
 
@@ -106,7 +108,12 @@ pub fn bus(reader: &mut Reader<'_>) -> bus::Config {
     let reconnect_max = s.span("reconnect_max_ms", 10..=600_000);
     let heartbeat_interval = s.span("heartbeat_interval_ms", 100..=600_000);
     let hold_max = s.span("hold_max_ms", 0..=60_000);
-    s.require(reconnect_min <= reconnect_max, "reconnect_min_ms", "is more than reconnect_max_ms");
+    s.require(
+        reconnect_min <= reconnect_max,
+        "reconnect_min_ms",
+        "redis.reconnect_max_ms",
+        "is more than reconnect_max_ms",
+    );
     let redis =
         url.map(|url| bus::RedisConfig { url, timeout, reconnect_min, reconnect_max, heartbeat_interval, hold_max });
     bus::Config { queue_max, redis }
@@ -128,7 +135,7 @@ pub fn jobs(reader: &mut Reader<'_>) -> jobs::Config {
         done_retention: s.span("done_retention_days", 1..=3_650),
         delete_batch_max: s.whole("delete_batch_max", 1..=100_000),
     };
-    s.require(config.retry_base <= config.retry_max, "retry_base_s", "is more than retry_max_s");
+    s.require(config.retry_base <= config.retry_max, "retry_base_s", "jobs.retry_max_s", "is more than retry_max_s");
     config
 }
 
@@ -152,6 +159,6 @@ pub fn sockets(reader: &mut Reader<'_>) -> realtime::Config {
         close_within: s.span("close_within_ms", 100..=60_000),
     };
     let burst_fits = config.frames_burst_max >= config.frames_per_s;
-    s.require(burst_fits, "frames_burst_max", "is less than frames_per_s");
+    s.require(burst_fits, "frames_burst_max", "sockets.frames_per_s", "is less than frames_per_s");
     config
 }

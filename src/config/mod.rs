@@ -148,10 +148,9 @@ fn build(reader: &mut Reader<'_>) -> Config {
     let data_dir = reader.section("").path("data_dir");
     let demo = people::demo(reader);
     let sandbox = people::sandbox(reader, &demo);
-    let server = machine::server(reader, &demo);
     let config = Config {
-        sms: people::sms(reader, &sandbox, server.outbound_timeout),
-        server,
+        server: machine::server(reader, &demo),
+        sms: people::sms(reader, &sandbox),
         database: machine::database(reader, data_dir.clone()),
         bus: machine::bus(reader),
         jobs: machine::jobs(reader),
@@ -174,12 +173,18 @@ fn build(reader: &mut Reader<'_>) -> Config {
 
 /// What is right by itself and wrong together, across sections.
 fn check_together(reader: &mut Reader<'_>, config: &Config) {
-    let mut jobs = reader.section("jobs");
-    jobs.require(config.jobs.drain_max <= config.server.drain_max, "drain_max_s", "is more than server.drain_max_s");
-    let workers_fit = config.jobs.workers_max < config.database.connections_max as usize;
-    jobs.require(
-        workers_fit,
-        "workers_max",
-        "is not less than database.connections_max, and other work needs connections too",
+    let Config { server, database, jobs, rides, .. } = config;
+    let mut s = reader.section("jobs");
+    s.require(
+        jobs.drain_max <= server.drain_max,
+        "drain_max_s",
+        "server.drain_max_s",
+        "is more than server.drain_max_s",
     );
+    let reason = "is not less than database.connections_max, and other work needs connections too";
+    let workers_fit = jobs.workers_max < database.connections_max as usize;
+    s.require(workers_fit, "workers_max", "database.connections_max", reason);
+    let reason = "is not more than dispatch.answer_within_s: a booking that takes too long would get the wrong answer";
+    let answer_fits = rides.answer_within < server.request_timeout;
+    reader.section("server").require(answer_fits, "request_timeout_s", "dispatch.answer_within_s", reason);
 }

@@ -66,12 +66,16 @@ pub fn auth(reader: &mut Reader<'_>) -> auth::Config {
         people_age_max: s.span("people_age_max_s", 1..=3_600),
     };
     let cooldown_fits = config.resend_cooldown <= config.code_lifetime;
-    s.require(cooldown_fits, "resend_cooldown_s", "is more than code_lifetime_s: a lapsed code could not be replaced");
+    s.require(
+        cooldown_fits,
+        "resend_cooldown_s",
+        "auth.code_lifetime_s",
+        "is more than code_lifetime_s: a lapsed code could not be replaced",
+    );
     config
 }
 
-/// `timeout` is how long one attempt may take.
-pub fn sms(reader: &mut Reader<'_>, sandbox: &SandboxConfig, timeout: Span) -> sms::Config {
+pub fn sms(reader: &mut Reader<'_>, sandbox: &SandboxConfig) -> sms::Config {
     let mut s = reader.section("sms");
     let has_gateway = s.choice("provider", &[("none", false), ("africastalking", true)]);
     let gateway = africastalking::Config {
@@ -79,7 +83,7 @@ pub fn sms(reader: &mut Reader<'_>, sandbox: &SandboxConfig, timeout: Span) -> s
         username: s.text("username"),
         api_key: s.secret("api_key").unwrap_or_else(|| Secret::new(String::new())),
         sender: s.optional_text("sender"),
-        timeout,
+        timeout: s.span("timeout_ms", 100..=60_000),
     };
     if !is_base_url(&gateway.base_url) {
         let reason =
@@ -101,7 +105,7 @@ pub fn sms(reader: &mut Reader<'_>, sandbox: &SandboxConfig, timeout: Span) -> s
     }
     let reason =
         "is a real gateway, and the sandbox is on: a rehearsal does not write to real people. Use one of the two";
-    s.require(!sandbox.enabled, "provider", reason);
+    s.require(!sandbox.enabled, "provider", "sandbox.enabled", reason);
     sms::Config::AfricasTalking(gateway)
 }
 
@@ -149,6 +153,6 @@ pub fn sandbox(reader: &mut Reader<'_>, demo: &DemoConfig) -> SandboxConfig {
     let mut s = reader.section("sandbox");
     let config = SandboxConfig { enabled: s.flag("enabled") || demo.enabled, listen: s.address("listen") };
     let reason = "is not a loopback address, and whoever reaches the sandbox reads every sign-in code";
-    s.require(config.listen.ip().is_loopback(), "listen", reason);
+    s.require(config.listen.ip().is_loopback(), "listen", "sandbox.listen", reason);
     config
 }

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use toml::Value;
 
 use super::fault::{Fault, Origin};
-use super::settings::{Settings, is_secret, shown};
+use super::settings::{Settings, shown};
 use crate::redact::Secret;
 use crate::time::Span;
 
@@ -36,8 +36,7 @@ impl<'s> Reader<'s> {
 
     /// The keys of one section; "" for those above all sections.
     pub fn section(&mut self, name: &'static str) -> Section<'_, 's> {
-        let faults_before = self.faults.len();
-        Section { reader: self, name, faults_before }
+        Section { reader: self, name }
     }
 
     /// Everything that is wrong, once all has been read.
@@ -57,7 +56,6 @@ impl<'s> Reader<'s> {
 pub struct Section<'r, 's> {
     reader: &'r mut Reader<'s>,
     name: &'static str,
-    faults_before: usize,
 }
 
 impl Section<'_, '_> {
@@ -186,16 +184,16 @@ impl Section<'_, '_> {
         self.reader.faults.push(Fault::new(key, reason, origin));
     }
 
-    /// Notes that a key's value does not go together with others'. Not asked while the section has other faults: it
-    /// would be judged on replaced values.
-    pub fn require(&mut self, holds: bool, name: &str, reason: &str) {
-        if holds || self.reader.faults.len() > self.faults_before {
+    /// Notes that a key's value does not go together with that of another key (of any section, by its full name). Not
+    /// judged when one of the two is at fault already: a harmless value stands in its place then.
+    pub fn require(&mut self, holds: bool, name: &str, other: &str, reason: &str) {
+        let key = self.key(name);
+        let is_faulty = |fault: &Fault| fault.key == key || fault.key == other;
+        if holds || self.reader.faults.iter().any(is_faulty) {
             return;
         }
-        let key = self.key(name);
-        let value =
-            self.reader.settings.find(&key).filter(|_| !is_secret(&key)).map(|setting| shown(&key, &setting.value));
-        self.fault(name, value.map_or_else(|| reason.to_owned(), |value| format!("{value} {reason}")));
+        let value = self.reader.settings.find(&key).map(|setting| shown(&key, &setting.value)).unwrap_or_default();
+        self.fault(name, format!("{value} {reason}"));
     }
 
     fn key(&self, name: &str) -> String {

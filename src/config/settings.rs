@@ -198,7 +198,7 @@ pub fn variable_of(key: &str) -> String {
 }
 
 /// Whether a key's value is never shown.
-pub fn is_secret(key: &str) -> bool {
+fn is_secret(key: &str) -> bool {
     SECRETS.contains(&key)
 }
 

@@ -56,6 +56,20 @@ pub struct Config {
     pub drivers_max: u32,
 }
 
+impl Config {
+    /// Whether an index can be built for this.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if !(10.0..=100_000.0).contains(&self.cell_m) {
+            return Err(ConfigError::CellSide(self.cell_m));
+        }
+        if !(1..=DRIVERS_MAX).contains(&self.drivers_max) {
+            return Err(ConfigError::Drivers(self.drivers_max));
+        }
+        let cells = Grid::new(self.area, self.cell_m).cells();
+        if cells > CELLS_MAX { Err(ConfigError::Cells(cells)) } else { Ok(()) }
+    }
+}
+
 /// An index that cannot be built.
 #[derive(Clone, Copy, PartialEq, Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -171,17 +185,9 @@ struct Directory {
 impl DriverIndex {
     /// An empty index.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
-        if !(10.0..=100_000.0).contains(&config.cell_m) {
-            return Err(ConfigError::CellSide(config.cell_m));
-        }
-        if !(1..=DRIVERS_MAX).contains(&config.drivers_max) {
-            return Err(ConfigError::Drivers(config.drivers_max));
-        }
+        config.check()?;
         let grid = Grid::new(config.area, config.cell_m);
         let cells = grid.cells();
-        if cells > CELLS_MAX {
-            return Err(ConfigError::Cells(cells));
-        }
         Ok(Self {
             grid,
             slots: (0..config.drivers_max).map(|_| SlotCell::default()).collect(),

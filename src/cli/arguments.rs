@@ -1,0 +1,278 @@
+//! Commands and flags, as typed.
+//!
+//! Separate from carrying them out. A flag that sets a key of the configuration has no default here and is not checked
+//! here: it is laid over the configuration as its last layer, so a wrong value is a fault like any other. Invariant: no
+//! password is ever an argument, since arguments show in the process list.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::help;
+use crate::config::{Flag, Sources};
+use crate::notifications::Language;
+use crate::phone::Phone;
+use crate::web::Role;
+
+/// A city of motorcycle taxis in one process: live positions, matching, rides, payments.
+#[derive(Debug, Parser)]
+#[command(name = "boda", version, after_help = help::ALL, max_term_width = 100)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the engine: the API, the sockets, the matching, the workers
+    #[command(after_help = help::SERVE)]
+    Serve(Serve),
+    /// Run follow-up jobs only, beside a server
+    #[command(after_help = help::WORKER)]
+    Worker(Place),
+    /// Bring the database schema up to date
+    #[command(after_help = help::MIGRATE)]
+    Migrate(Place),
+    /// Play a city of drivers and riders against a running server
+    #[command(after_help = help::SIMULATE)]
+    Simulate(Simulate),
+    /// Run the stand-ins of the outside world by themselves
+    #[command(after_help = help::SANDBOX)]
+    Sandbox(Sandbox),
+    /// Check the configuration and name everything that is wrong with it
+    #[command(after_help = help::CHECK_CONFIG)]
+    CheckConfig(Serve),
+    /// Print the configuration in force, secrets redacted
+    #[command(after_help = help::PRINT_CONFIG)]
+    PrintConfig(Serve),
+    /// Manage accounts
+    #[command(after_help = help::USER)]
+    User {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: UserCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum UserCommand {
+    /// Make an account, such as the first admin
+    #[command(after_help = help::USER_CREATE)]
+    Create(CreateUser),
+}
+
+/// Which configuration, and where the data is.
+#[derive(Debug, Clone, Args)]
+pub struct Place {
+    /// TOML file with the keys that differ from the defaults
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Directory of the private PostgreSQL and the keys [default: ./boda-data]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<String>,
+}
+
+/// Everything that can be said about a server.
+#[derive(Debug, Clone, Args)]
+pub struct Serve {
+    /// Address and port of the API; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    #[command(flatten)]
+    place: Place,
+    /// Start the stand-ins of the outside world (SMS codes can be read there)
+    #[arg(long)]
+    sandbox: bool,
+    /// Start a simulated city on top; brings the sandbox along
+    #[arg(long)]
+    demo: bool,
+}
+
+/// The stand-ins by themselves.
+#[derive(Debug, Args)]
+pub struct Sandbox {
+    /// Loopback address and port; port 0 takes a free one [default: 127.0.0.1:0]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// TOML file with the keys that differ from the defaults
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// A city to be played.
+#[derive(Debug, Args)]
+pub struct Simulate {
+    /// The server: http://HOST:PORT
+    #[arg(long, value_name = "URL")]
+    pub target: String,
+    /// Drivers on the road [default: 300]
+    #[arg(long, value_name = "N")]
+    drivers: Option<String>,
+    /// Riders who exist at most [default: 2000]
+    #[arg(long, value_name = "N")]
+    riders_max: Option<String>,
+    /// Wishes to ride, on average [default: 40]
+    #[arg(long, value_name = "X")]
+    rides_per_minute: Option<String>,
+    /// How much faster than life people drive and decide [default: 1]
+    #[arg(long, value_name = "X")]
+    speed_factor: Option<String>,
+    /// Where all chance comes from; the same seed is the same people [default: 1]
+    #[arg(long, value_name = "N")]
+    seed: Option<String>,
+    /// Phone of an admin of the server [default: the demo's]
+    #[arg(long, value_name = "PHONE", value_parser = phone, requires = "password_stdin")]
+    pub admin_phone: Option<Phone>,
+    /// Read the admin's password from the first line of standard input
+    #[arg(long, requires = "admin_phone")]
+    password_stdin: bool,
+    /// TOML file with the keys that differ from the defaults
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// An account to be made.
+#[derive(Debug, Args)]
+pub struct CreateUser {
+    /// customer, driver, admin or government
+    #[arg(long, value_parser = role)]
+    pub role: Role,
+    /// Rwandan mobile number, as +250788123456 or 0788123456
+    #[arg(long, value_parser = phone)]
+    pub phone: Phone,
+    /// Given name
+    #[arg(long, value_name = "NAME")]
+    pub first_name: String,
+    /// Family name
+    #[arg(long, value_name = "NAME")]
+    pub last_name: String,
+    /// Language to write to them in: rw, en or fr [default: rw]
+    #[arg(long, value_name = "CODE", value_parser = language)]
+    pub language: Option<Language>,
+    /// Read a password from the first line of standard input; without one they sign in by SMS
+    #[arg(long)]
+    pub password_stdin: bool,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+impl Place {
+    /// The configuration they name.
+    pub fn sources(&self) -> Sources {
+        Sources::of_process(self.config.clone(), flags([("--data-dir", "data_dir", self.data_dir.as_ref())]))
+    }
+}
+
+impl Serve {
+    /// The configuration they name.
+    pub fn sources(&self) -> Sources {
+        let on = "true".to_owned();
+        let flags = flags([
+            ("--listen", "server.listen", self.listen.as_ref()),
+            ("--data-dir", "data_dir", self.place.data_dir.as_ref()),
+            ("--sandbox", "sandbox.enabled", self.sandbox.then_some(&on)),
+            ("--demo", "demo.enabled", self.demo.then_some(&on)),
+        ]);
+        Sources::of_process(self.place.config.clone(), flags)
+    }
+}
+
+impl Sandbox {
+    /// The configuration they name.
+    pub fn sources(&self) -> Sources {
+        Sources::of_process(self.config.clone(), flags([("--listen", "sandbox.listen", self.listen.as_ref())]))
+    }
+}
+
+impl Simulate {
+    /// The configuration they name.
+    pub fn sources(&self) -> Sources {
+        let flags = flags([
+            ("--drivers", "demo.drivers", self.drivers.as_ref()),
+            ("--riders-max", "demo.riders_max", self.riders_max.as_ref()),
+            ("--rides-per-minute", "demo.rides_per_minute", self.rides_per_minute.as_ref()),
+            ("--speed-factor", "demo.speed_factor", self.speed_factor.as_ref()),
+            ("--seed", "demo.seed", self.seed.as_ref()),
+        ]);
+        Sources::of_process(self.config.clone(), flags)
+    }
+}
+
+/// Those flags that were given: flag, key, value.
+fn flags<const N: usize>(given: [(&'static str, &'static str, Option<&String>); N]) -> Vec<Flag> {
+    let flag = |(flag, key, value): (_, _, Option<&String>)| Some(Flag { flag, key, value: value?.clone() });
+    given.into_iter().filter_map(flag).collect()
+}
+
+fn phone(typed: &str) -> Result<Phone, String> {
+    Phone::parse(typed).map_err(|error| error.to_string())
+}
+
+fn role(typed: &str) -> Result<Role, String> {
+    Role::from_name(typed).ok_or_else(|| "is not one of customer, driver, admin, government".to_owned())
+}
+
+fn language(typed: &str) -> Result<Language, String> {
+    Language::from_code(typed).ok_or_else(|| "is not one of rw, en, fr".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound_and_every_command_has_examples_and_exit_codes() {
+        Arguments::command().debug_assert();
+        let mut commands = vec![Arguments::command()];
+        while let Some(command) = commands.pop() {
+            commands.extend(command.get_subcommands().cloned());
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("Examples:") && help.contains("Exit codes:"), "{}", command.get_name());
+            for argument in command.get_arguments() {
+                let is_explained = argument.get_help().is_some();
+                assert!(is_explained, "{} {}", command.get_name(), argument.get_id());
+            }
+        }
+    }
+
+    #[test]
+    fn the_defaults_that_help_tells_are_those_of_the_default_file() {
+        let printed = Sources::default().print().unwrap();
+        let section =
+            |name: &str| printed.split_once(&format!("\n[{name}]\n")).unwrap().1.split("\n\n").next().unwrap();
+        let mut command = Arguments::command();
+        for (subcommand, flag, section, key) in [
+            ("serve", "listen", section("server"), "listen"),
+            ("serve", "data_dir", printed.as_str(), "data_dir"),
+            ("sandbox", "listen", section("sandbox"), "listen"),
+            ("simulate", "drivers", section("demo"), "drivers"),
+            ("simulate", "riders_max", section("demo"), "riders_max"),
+            ("simulate", "rides_per_minute", section("demo"), "rides_per_minute"),
+            ("simulate", "speed_factor", section("demo"), "speed_factor"),
+            ("simulate", "seed", section("demo"), "seed"),
+        ] {
+            let subcommand = command.find_subcommand_mut(subcommand).unwrap();
+            let argument = subcommand.get_arguments().find(|argument| argument.get_id() == flag).unwrap();
+            let help = argument.get_help().unwrap().to_string();
+            let told = help.split_once("[default: ").unwrap().1.trim_end_matches(']').trim_start_matches("./");
+            let line = section.lines().find(|line| line.starts_with(&format!("{key} = "))).unwrap();
+            let value = line.split_once(" = ").unwrap().1.trim_matches('"');
+            assert_eq!(told, value.trim_end_matches(".0"), "{flag}");
+        }
+    }
+
+    #[test]
+    fn a_role_or_phone_that_is_none_is_refused_by_name() {
+        for (flag, value) in [("--role", "king"), ("--phone", "+4912345678")] {
+            let mut line = vec!["boda", "user", "create", "--role", "admin", "--phone", "+250788123456"];
+            line.extend(["--first-name", "A", "--last-name", "B"]);
+            let at = line.iter().position(|word| *word == flag).unwrap();
+            line[at + 1] = value;
+            let error = Arguments::try_parse_from(line).unwrap_err().to_string();
+            assert!(error.contains(flag), "{error}");
+        }
+    }
+}

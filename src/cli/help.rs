@@ -1,0 +1,122 @@
+//! What stands below the help of each command: examples that work as printed, and exit codes.
+//!
+//! Separate because it is prose. Flags and their meaning are in `arguments`.
+
+/// Below `boda --help`.
+pub const ALL: &str = "\
+Examples:
+  boda                          as `boda serve --demo`, on a machine where no database is named
+  boda serve --demo             a moving city to look at, on http://127.0.0.1:8080
+  boda serve                    the engine by itself, with a private PostgreSQL in ./boda-data
+  boda check-config             is everything that is configured right?
+
+Configuration, later layers winning: built-in defaults, --config FILE, environment
+variables BODA__SECTION__KEY, flags. `boda print-config` shows every key.
+
+Exit codes: 0 done, 1 could not start or go on, 64 wrong usage or configuration.";
+
+/// Below `boda serve --help`.
+pub const SERVE: &str = "\
+Prints one line on standard output when it accepts work, `ready http://HOST:PORT`; logs go to
+standard error. SIGTERM and Ctrl-C drain and end with exit code 0, a second signal ends at once.
+
+Examples:
+  boda serve --demo
+  boda serve --sandbox --listen 127.0.0.1:0 --data-dir /tmp/boda-trial
+  BODA__DATABASE__URL=postgres://boda:secret@db/boda boda serve --listen 0.0.0.0:8080
+
+Exit codes: 0 stopped when asked to, 1 could not start or go on, 64 wrong usage or configuration.";
+
+/// Below `boda worker --help`.
+pub const WORKER: &str = "\
+Runs follow-up work (SMS, settlements) beside one or more servers on the same database, and
+serves nothing. SIGTERM drains; what does not end in time is run again by another worker.
+
+Examples:
+  BODA__DATABASE__URL=postgres://boda:secret@db/boda boda worker
+  BODA__JOBS__WORKERS_MAX=14 boda worker --config /etc/boda.toml
+
+Exit codes: 0 stopped when asked to, 1 could not start or go on, 64 wrong usage or configuration.";
+
+/// Below `boda migrate --help`.
+pub const MIGRATE: &str = "\
+`boda serve` does the same at its start; this is for deployments that migrate first. Waits while
+another process migrates.
+
+Examples:
+  boda migrate
+  BODA__DATABASE__URL=postgres://boda:secret@db/boda boda migrate
+
+Exit codes: 0 up to date, 1 the database could not be reached or refused, 64 wrong usage or
+configuration.";
+
+/// Below `boda simulate --help`.
+pub const SIMULATE: &str = "\
+Plays drivers and riders who use the public API as phones do, until Ctrl-C. The server must run
+with its sandbox, where the simulated people read their SMS. An admin of the server approves the
+drivers: by default the one that `boda serve --demo` makes. Numbers not given are those of the
+section [demo] of the configuration.
+
+Examples:
+  boda serve --sandbox                                             # in one terminal
+  echo 'a long password' | boda user create --role admin --phone +250788123456 \\
+      --first-name Aline --last-name Uwera --password-stdin
+  echo 'a long password' | boda simulate --target http://127.0.0.1:8080 --drivers 50 \\
+      --rides-per-minute 10 --admin-phone +250788123456 --password-stdin
+
+Exit codes: 0 stopped when asked to, 1 the server could not be used, 64 wrong usage or
+configuration.";
+
+/// Below `boda sandbox --help`.
+pub const SANDBOX: &str = "\
+An SMS gateway that speaks the protocol of Africa's Talking and keeps what it is given:
+GET /_sim/sms shows it. `boda serve --sandbox` starts one by itself; this is for a server in
+another process, which is told by BODA__SMS__PROVIDER=africastalking and BODA__SMS__BASE_URL.
+Listens on loopback only, because whoever reaches it reads every sign-in code.
+
+Examples:
+  boda sandbox --listen 127.0.0.1:9100
+  curl 'http://127.0.0.1:9100/_sim/sms?limit=5'
+
+Exit codes: 0 stopped when asked to, 1 could not start, 64 wrong usage or configuration.";
+
+/// Below `boda check-config --help`.
+pub const CHECK_CONFIG: &str = "\
+Reads every layer as `boda serve` with the same flags would, starts nothing, and names
+everything that is wrong at once: unknown keys, wrong kinds, values out of range, values that do
+not go together.
+
+Examples:
+  boda check-config --config city.toml
+  BODA__DISPATCH__OFFER_TTL_S=3 boda check-config
+
+Exit codes: 0 valid, 64 not valid.";
+
+/// Below `boda print-config --help`.
+pub const PRINT_CONFIG: &str = "\
+Prints every key with the value in force, as TOML. Secrets are shown as [redacted].
+
+Examples:
+  boda print-config
+  boda print-config --config city.toml | grep offer
+
+Exit codes: 0 printed, 64 the configuration is not valid.";
+
+/// Below `boda user --help`.
+pub const USER: &str = "\
+Examples:
+  boda user create --help
+
+Exit codes: 0 done, 1 not done (the reason is printed), 64 wrong usage or configuration.";
+
+/// Below `boda user create --help`.
+pub const USER_CREATE: &str = "\
+Makes an account whose phone counts as proven, and prints its id. Works beside a running server
+on the same data directory. For the first admin; admins make further accounts over the API.
+
+Examples:
+  echo 'a long password' | boda user create --role admin --phone +250788123456 \\
+      --first-name Aline --last-name Uwera --password-stdin
+  boda user create --role government --phone 0788123457 --first-name Eric --last-name Nkusi
+
+Exit codes: 0 made, 1 not made (the reason is printed), 64 wrong usage or configuration.";
