@@ -134,7 +134,11 @@ async fn serve_with(
     });
     let drain = CancellationToken::new();
     let drained = drain.clone().cancelled_owned();
-    let http = tokio::spawn(axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).with_graceful_shutdown(drained).into_future());
+    let http = tokio::spawn(
+        axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
+            .with_graceful_shutdown(drained)
+            .into_future(),
+    );
     server.ready.store(true, Ordering::Release);
     announce(address);
     let demo = demo::start(config, &server, &services, address, &stop).await?;

@@ -83,6 +83,7 @@ pub struct Driver {
     dice: StdRng,
     motion: Motion,
     online: bool,
+    is_known: bool,
     considered: Option<Considered>,
     current: Option<Current>,
     ended: Option<RideId>,
@@ -106,6 +107,7 @@ pub async fn live(world: Arc<World>, index: u32) {
         motion: Motion::standing(begin, dice.random_range(0.0..360.0)),
         dice,
         online: false,
+        is_known: false,
         considered: None,
         current: None,
         ended: None,
@@ -164,8 +166,12 @@ impl Driver {
         self.online = welcome.online.unwrap_or(false);
         self.considered = None;
         self.shift_asked_at = None;
+        let is_first = !std::mem::replace(&mut self.is_known, true);
         match welcome.ride {
             Some(ride) => {
+                if is_first {
+                    self.take_up(&ride);
+                }
                 // The welcome is the whole truth, whatever this phone believed.
                 self.current.take_if(|current| current.status != ride.status);
                 self.see(&ride);

@@ -10,6 +10,7 @@ use super::{Driver, REPEAT_AFTER};
 use crate::geo::LatLng;
 use crate::ids::RideId;
 use crate::realtime::protocol::view::{Place, RideStatus, RideView};
+use crate::simulation::motion::Motion;
 
 /// A rider who has not come by then is left behind, in seconds.
 const NO_SHOW_S: f64 = 300.0;
@@ -74,6 +75,19 @@ impl Driver {
                 });
             }
         }
+    }
+
+    /// Finds the way back into a ride of an earlier life: somewhere where it may have been left.
+    pub(super) fn take_up(&mut self, ride: &RideView) {
+        let places = [&ride.pickup, &ride.destination].map(|place| LatLng::new(place.lat, place.lng).ok());
+        let [Some(pickup), Some(destination)] = places else { return };
+        let (from, towards, metres) = match ride.status {
+            RideStatus::DriverAssigned => (pickup, self.motion.at, 500.0),
+            RideStatus::InProgress => (pickup, destination, self.dice.random::<f64>() * pickup.distance_m(destination)),
+            _ => (pickup, destination, 0.0),
+        };
+        let at = from.destination(from.bearing_deg(towards), metres);
+        self.motion = Motion::standing(at, at.bearing_deg(destination));
     }
 
     /// The next second of driving, waiting or roaming, and the command that is due after it: its name and fields.
