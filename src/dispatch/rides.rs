@@ -62,7 +62,7 @@ impl Dispatch {
                 out.push(Output::Availability { driver, availability: Availability::AtPickup });
                 Ok(())
             }
-            Stage::Arrived | Stage::InProgress => Ok(()),
+            Stage::Arrived | Stage::InProgress | Stage::Ended(RideEnd::Completed) => Ok(()),
             Stage::Searching | Stage::Ended(_) => Err(Refusal::WrongState),
         }
     }
@@ -94,7 +94,7 @@ impl Dispatch {
                 out.push(Output::Availability { driver, availability: Availability::OnTrip });
                 Ok(())
             }
-            Stage::InProgress => Ok(()),
+            Stage::InProgress | Stage::Ended(RideEnd::Completed) => Ok(()),
             Stage::Searching | Stage::Assigned | Stage::Ended(_) => Err(Refusal::WrongState),
         }
     }

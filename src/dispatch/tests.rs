@@ -139,10 +139,14 @@ fn every_command_is_answered_the_same_when_sent_twice() {
     let start = Input::Start { driver: driver(0), ride: ride(1), pin: pin("1234") };
     let complete = Input::Complete { driver: driver(0), ride: ride(1) };
     let accept = Input::AcceptOffer { driver: driver(0), offer: offer(1, 1) };
-    for command in [accept, arrive, start, complete] {
+    let commands = [accept, arrive, start, complete];
+    for command in &commands {
         assert_eq!(city.tell(command.clone()), Output::Done, "{command:?}");
         let again = city.feed(command.clone());
         assert_eq!(again, [Output::Done], "{command:?} repeated changes nothing");
+    }
+    for command in commands {
+        assert_eq!(city.feed(command.clone()), [Output::Done], "{command:?} repeated after the end changes nothing");
     }
     assert_eq!(city.request(1), Output::Refused(Refusal::AlreadyRequested));
 }

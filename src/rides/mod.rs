@@ -104,12 +104,19 @@ impl Rides {
     /// # Errors
     /// `offer_gone` when it is not this driver's to take any more.
     pub async fn accept(&self, driver: DriverId, offer: OfferId) -> Result<RideView, Error> {
-        let ride = self.command(driver_actor(driver), Input::AcceptOffer { driver, offer }, Details::None).await;
-        match ride {
-            Ok(Some(ride)) if ride.driver == Some(driver) => Ok(self.view(&ride, Viewer::Driver).await),
-            Ok(_) => Err(offer_gone()),
-            Err(refused) => Err(self.refused(refused)),
-        }
+        let ride = match self.command(driver_actor(driver), Input::AcceptOffer { driver, offer }, Details::None).await {
+            Ok(Some(ride)) => ride,
+            Ok(None) => Arc::new(self.stored(offer.ride).await?),
+            // The core forgets ended rides; that this driver took the offer is still in the store.
+            Err(Unanswered::Refused(Refusal::OfferGone)) => {
+                match store::offer_outcome(&self.inner.pool, offer, driver).await?.flatten().as_deref() {
+                    Some("accepted") => Arc::new(self.stored(offer.ride).await?),
+                    _ => return Err(offer_gone()),
+                }
+            }
+            Err(refused) => return Err(self.refused(refused)),
+        };
+        Ok(self.view(&ride, Viewer::Driver).await)
     }
 
     /// A driver passes on an offer.
@@ -126,9 +133,9 @@ impl Rides {
             Ok(_) => Ok(()),
             // The core forgets ended rides; the driver's own earlier "no" is still in the store.
             Err(Unanswered::Refused(Refusal::OfferGone)) => {
-                match store::offer_outcome(&self.inner.pool, offer, driver).await? {
-                    Some(Some(outcome)) if outcome != "accepted" => Ok(()),
-                    _ => Err(offer_gone()),
+                match store::offer_outcome(&self.inner.pool, offer, driver).await?.flatten().as_deref() {
+                    None | Some("accepted") => Err(offer_gone()),
+                    Some(_) => Ok(()),
                 }
             }
             Err(refused) => Err(self.refused(refused)),
