@@ -156,17 +156,25 @@ impl Error {
 /// A database that does not answer in time is away (retry is safe); anything else it says is a fault of ours.
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        match error {
-            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::Tls(_) => {
-                Self::Unavailable { retry_after: Span::from_secs(2), cause: Some(Box::new(error)) }
-            }
-            // Class 57 is "operator intervention": the server is starting, stopping or was told to cancel.
-            sqlx::Error::Database(ref database) if database.code().is_some_and(|code| code.starts_with("57")) => {
-                Self::Unavailable { retry_after: Span::from_secs(2), cause: Some(Box::new(error)) }
-            }
-            other => Self::Internal(Box::new(other)),
+        let is_passing = match &error {
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::Tls(_) => true,
+            sqlx::Error::Database(database) => database.code().is_some_and(|code| is_passing(&code)),
+            _ => false,
+        };
+        if is_passing {
+            Self::Unavailable { retry_after: Span::from_secs(2), cause: Some(Box::new(error)) }
+        } else {
+            Self::Internal(Box::new(error))
         }
     }
+}
+
+/// Whether what PostgreSQL says is about its state rather than about the statement: the same statement may do later.
+/// By class (appendix A of its manual): 08 connections, 40 a transaction rolled back for others' sake (deadlock,
+/// serialization), 53 out of memory, disk or connections, 57 starting, stopping, failing over or told to cancel, 58 the
+/// system around it. And two codes: 25006, a standby that has not been promoted yet, and 55P03, a lock not to be had.
+fn is_passing(sqlstate: &str) -> bool {
+    matches!(sqlstate.get(..2), Some("08" | "40" | "53" | "57" | "58")) || matches!(sqlstate, "25006" | "55P03")
 }
 
 /// Collects every fault of a request, so that a client learns all of them at once.
@@ -251,6 +259,16 @@ mod tests {
     fn a_long_value_is_shortened_before_it_is_repeated() {
         let fault = Fault::new("notes", "x".repeat(5_000), "is too long");
         assert_eq!(fault.value.map(|value| value.len()), Some(VALUE_CHARS_MAX));
+    }
+
+    #[test]
+    fn a_database_in_trouble_is_told_from_a_wrong_statement() {
+        for passing in ["08006", "25006", "40001", "40P01", "53300", "53100", "55P03", "57P01", "57P03", "57014", "58030"] {
+            assert!(is_passing(passing), "{passing}");
+        }
+        for lasting in ["23505", "23503", "22P05", "42P01", "28P01", "3D000", "25P02", ""] {
+            assert!(!is_passing(lasting), "{lasting}");
+        }
     }
 
     #[test]
