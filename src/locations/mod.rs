@@ -137,8 +137,7 @@ impl Locations {
             return Ok(());
         }
         // On shift, but without a position so far: since a restart, or since the shift began without one.
-        let shift = self.inner.on_shift.get(&driver).map(|shift| *shift).ok_or(Refused::NotOnShift)?;
-        self.place(driver, shift, fix)
+        self.place(driver, fix)
     }
 
     /// A position that dispatch may use must be inside the area and of now.
@@ -161,29 +160,20 @@ impl Locations {
         Ok(())
     }
 
-    fn place(&self, driver: DriverId, shift: OnShift, fix: Fix) -> Result<(), Refused> {
+    /// Puts a driver on shift into the index. The entry is held meanwhile, so that what dispatch says next comes next:
+    /// without that a state of before could outlive it. The index never calls back, so this cannot lock up.
+    fn place(&self, driver: DriverId, fix: Fix) -> Result<(), Refused> {
+        let shift = self.inner.on_shift.get(&driver).ok_or(Refused::NotOnShift)?;
         self.inner.index.go_online(driver, fix.position, fix.at, shift.classes).map_err(|_| Refused::Full)?;
         self.inner.index.set_state(driver, shift.state);
-        // Dispatch may have changed its mind while the position went in: what it says last holds.
-        match self.inner.on_shift.get(&driver).map(|shift| shift.state) {
-            Some(state) if state == shift.state => {}
-            Some(state) => {
-                self.inner.index.set_state(driver, state);
-            }
-            None => {
-                self.inner.index.go_offline(driver);
-                return Err(Refused::NotOnShift);
-            }
-        }
         Ok(())
     }
 
     /// A driver is on shift from now on; searchable as soon as a position is known.
     pub fn begin_shift(&self, driver: DriverId, classes: RideClasses, fix: Option<Fix>) {
-        let shift = OnShift { state: DriverState::Free, classes };
-        self.inner.on_shift.insert(driver, shift);
+        self.inner.on_shift.insert(driver, OnShift { state: DriverState::Free, classes });
         if let Some(fix) = fix
-            && self.place(driver, shift, fix) == Err(Refused::Full)
+            && self.place(driver, fix) == Err(Refused::Full)
         {
             tracing::warn!(driver.id = %driver, "the index is full: this driver cannot be found");
         }
@@ -193,8 +183,11 @@ impl Locations {
     pub fn set_availability(&self, driver: DriverId, availability: Availability) {
         let state = match availability {
             Availability::Off => {
-                self.inner.on_shift.remove(&driver);
-                self.inner.index.go_offline(driver);
+                // Off the index under the entry's lock, see `place`.
+                self.inner.on_shift.remove_if(&driver, |_, _| {
+                    self.inner.index.go_offline(driver);
+                    true
+                });
                 return;
             }
             Availability::Free => DriverState::Free,
@@ -206,7 +199,6 @@ impl Locations {
         // A shift that is opened in this same step enters with `begin_shift`.
         if let Some(mut shift) = self.inner.on_shift.get_mut(&driver) {
             shift.state = state;
-            drop(shift);
             self.inner.index.set_state(driver, state);
         }
     }
