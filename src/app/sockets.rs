@@ -26,7 +26,7 @@ impl Handler for SocketHandler {
 
     async fn welcome(&self, caller: Caller) -> Result<Snapshot, Error> {
         if caller.role == Role::Driver {
-            self.rides.driver_connected(caller.user.into());
+            self.rides.driver_connection_changed(caller.user.into());
         }
         self.rides.snapshot(caller).await
     }
@@ -55,6 +55,8 @@ impl Handler for SocketHandler {
         let ride = match command {
             Command::GoOnline { place } => {
                 self.rides.go_online(driver, place).await?;
+                // The socket may have closed meanwhile, before there was a shift to be lost from.
+                self.rides.driver_connection_changed(driver);
                 None
             }
             Command::GoOffline => {
@@ -78,7 +80,7 @@ impl Handler for SocketHandler {
 
     fn closed(&self, caller: Caller) {
         if caller.role == Role::Driver {
-            self.rides.driver_disconnected(caller.user.into());
+            self.rides.driver_connection_changed(caller.user.into());
         }
     }
 }

@@ -33,7 +33,7 @@ use crate::web::page::{Page, PageRequest, Position};
 pub use documents::{Document, DocumentKind, DocumentRequest};
 pub use papers::{Fuel, Papers, PapersRequest};
 pub use review::{Decision, Status};
-pub use store::{close_shift, on_shift, open_shift, record_completed, record_rating};
+pub use store::{close_shift, on_shift, open_shift, record_completed, record_rating, ride_types};
 
 /// Longest reason of a decision.
 const REASON_CHARS_MAX: usize = 200;

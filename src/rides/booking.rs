@@ -128,6 +128,11 @@ impl Rides {
         {
             return Ok(replayed);
         }
+        // The store would refuse the ride of somebody who is not there, and with it everybody's of the same commit.
+        // And it remembers the name, so that dispatch finds it in memory when there is something to tell.
+        if !self.inner.people.knows(rider).await? {
+            return Err(Error::unauthenticated("unauthenticated", "this account does not exist any more"));
+        }
         let now = clock::now();
         let price = match request.quote_id {
             Some(quote) => self.quoted_price(rider, quote, &checked, now).await?,

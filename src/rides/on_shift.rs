@@ -26,6 +26,8 @@ impl Rides {
             let reason = standing.reason.unwrap_or_else(|| "your papers have not been approved yet".to_owned());
             return Err(Error::forbidden("driver_not_approved", reason));
         }
+        // Remembered from here on, so that dispatch finds it in memory when a rider is shown the driver.
+        self.inner.drivers.cards(&[driver]).await?;
         let ride_types = standing.ride_types.iter().filter_map(|word| RideType::from_word(word)).collect();
         let details = Details::Shift { fix, ride_types };
         self.command(driver_actor(driver), Input::GoOnline { driver }, details).await.map_err(|e| self.refused(e))?;
@@ -45,22 +47,12 @@ impl Rides {
         done.map(|_| ()).map_err(|refused| self.refused(refused))
     }
 
-    /// A driver's socket opened.
-    pub fn driver_connected(&self, driver: DriverId) {
-        self.report(Input::DriverBack { driver });
-    }
-
-    /// A driver's socket is gone.
-    pub fn driver_disconnected(&self, driver: DriverId) {
-        if self.inner.locations.is_on_shift(driver) && !self.inner.hub.is_connected(driver.into()) {
-            self.report(Input::DriverLost { driver });
-        }
-    }
-
-    fn report(&self, input: Input) {
+    /// A driver's socket opened or is gone, or the driver came on shift over one that may be gone by now.
+    pub fn driver_connection_changed(&self, driver: DriverId) {
         let inbox = self.inner.inbox.clone();
-        // Full only under overload; a report must arrive all the same, or a driver stays lost who is not.
-        if let Err(tokio::sync::mpsc::error::TrySendError::Full(message)) = inbox.try_send(Message::Report(input)) {
+        let message = Message::ConnectionChanged(driver);
+        // Full only under overload; it must arrive all the same, or a driver stays lost who is not.
+        if let Err(tokio::sync::mpsc::error::TrySendError::Full(message)) = inbox.try_send(message) {
             tokio::spawn(async move {
                 let _ = inbox.send(message).await;
             });

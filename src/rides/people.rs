@@ -3,7 +3,7 @@
 use crate::auth::Auth;
 use crate::drivers::Drivers;
 use crate::error::Error;
-use crate::ids::DriverId;
+use crate::ids::{DriverId, RiderId};
 use crate::rides::ride::Ride;
 use crate::rides::view::Cast;
 
@@ -20,11 +20,22 @@ impl People {
         Self { auth, drivers }
     }
 
+    /// Whether there is such a rider.
+    ///
+    /// # Errors
+    /// When they are not in memory and the database does not answer.
+    pub async fn knows(&self, rider: RiderId) -> Result<bool, Error> {
+        Ok(!self.auth.people(&[rider.into()]).await?.is_empty())
+    }
+
     /// The people of many rides, in order.
     ///
     /// # Errors
     /// When they are not in memory and the database does not answer.
     pub async fn casts(&self, rides: &[&Ride]) -> Result<Vec<Cast>, Error> {
+        if rides.is_empty() {
+            return Ok(Vec::new());
+        }
         let riders: Vec<_> = rides.iter().map(|ride| ride.rider.into()).collect();
         let drivers: Vec<DriverId> = rides.iter().filter_map(|ride| ride.driver).collect();
         let people = self.auth.people(&riders).await?;

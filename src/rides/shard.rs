@@ -18,13 +18,15 @@ use crate::clock;
 use crate::dispatch::{Decision, Dispatch, Fact, Input, OfferOutcome, Output, Refusal, RideEnd};
 use crate::error::Error;
 use crate::fares::TariffBook;
-use crate::ids::{OfferId, RideId};
+use crate::ids::{DriverId, OfferId, RideId};
 use crate::index::Fix;
 use crate::locations::Locations;
 use crate::rides::followup;
+use crate::rides::people::People;
 use crate::rides::ride::{Cancellation, Offer, Ride};
 use crate::rides::store::commit::{Actor, Batch, Closing, NewEvent, Remark, ShiftChange, commit, outcome_word};
 use crate::rides::tell::Teller;
+use crate::rides::view::Cast;
 use crate::rides::words::{DeclineReason, RideType};
 use crate::telemetry::names;
 use crate::time::Timestamp;
@@ -32,6 +34,11 @@ use crate::time::Timestamp;
 /// First pause after a failed commit; it doubles up to [`RETRY_PAUSE_MAX`].
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(1);
+/// A commit that takes longer hangs on a connection that went silent: it is written again over another one. Well above
+/// what the server itself allows a statement.
+const COMMIT_PATIENCE: Duration = Duration::from_secs(30);
+/// How long telling waits for names that are not in memory; a view without them beats a city that stands still.
+const NAMES_PATIENCE: Duration = Duration::from_millis(250);
 
 /// What comes with a command beyond what the core needs.
 #[derive(Clone, Debug)]
@@ -78,8 +85,9 @@ pub type Answer = Result<Option<Arc<Ride>>, Refusal>;
 pub enum Message {
     /// A command that waits for its answer.
     Command(Box<Command>),
-    /// A driver's connection broke or came back.
-    Report(Input),
+    /// A driver's connection broke or came back: the hub knows which. Not said here, because two such messages may
+    /// overtake each other; whichever is read last finds how things stand.
+    ConnectionChanged(DriverId),
 }
 
 /// The shard's state; [`Shard::run`] is its task.
@@ -90,6 +98,7 @@ pub struct Shard {
     pub(super) pool: PgPool,
     pub(super) locations: Locations,
     pub(super) teller: Teller,
+    pub(super) people: People,
     pub(super) tariffs: Arc<TariffBook>,
     pub(super) rides: FxHashMap<RideId, Ride>,
     pub(super) offers: FxHashMap<OfferId, Offer>,
@@ -114,6 +123,7 @@ impl Shard {
     /// When Postgres refuses what the core decided: memory and store disagree, and only a restart can mend that.
     pub async fn run(mut self, mut inbox: mpsc::Receiver<Message>, stop: CancellationToken) -> Result<(), Error> {
         let mut messages = Vec::with_capacity(self.batch_max);
+        let mut is_stopping = false;
         loop {
             let wait = self.core.next_deadline().map(|at| at.since(clock::now()).to_duration());
             tokio::select! {
@@ -124,7 +134,11 @@ impl Shard {
                     }
                 }
                 () = sleep_or_never(wait) => {}
-                () = stop.cancelled(), if !stop.is_cancelled() => inbox.close(),
+                // Not `!stop.is_cancelled()`: the order may come while a round is under way.
+                () = stop.cancelled(), if !is_stopping => {
+                    is_stopping = true;
+                    inbox.close();
+                }
             }
             metrics::gauge!(names::DISPATCH_QUEUE_DEPTH).set(count(inbox.len()));
             self.round(&mut messages).await?;
@@ -140,7 +154,9 @@ impl Shard {
         self.follow(now, Actor::SYSTEM, &Details::None, None, &mut out, &mut round);
         for message in messages.drain(..) {
             match message {
-                Message::Report(input) => {
+                Message::ConnectionChanged(driver) => {
+                    let is_connected = self.teller.is_connected(driver);
+                    let input = if is_connected { Input::DriverBack { driver } } else { Input::DriverLost { driver } };
                     self.core.handle(now, input, &mut out);
                     self.follow(now, Actor::SYSTEM, &Details::None, None, &mut out, &mut round);
                 }
@@ -216,7 +232,10 @@ impl Shard {
         request_id: Option<&str>,
         round: &mut Round,
     ) {
-        let Some(ride) = self.rides.get_mut(&decision.ride) else { return };
+        let Some(ride) = self.rides.get_mut(&decision.ride) else {
+            tracing::error!(ride.id = %decision.ride, seq = decision.seq, "dispatch decided about a ride without a record");
+            return;
+        };
         ride.apply(&decision, &self.tariffs);
         let mut remark = Remark::None;
         match (&decision.fact, details) {
@@ -275,7 +294,8 @@ impl Shard {
         let started = Instant::now();
         let mut pause = RETRY_PAUSE;
         loop {
-            match commit(&self.pool, &round.batch).await.map_err(Error::from) {
+            let written = tokio::time::timeout(COMMIT_PATIENCE, commit(&self.pool, &round.batch)).await;
+            match written.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(Error::from) {
                 Ok(()) => break,
                 Err(error @ Error::Unavailable { .. }) => {
                     tracing::warn!(error = %crate::telemetry::chain(&error), "the database is away; decisions wait");
@@ -298,9 +318,10 @@ impl Shard {
         let changed: BTreeMap<RideId, Arc<Ride>> =
             round.changed.into_iter().map(|(id, ride)| (id, Arc::new(ride))).collect();
         self.teller.publish(&changed, &round.touched.into_values().collect::<Vec<_>>());
+        let casts = self.casts(&round.said, &changed).await;
         for decision in &round.said {
             if let Some(ride) = changed.get(&decision.ride) {
-                self.teller.tell(decision, ride).await;
+                self.teller.tell(decision, ride, casts.get(&decision.ride));
             }
             if let Fact::OfferMade { offer, .. } = &decision.fact
                 && let Some(arrived) = self.awaiting_offer.remove(&offer.ride)
@@ -314,6 +335,23 @@ impl Shard {
             let _ = answer.send(result.map(|()| ride));
         }
         metrics::gauge!(names::DISPATCH_RIDES_LIVE).set(count(self.rides.len()));
+    }
+
+    /// The people of every ride whose parties are told something: one look-up for the round, and a bounded one.
+    async fn casts(&self, said: &[Decision], changed: &BTreeMap<RideId, Arc<Ride>>) -> FxHashMap<RideId, Cast> {
+        let told = said.iter().filter(|decision| Teller::tells_parties(&decision.fact));
+        let rides: Vec<&Ride> = told.filter_map(|decision| changed.get(&decision.ride)).map(AsRef::as_ref).collect();
+        match tokio::time::timeout(NAMES_PATIENCE, self.people.casts(&rides)).await {
+            Ok(Ok(casts)) => rides.iter().map(|ride| ride.id).zip(casts).collect(),
+            Ok(Err(error)) => {
+                tracing::warn!(error = %crate::telemetry::chain(&error), "rides are told without names");
+                FxHashMap::default()
+            }
+            Err(_) => {
+                tracing::warn!("rides are told without names: the database is slow");
+                FxHashMap::default()
+            }
+        }
     }
 }
 

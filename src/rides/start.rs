@@ -66,7 +66,7 @@ impl Rides {
         let Parts { config, pool, hub, bus, auth, drivers, locations, tariffs } = parts;
         let (live, tally) = (Arc::new(Live::default()), Arc::new(Tally::default()));
         let people = People::new(auth, drivers.clone());
-        let teller = Teller::new(Arc::clone(&hub), bus, Arc::clone(&live), Arc::clone(&tally), people.clone());
+        let teller = Teller::new(Arc::clone(&hub), bus, Arc::clone(&live), Arc::clone(&tally));
         let (inbox, receiver) = mpsc::channel(config.inbox_max);
         let mut shard = Shard {
             core: Dispatch::new(config.dispatch.clone()),
@@ -74,18 +74,19 @@ impl Rides {
             pool: pool.clone(),
             locations: locations.clone(),
             teller,
+            people: people.clone(),
             tariffs: Arc::clone(&tariffs),
             rides: FxHashMap::default(),
             offers: FxHashMap::default(),
             awaiting_offer: FxHashMap::default(),
         };
-        restore(&mut shard, &config, &hub, &drivers).await?;
+        restore(&mut shard, &config, &hub).await?;
         let inner = Inner { config, pool, inbox, live, tally, hub, people, drivers, locations, tariffs };
         Ok(Started { rides: Self { inner: Arc::new(inner) }, shard: tokio::spawn(shard.run(receiver, stop)) })
     }
 }
 
-async fn restore(shard: &mut Shard, config: &Config, hub: &Hub, drivers: &Drivers) -> Result<(), Error> {
+async fn restore(shard: &mut Shard, config: &Config, hub: &Hub) -> Result<(), Error> {
     let rides = store::live_rides(&shard.pool).await?;
     let offers = store::open_offers(&shard.pool).await?;
     let on_shift = drivers::on_shift(&shard.pool).await?;
@@ -106,23 +107,25 @@ async fn restore(shard: &mut Shard, config: &Config, hub: &Hub, drivers: &Driver
     }
     let mut out = Vec::new();
     shard.core = Dispatch::restore(config.dispatch.clone(), clock::now(), restored, &mut out);
-    for output in out {
-        if let Output::Availability { driver, availability } = output {
-            let classes = classes_of(drivers, driver).await?;
-            shard.locations.begin_shift(driver, classes, None);
-            shard.locations.set_availability(driver, availability);
-        }
+    let changed: Vec<(DriverId, Availability)> = out
+        .into_iter()
+        .filter_map(|output| match output {
+            Output::Availability { driver, availability } => Some((driver, availability)),
+            _ => None,
+        })
+        .collect();
+    let ids: Vec<DriverId> = changed.iter().map(|(driver, _)| *driver).collect();
+    let ride_types = drivers::ride_types(&shard.pool, &ids).await?;
+    for (driver, availability) in changed {
+        let words = ride_types.get(&driver).into_iter().flatten();
+        let classes = words.filter_map(|word| RideType::from_word(word)).map(|ride_type| ride_type.class().0);
+        shard.locations.begin_shift(driver, RideClasses(classes.fold(0, |bits, class| bits | class)), None);
+        shard.locations.set_availability(driver, availability);
     }
     if !shard.rides.is_empty() || !on_shift.is_empty() {
         tracing::info!(rides = shard.rides.len(), drivers = on_shift.len(), "live rides and shifts restored");
     }
     Ok(())
-}
-
-async fn classes_of(drivers: &Drivers, driver: DriverId) -> Result<RideClasses, Error> {
-    let standing = drivers.standing(driver, clock::now()).await?;
-    let known = standing.ride_types.iter().filter_map(|word| RideType::from_word(word));
-    Ok(RideClasses(known.fold(0, |bits, ride_type| bits | ride_type.class().0)))
 }
 
 fn restored_ride(live: &store::LiveRide, open: Option<&Offer>) -> RestoredRide {

@@ -5,15 +5,14 @@ use std::sync::Arc;
 
 use crate::bus::{Bus, Topic};
 use crate::dispatch::{Decision, Fact, OfferOutcome, RideEnd};
-use crate::ids::{RideId, UserId};
+use crate::ids::{DriverId, RideId, UserId};
 use crate::realtime::protocol::server::Withdrawal;
 use crate::realtime::{Event, Hub};
 use crate::rides::live::Live;
-use crate::rides::people::People;
 use crate::rides::ride::{Offer, Ride, status_of};
 use crate::rides::store::commit::{Closing, outcome_word};
 use crate::rides::tally::Tally;
-use crate::rides::view::{Viewer, offer_view, ride_view};
+use crate::rides::view::{Cast, Viewer, offer_view, ride_view};
 use crate::telemetry::names;
 
 /// Everybody who hears of a decision.
@@ -23,13 +22,17 @@ pub struct Teller {
     bus: Bus,
     live: Arc<Live>,
     tally: Arc<Tally>,
-    people: People,
 }
 
 impl Teller {
     /// Tells these.
-    pub fn new(hub: Arc<Hub>, bus: Bus, live: Arc<Live>, tally: Arc<Tally>, people: People) -> Self {
-        Self { hub, bus, live, tally, people }
+    pub fn new(hub: Arc<Hub>, bus: Bus, live: Arc<Live>, tally: Arc<Tally>) -> Self {
+        Self { hub, bus, live, tally }
+    }
+
+    /// Whether a driver's app has a socket now.
+    pub fn is_connected(&self, driver: DriverId) -> bool {
+        self.hub.is_connected(driver.into())
     }
 
     /// The committed live state.
@@ -55,8 +58,14 @@ impl Teller {
         }
     }
 
-    /// Tells everybody concerned of one decision. `ride` is the ride as committed with it.
-    pub async fn tell(&self, decision: &Decision, ride: &Arc<Ride>) {
+    /// Whether rider and driver are shown the ride after such a fact.
+    pub fn tells_parties(fact: &Fact) -> bool {
+        matches!(fact, Fact::Assigned { .. } | Fact::Arrived | Fact::Started | Fact::Ended(_))
+    }
+
+    /// Tells everybody concerned of one decision. `ride` is the ride as committed with it, `cast` its people as far as
+    /// they are known.
+    pub fn tell(&self, decision: &Decision, ride: &Ride, cast: Option<&Cast>) {
         match &decision.fact {
             Fact::Requested { .. } => self.tally.requested(),
             Fact::OfferMade { driver, offer, .. } => {
@@ -76,14 +85,15 @@ impl Teller {
                 metrics::counter!(names::DISPATCH_OFFERS_TOTAL, "outcome" => "accepted").increment(1);
                 self.tally.assigned();
                 self.hub.watch(ride.rider, *driver, ride.id);
-                self.tell_parties(ride).await;
             }
-            Fact::Arrived | Fact::Started => self.tell_parties(ride).await,
+            Fact::Arrived | Fact::Started => {}
             Fact::Ended(end) => {
                 self.tally.ended(status_of(*end).as_str(), *end == RideEnd::Completed);
                 self.hub.unwatch(ride.rider);
-                self.tell_parties(ride).await;
             }
+        }
+        if Self::tells_parties(&decision.fact) {
+            self.tell_parties(ride, cast.unwrap_or(&Cast::default()));
         }
         self.announce(decision);
         if !matches!(decision.fact, Fact::OfferMade { .. } | Fact::OfferClosed { .. }) {
@@ -91,9 +101,8 @@ impl Teller {
         }
     }
 
-    async fn tell_parties(&self, ride: &Arc<Ride>) {
-        let cast = self.people.cast(ride).await;
-        let view = |viewer| Event::Ride(Box::new(ride_view(ride, &cast, viewer)));
+    fn tell_parties(&self, ride: &Ride, cast: &Cast) {
+        let view = |viewer| Event::Ride(Box::new(ride_view(ride, cast, viewer)));
         self.hub.send(ride.rider.into(), view(Viewer::Rider));
         if let Some(driver) = ride.driver {
             self.hub.send(UserId::from(driver), view(Viewer::Driver));

@@ -7,6 +7,7 @@ pub use documents::{documents, documents_count, insert_document};
 pub use shifts::{close_shift, on_shift, open_shift};
 
 use chrono::{DateTime, NaiveDate, Utc};
+use rustc_hash::FxHashMap;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -195,6 +196,18 @@ pub async fn set_status(conn: &mut PgConnection, id: DriverId, status: Status, r
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// What drivers drive, as words. Whoever does not exist is left out.
+///
+/// # Errors
+/// When the database is away.
+pub async fn ride_types(pool: &PgPool, ids: &[DriverId]) -> sqlx::Result<FxHashMap<DriverId, Vec<String>>> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let rows = sqlx::query!("SELECT user_id, ride_types FROM drivers WHERE user_id = ANY($1)", &ids)
+        .fetch_all(pool)
+        .await?;
+    Ok(rows.into_iter().map(|row| (DriverId(row.user_id), row.ride_types)).collect())
 }
 
 /// What a rider looks out for.
