@@ -263,7 +263,9 @@ mod tests {
 
     #[test]
     fn a_database_in_trouble_is_told_from_a_wrong_statement() {
-        for passing in ["08006", "25006", "40001", "40P01", "53300", "53100", "55P03", "57P01", "57P03", "57014", "58030"] {
+        for passing in
+            ["08006", "25006", "40001", "40P01", "53300", "53100", "55P03", "57P01", "57P03", "57014", "58030"]
+        {
             assert!(is_passing(passing), "{passing}");
         }
         for lasting in ["23505", "23503", "22P05", "42P01", "28P01", "3D000", "25P02", ""] {

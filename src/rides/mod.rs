@@ -20,6 +20,8 @@ mod start;
 mod store;
 mod tally;
 mod tell;
+#[cfg(test)]
+mod tests;
 mod tidy;
 mod view;
 mod words;

@@ -204,9 +204,8 @@ pub async fn set_status(conn: &mut PgConnection, id: DriverId, status: Status, r
 /// When the database is away.
 pub async fn ride_types(pool: &PgPool, ids: &[DriverId]) -> sqlx::Result<FxHashMap<DriverId, Vec<String>>> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-    let rows = sqlx::query!("SELECT user_id, ride_types FROM drivers WHERE user_id = ANY($1)", &ids)
-        .fetch_all(pool)
-        .await?;
+    let rows =
+        sqlx::query!("SELECT user_id, ride_types FROM drivers WHERE user_id = ANY($1)", &ids).fetch_all(pool).await?;
     Ok(rows.into_iter().map(|row| (DriverId(row.user_id), row.ride_types)).collect())
 }
 
