@@ -30,6 +30,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sqlx::PgPool;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::dispatch::{self, Canceller, Input, Pin, Refusal};
@@ -41,6 +42,7 @@ use crate::locations::Locations;
 use crate::money::Francs;
 use crate::realtime::Hub;
 use crate::realtime::protocol::view::RideView;
+use crate::telemetry::names;
 use crate::time::Span;
 use crate::web::{Caller, RequestId, Role};
 
@@ -234,7 +236,11 @@ impl Rides {
         let (answer, answered) = oneshot::channel();
         let request_id = RequestId::current_or_none();
         let command = Command { input, details, actor, request_id, arrived: Instant::now(), answer };
-        self.inner.inbox.try_send(Message::Command(Box::new(command))).map_err(|_| Unanswered::Busy)?;
+        self.inner.inbox.try_send(Message::Command(Box::new(command))).map_err(|error| {
+            let reason = if matches!(error, TrySendError::Full(_)) { "inbox_full" } else { "stopping" };
+            metrics::counter!(names::DISPATCH_REFUSED_TOTAL, "reason" => reason).increment(1);
+            Unanswered::Busy
+        })?;
         match tokio::time::timeout(self.inner.config.answer_within.to_duration(), answered).await {
             Ok(Ok(Ok(ride))) => Ok(ride),
             Ok(Ok(Err(refusal))) => Err(Unanswered::Refused(refusal)),

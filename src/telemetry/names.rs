@@ -149,6 +149,27 @@ mod tests {
         }
     }
 
+    /// The row of a metric in the table for operators: name, kind, what, labels.
+    fn row(metric: &Metric) -> String {
+        let kind = match metric.shape {
+            Shape::Counter => "counter",
+            Shape::Gauge => "gauge",
+            Shape::Histogram(_) => "histogram",
+        };
+        let help = metric.help.trim().trim_end_matches('.');
+        let (what, labels) = help.split_once("; labels: ").unwrap_or((help, ""));
+        format!("| `{}` | {kind} | {what} | {labels} |\n", metric.name)
+    }
+
+    #[test]
+    fn operators_read_of_every_metric_as_it_is() {
+        let wanted: String = ALL.iter().map(row).collect();
+        assert!(
+            include_str!("../../docs/OPERATIONS.md").contains(&wanted),
+            "docs/OPERATIONS.md must have these rows:\n{wanted}"
+        );
+    }
+
     #[test]
     fn buckets_rise() {
         for Metric { name, shape, .. } in ALL {
