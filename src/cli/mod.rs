@@ -137,9 +137,10 @@ fn play(simulate: Simulate) -> Result<(), Error> {
 }
 
 fn print_summary(summary: &Summary) -> Result<(), Error> {
+    // Who is there now is of no interest: everybody has gone home.
     let Summary {
-        drivers_online,
-        riders_active,
+        drivers_online: _,
+        riders_active: _,
         rides_booked,
         rides_completed,
         rides_ended_otherwise,
@@ -147,8 +148,7 @@ fn print_summary(summary: &Summary) -> Result<(), Error> {
         sockets_lost,
     } = summary;
     print(format_args!(
-        "drivers online          {drivers_online}\nriders active           {riders_active}\n\
-         rides booked            {rides_booked}\nrides completed         {rides_completed}\n\
+        "rides booked            {rides_booked}\nrides completed         {rides_completed}\n\
          rides ended otherwise   {rides_ended_otherwise}\nwishes dropped          {wishes_dropped}\n\
          sockets lost            {sockets_lost}\n"
     ))
