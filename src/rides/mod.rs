@@ -1,7 +1,7 @@
 //! Rides: booking, offers, the ride itself, ratings, history.
 //!
 //! Use cases are transport-free: REST and the socket call the same functions. Everything that changes a ride goes to the
-//! [`shard`], which owns the dispatch core, commits and then speaks; this file checks who asks, prepares the command and
+//! `shard`, which owns the dispatch core, commits and then speaks; this file checks who asks, prepares the command and
 //! turns the answer into a view. Commands are idempotent, also for rides the core has forgotten: the store is asked then.
 
 mod booking;

@@ -106,13 +106,33 @@ pub struct Shard {
     pub(super) awaiting_offer: FxHashMap<RideId, Instant>,
 }
 
+/// Why the core was called: what the record says of it.
+struct Cause {
+    actor: Actor,
+    details: Details,
+    request_id: Option<String>,
+}
+
+impl Cause {
+    /// Time passed, or a connection changed.
+    const SYSTEM: Self = Self { actor: Actor::SYSTEM, details: Details::None, request_id: None };
+}
+
+/// A caller who waits for the commit.
+struct Waiting {
+    answer: oneshot::Sender<Answer>,
+    /// The ride the command is about, if it is about one.
+    ride: Option<RideId>,
+    result: Result<(), Refusal>,
+}
+
 /// What one round of decisions leaves to be done.
 #[derive(Default)]
 struct Round {
     batch: Batch,
     changed: BTreeMap<RideId, Ride>,
     touched: BTreeMap<OfferId, (Offer, Option<Closing>)>,
-    answers: Vec<(oneshot::Sender<Answer>, Option<RideId>, Result<(), Refusal>)>,
+    waiting: Vec<Waiting>,
     said: Vec<Decision>,
 }
 
@@ -151,14 +171,14 @@ impl Shard {
         let mut out = Vec::new();
         let started = Instant::now();
         self.core.tick(now, &mut out);
-        self.follow(now, Actor::SYSTEM, &Details::None, None, &mut out, &mut round);
+        self.follow(now, &Cause::SYSTEM, &mut out, &mut round);
         for message in messages.drain(..) {
             match message {
                 Message::ConnectionChanged(driver) => {
                     let is_connected = self.teller.is_connected(driver);
                     let input = if is_connected { Input::DriverBack { driver } } else { Input::DriverLost { driver } };
                     self.core.handle(now, input, &mut out);
-                    self.follow(now, Actor::SYSTEM, &Details::None, None, &mut out, &mut round);
+                    self.follow(now, &Cause::SYSTEM, &mut out, &mut round);
                 }
                 Message::Command(command) => self.command(now, *command, &mut out, &mut round),
             }
@@ -181,20 +201,12 @@ impl Shard {
             self.rides.insert(booking.id, (**booking).clone());
             self.awaiting_offer.insert(booking.id, arrived);
         }
-        self.follow(now, actor, &details, request_id.as_deref(), out, round);
-        round.answers.push((answer, ride, refusal.map_or(Ok(()), Err)));
+        self.follow(now, &Cause { actor, details, request_id }, out, round);
+        round.waiting.push(Waiting { answer, ride, result: refusal.map_or(Ok(()), Err) });
     }
 
     /// Turns outputs into changes, answering the core's questions on the way.
-    fn follow(
-        &mut self,
-        now: Timestamp,
-        actor: Actor,
-        details: &Details,
-        request_id: Option<&str>,
-        out: &mut Vec<Output>,
-        round: &mut Round,
-    ) {
+    fn follow(&mut self, now: Timestamp, cause: &Cause, out: &mut Vec<Output>, round: &mut Round) {
         let mut seen = 0;
         while seen < out.len() {
             match out[seen].clone() {
@@ -208,7 +220,7 @@ impl Shard {
                 Output::Availability { driver, availability } => self.locations.set_availability(driver, availability),
                 Output::ShiftOpened { driver, at } => {
                     round.batch.shifts.push(ShiftChange { driver, at, opened: true });
-                    if let Details::Shift { fix, ride_types } = details {
+                    if let Details::Shift { fix, ride_types } = &cause.details {
                         let classes = ride_types.iter().fold(0, |bits, ride_type| bits | ride_type.class().0);
                         self.locations.begin_shift(driver, crate::index::RideClasses(classes), Some(*fix));
                     }
@@ -216,7 +228,7 @@ impl Shard {
                 Output::ShiftClosed { driver, at } => {
                     round.batch.shifts.push(ShiftChange { driver, at, opened: false });
                 }
-                Output::Decided(decision) => self.decided(decision, actor, details, request_id, round),
+                Output::Decided(decision) => self.decided(decision, cause, round),
                 Output::Done | Output::Refused(_) => {}
             }
             seen += 1;
@@ -224,21 +236,14 @@ impl Shard {
         out.clear();
     }
 
-    fn decided(
-        &mut self,
-        decision: Decision,
-        actor: Actor,
-        details: &Details,
-        request_id: Option<&str>,
-        round: &mut Round,
-    ) {
+    fn decided(&mut self, decision: Decision, cause: &Cause, round: &mut Round) {
         let Some(ride) = self.rides.get_mut(&decision.ride) else {
             tracing::error!(ride.id = %decision.ride, seq = decision.seq, "dispatch decided about a ride without a record");
             return;
         };
         ride.apply(&decision, &self.tariffs);
         let mut remark = Remark::None;
-        match (&decision.fact, details) {
+        match (&decision.fact, &cause.details) {
             (Fact::Ended(_), Details::Cancellation(cancellation)) => {
                 ride.cancellation = Some(cancellation.clone());
                 remark = Remark::Cancelled(cancellation.reason);
@@ -248,14 +253,14 @@ impl Shard {
             }
             _ => {}
         }
-        followup::enqueue(ride, &decision, request_id, &mut round.batch.jobs);
+        followup::enqueue(ride, &decision, cause.request_id.as_deref(), &mut round.batch.jobs);
         round.changed.insert(ride.id, ride.clone());
         self.note_offer(&decision, &remark, round);
         if matches!(decision.fact, Fact::Ended(_)) {
             self.rides.remove(&decision.ride);
             self.awaiting_offer.remove(&decision.ride);
         }
-        let actor = caused_by(&decision.fact, actor);
+        let actor = caused_by(&decision.fact, cause.actor);
         round.batch.events.push(NewEvent { decision: decision.clone(), actor, remark });
         round.said.push(decision);
     }
@@ -329,8 +334,8 @@ impl Shard {
                 self.teller.tally().offered_after(arrived.elapsed());
             }
         }
-        for (answer, id, result) in round.answers {
-            let ride = id.and_then(|id| changed.get(&id).cloned().or_else(|| self.teller.live().ride(id)));
+        for Waiting { answer, ride, result } in round.waiting {
+            let ride = ride.and_then(|id| changed.get(&id).cloned().or_else(|| self.teller.live().ride(id)));
             // A caller who stopped waiting asks again with the same key.
             let _ = answer.send(result.map(|()| ride));
         }

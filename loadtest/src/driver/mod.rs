@@ -128,11 +128,14 @@ impl Phone {
         if now >= self.next_ping {
             let intended = self.next_ping;
             self.next_ping += PING_EVERY;
-            self.step();
-            let frame = self.ping(now);
-            self.scene.witness.counters.sent(intended);
-            link.send(frame).await?;
-            self.scene.witness.counters.pings_sent.fetch_add(1, Ordering::Relaxed);
+            // Before the server said that the shift began, it takes no positions.
+            if self.shift.is_online() {
+                self.step();
+                let frame = self.ping(now);
+                self.scene.witness.counters.sent(intended);
+                link.send(frame).await?;
+                self.scene.witness.counters.pings_sent.fetch_add(1, Ordering::Relaxed);
+            }
         }
         let meeting = &self.scene.meeting;
         let Some(act) = self.shift.due(now, &self.scene.habits, |ride| meeting.ask(ride)) else { return Ok(()) };

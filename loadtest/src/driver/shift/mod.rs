@@ -109,6 +109,11 @@ impl Shift {
         }
     }
 
+    /// Whether the server has said that the driver is on shift.
+    pub fn is_online(&self) -> bool {
+        self.online
+    }
+
     /// What the driver is doing.
     pub fn stage(&self) -> &Stage {
         &self.stage
