@@ -96,7 +96,7 @@ pub struct Driver {
     ticked_at: Instant,
 }
 
-/// Lives as driver `index` until the task is dropped.
+/// Lives as driver `index` until the shutdown.
 pub async fn live(world: Arc<World>, index: u32) {
     let (person, mut dice) = Person::new(world.config.seed, Role::Driver, index);
     let at_spot = dice.random_bool(BEGIN_AT_SPOT);
@@ -120,8 +120,10 @@ pub async fn live(world: Arc<World>, index: u32) {
         ticked_at: now,
         world,
     };
-    driver.become_driver().await;
-    driver.work().await;
+    let shutdown = driver.world.shutdown.clone();
+    if shutdown.run_until_cancelled(driver.become_driver()).await.is_some() {
+        driver.work().await;
+    }
 }
 
 impl Driver {
@@ -130,13 +132,17 @@ impl Driver {
         let world = self.world.clone();
         let mut socket = Socket::new();
         loop {
-            let welcome = socket.open(&world.api, &mut self.account, &mut self.dice, &world.tally).await;
+            let opening = socket.open(&world.api, &mut self.account, &mut self.dice, &world.tally);
+            let Some(welcome) = world.shutdown.run_until_cancelled(opening).await else { return };
             self.welcomed(*welcome);
             let end = match self.drive(&mut socket).await {
                 Ok(()) => return,
                 Err(end) => end,
             };
-            socket.ended(&end, &mut self.account, &mut self.dice, &world.tally).await;
+            let pause = socket.ended(&end, &mut self.account, &mut self.dice, &world.tally);
+            if world.shutdown.run_until_cancelled(pause).await.is_none() {
+                return;
+            }
         }
     }
 
