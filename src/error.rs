@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use crate::geo::LatLng;
 use crate::time::Span;
 
 /// One wrong field of a request: which, what it was, why it is refused.
@@ -217,6 +218,15 @@ impl Checks {
         }
     }
 
+    /// A place on the globe, or a fault for each coordinate that is not. `prefix` stands before `lat` and `lng` in the
+    /// names of the fields: `pickup.`, or nothing.
+    pub fn place(&mut self, prefix: &str, lat: f64, lng: f64) -> Option<LatLng> {
+        // A NaN is in no range.
+        self.require((-90.0..=90.0).contains(&lat), &format!("{prefix}lat"), lat, "is out of range -90..=90");
+        self.require((-180.0..=180.0).contains(&lng), &format!("{prefix}lng"), lng, "is out of range -180..=180");
+        LatLng::new(lat, lng).ok()
+    }
+
     /// Trimmed text of 1 to `chars_max` characters without control characters.
     pub fn text(&mut self, field: &str, value: &str, chars_max: usize) -> String {
         let trimmed = value.trim();
@@ -253,6 +263,20 @@ mod tests {
         let error = checks.finish().expect_err("two faults were noted");
         assert_eq!(error.faults().len(), 2);
         assert_eq!(error.to_string(), r#"first_name "  " is empty; stars "9" is out of range 1..=5"#);
+    }
+
+    #[test]
+    fn each_coordinate_is_named_for_itself() {
+        let check = |lat: f64, lng: f64, expected: &[&str]| {
+            let mut checks = Checks::new();
+            let place = checks.place("pickup.", lat, lng);
+            let fields: Vec<_> = checks.faults.iter().map(|fault| fault.field.as_str()).collect();
+            assert_eq!((fields.as_slice(), place.is_none()), (expected, !expected.is_empty()), "{lat}, {lng}");
+        };
+        check(-90.0, 180.0, &[]);
+        check(91.2, 30.0, &["pickup.lat"]);
+        check(-1.9, -180.1, &["pickup.lng"]);
+        check(f64::NAN, f64::INFINITY, &["pickup.lat", "pickup.lng"]);
     }
 
     #[test]

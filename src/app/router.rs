@@ -35,11 +35,7 @@ pub(super) fn build(
     database: Database,
 ) -> Router {
     let (api, document) = api(config, services, &server, &database).split_for_parts();
-    let handler = SocketHandler {
-        tokens: Arc::clone(&services.tokens),
-        rides: services.rides.clone(),
-        locations: services.locations.clone(),
-    };
+    let handler = SocketHandler { tokens: Arc::clone(&services.tokens), rides: services.rides.clone() };
     let sockets = realtime::router(Sockets::new(Arc::clone(&services.hub), handler));
     let checked = Checked { server, database, bus: services.bus.clone(), telemetry };
     let requests = api

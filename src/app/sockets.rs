@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::error::Error;
 use crate::ids::DriverId;
 use crate::index::Fix;
-use crate::locations::{Locations, Refused};
+use crate::locations::Refused;
 use crate::realtime::protocol::client::{Command, Ping};
 use crate::realtime::{Handler, PingRefused, Reply, Snapshot};
 use crate::rides::Rides;
@@ -16,7 +16,6 @@ use crate::web::{Caller, Role, TokenKeys};
 pub(super) struct SocketHandler {
     pub(super) tokens: Arc<TokenKeys>,
     pub(super) rides: Rides,
-    pub(super) locations: Locations,
 }
 
 impl Handler for SocketHandler {
@@ -39,15 +38,13 @@ impl Handler for SocketHandler {
         )]
         let bearing_deg = ping.bearing_deg.map(|deg| deg.round() as u16 % 360);
         let fix = Fix { position: ping.place, at: ping.at, bearing_deg, speed_mps: ping.speed_mps };
-        self.locations.ping(driver, fix, now).map_err(|refused| match refused {
+        self.rides.ping(driver, fix, now).map_err(|refused| match refused {
             Refused::OutsideServiceArea => PingRefused::OutsideServiceArea,
             Refused::TooOld { age } => PingRefused::TooOld { age },
             Refused::FromTheFuture { ahead } => PingRefused::FromTheFuture { ahead },
             Refused::NotOnShift => PingRefused::NotOnline,
             Refused::Full => PingRefused::Unavailable,
-        })?;
-        self.rides.driver_moved(driver, ping.place, ping.bearing_deg, ping.at);
-        Ok(())
+        })
     }
 
     async fn command(&self, caller: Caller, command: Command) -> Result<Reply, Error> {

@@ -26,10 +26,10 @@ pub fn travel(reader: &mut Reader<'_>) -> TravelConfig {
 fn dispatch(reader: &mut Reader<'_>) -> dispatch::Config {
     let mut s = reader.section("dispatch");
     let config = dispatch::Config {
-        offer_ttl: s.span("offer_ttl_s", 5..=120),
+        offer_ttl: s.span("offer_ttl_s", 1..=120),
         lost_grace: s.span("lost_grace_ms", 0..=60_000),
         search_interval: s.span("search_interval_ms", 100..=60_000),
-        search_max: s.span("search_max_s", 5..=3_600),
+        search_max: s.span("search_max_s", 1..=3_600),
         offers_max: s.whole("offers_max", 1..=1_000),
         pin_attempts_max: s.whole("pin_attempts_max", 1..=20),
         pin_lock: s.span("pin_lock_s", 1..=3_600),
@@ -57,7 +57,7 @@ pub fn rides(reader: &mut Reader<'_>) -> rides::Config {
         inbox_max,
         batch_max,
         answer_within,
-        quote_lifetime: s.span("quote_lifetime_s", 10..=86_400),
+        quote_lifetime: s.span("quote_lifetime_s", 1..=86_400),
         ride_distance_m_max: s.whole("ride_distance_max_m", 1_000..=1_000_000),
     }
 }

@@ -71,7 +71,7 @@ fn all_faults_are_told_at_once_with_key_value_reason_and_place() {
         listen = "8080"
         worker_threads = "two"
         [dispatch]
-        offer_ttl_s = 3
+        offer_ttl_s = 300
         offer_tll_s = 15
         [dispach]
         offers_max = 1
@@ -95,7 +95,7 @@ fn all_faults_are_told_at_once_with_key_value_reason_and_place() {
         "x: is not known; `boda print-config` shows every key (from BODA__X)".to_owned(),
         format!("data_dir: is empty and must name a directory (in {file})"),
         format!("server.listen: \"8080\" is not an address with a port, such as 127.0.0.1:8080 or [::1]:8080 (in {file})"),
-        format!("dispatch.offer_ttl_s: 3 is out of range 5..=120 (in {file})"),
+        format!("dispatch.offer_ttl_s: 300 is out of range 1..=120 (in {file})"),
         format!("jobs.workers_max: -1 is out of range 0..=1000 (in {file})"),
         format!("travel.detour_factor: NaN is out of range 1..=10 (in {file})"),
         format!(

@@ -1,7 +1,6 @@
-//! Positions over REST: for apps without a socket, and for riders who look before they book.
+//! Free drivers on the map, for riders who look before they book.
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -10,64 +9,14 @@ use utoipa_axum::routes;
 use super::{Locations, Nearby};
 use crate::clock;
 use crate::error::{Checks, Error};
-use crate::geo::LatLng;
-use crate::index::Fix;
-use crate::time::Timestamp;
 use crate::web::body::{Json, Query};
-use crate::web::caller::{Driver, Rider};
+use crate::web::caller::Rider;
 use crate::web::page::Items;
 use crate::web::{ApiError, ErrorBody};
 
 /// The routes of this service.
 pub fn routes() -> OpenApiRouter<Locations> {
-    OpenApiRouter::new().routes(routes!(send_location)).routes(routes!(nearby))
-}
-
-/// A position, as a ping over the socket.
-#[derive(Debug, Deserialize, ToSchema)]
-struct LocationBody {
-    /// Degrees north.
-    #[schema(example = -1.9441)]
-    lat: f64,
-    /// Degrees east.
-    #[schema(example = 30.0605)]
-    lng: f64,
-    /// When, milliseconds since 1970 UTC; now when left out.
-    t_ms: Option<i64>,
-    /// Direction of travel in degrees clockwise from north, 0 to 360.
-    bearing_deg: Option<f64>,
-    /// Metres per second.
-    speed_mps: Option<f32>,
-}
-
-/// Says where the driver is
-///
-/// The same as a `ping` over the socket, for an app that has none open.
-#[utoipa::path(post, path = "/drivers/me/location", tag = "locations", security(("bearer" = [])), request_body = LocationBody,
-    responses((status = 202, description = "The position is searchable"), (status = 409, body = ErrorBody, description = "`not_online`"),
-              (status = 422, body = ErrorBody, description = "Outside of the service area, too old, or not a number")))]
-async fn send_location(
-    State(locations): State<Locations>,
-    Driver(driver): Driver,
-    Json(body): Json<LocationBody>,
-) -> Result<StatusCode, ApiError> {
-    let now = clock::now();
-    let mut checks = Checks::new();
-    let position = checks.accept("lat", body.lat, LatLng::new(body.lat, body.lng));
-    let bearing = body.bearing_deg.unwrap_or(0.0);
-    checks.require((0.0..=360.0).contains(&bearing), "bearing_deg", bearing, "is out of range 0..=360");
-    let speed = body.speed_mps.unwrap_or(0.0);
-    checks.require((0.0..=100.0).contains(&speed), "speed_mps", speed, "is out of range 0..=100");
-    checks.finish()?;
-    let Some(position) = position else { return Err(Error::internal("checked above").into()) };
-    let mut fix = Fix::new(position, body.t_ms.map_or(now, Timestamp::from_millis));
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be 0 to 360")]
-    {
-        fix.bearing_deg = body.bearing_deg.map(|deg| deg.round() as u16 % 360);
-    }
-    fix.speed_mps = body.speed_mps;
-    locations.ping(driver, fix, now).map_err(|refused| refused.into_error(&fix))?;
-    Ok(StatusCode::ACCEPTED)
+    OpenApiRouter::new().routes(routes!(nearby))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -102,7 +51,7 @@ async fn nearby(
     let limit = params.limit.unwrap_or(10);
     let mut checks = Checks::new();
     checks.require((1..=20).contains(&limit), "limit", limit, "is out of range 1..=20");
-    let from = checks.accept("lat", params.lat, LatLng::new(params.lat, params.lng));
+    let from = checks.place("", params.lat, params.lng);
     checks.finish()?;
     let Some(from) = from else { return Err(Error::internal("checked above").into()) };
     let view = |near: Nearby| NearbyView {

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::geo::LatLng;
 use crate::ids::DriverId;
 use crate::index::Fix;
+use crate::locations::Refused;
 use crate::realtime::Position;
 use crate::rides::words::RideType;
 use crate::time::Timestamp;
@@ -59,10 +60,16 @@ impl Rides {
         }
     }
 
-    /// A driver on shift moved: whoever watches is shown. Costs one look-up when nobody does.
-    pub fn driver_moved(&self, driver: DriverId, place: LatLng, bearing_deg: Option<f32>, at: Timestamp) {
-        let Some(watched) = self.inner.hub.watched_ride(driver) else { return };
-        let eta_s = self.inner.live.ride(watched).and_then(|ride| self.eta_s(&ride, place));
-        self.inner.hub.position_changed(driver, Position { at, place, bearing_deg, eta_s });
+    /// Takes in where a driver is and shows it to whoever watches, which costs one look-up when nobody does.
+    ///
+    /// # Errors
+    /// [`Refused`], with nothing changed.
+    pub fn ping(&self, driver: DriverId, fix: Fix, now: Timestamp) -> Result<(), Refused> {
+        self.inner.locations.ping(driver, fix, now)?;
+        let Some(watched) = self.inner.hub.watched_ride(driver) else { return Ok(()) };
+        let eta_s = self.inner.live.ride(watched).and_then(|ride| self.eta_s(&ride, fix.position));
+        let bearing_deg = fix.bearing_deg.map(f32::from);
+        self.inner.hub.position_changed(driver, Position { at: fix.at, place: fix.position, bearing_deg, eta_s });
+        Ok(())
     }
 }

@@ -84,18 +84,10 @@ impl Pricing<'_> {
 
 /// A place a client sent: on the globe and inside the service area, or faults that name the field.
 pub fn check_place(checks: &mut Checks, field: &str, lat: f64, lng: f64, area: Area) -> Option<LatLng> {
-    match LatLng::new(lat, lng) {
-        Ok(place) if area.contains(place) => Some(place),
-        Ok(_) => {
-            let value = format_args!("{lat},{lng}");
-            checks.fault(Fault::new(field, value, "is outside of the service area"));
-            None
-        }
-        Err(error) => {
-            // The error names the coordinate and its value; the path says which place.
-            let (axis, value) = if (-90.0..=90.0).contains(&lat) { ("lng", lng) } else { ("lat", lat) };
-            checks.fault(Fault::new(format!("{field}.{axis}"), value, error));
-            None
-        }
+    let place = checks.place(&format!("{field}."), lat, lng)?;
+    if !area.contains(place) {
+        checks.fault(Fault::new(field, format_args!("{lat},{lng}"), "is outside of the service area"));
+        return None;
     }
+    Some(place)
 }

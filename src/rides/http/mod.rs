@@ -1,5 +1,7 @@
 //! The REST door to rides. Handlers read the request, call the use case and write the answer; nothing is decided here.
 
+mod shift;
+
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -10,7 +12,6 @@ use utoipa_axum::routes;
 
 use super::{BookRide, EventView, Filter, PlaceRequest, Quote, Rides, TrackView};
 use crate::error::{Checks, Error, Fault};
-use crate::geo::LatLng;
 use crate::ids::{OfferId, QuoteId, RideId};
 use crate::realtime::protocol::view::{OfferView, RideStatus, RideView};
 use crate::time::Timestamp;
@@ -36,8 +37,7 @@ pub fn routes() -> OpenApiRouter<Rides> {
         .routes(routes!(arrive))
         .routes(routes!(start))
         .routes(routes!(complete))
-        .routes(routes!(go_online))
-        .routes(routes!(go_offline))
+        .merge(shift::routes())
 }
 
 /// A place as a client names it.
@@ -422,43 +422,4 @@ async fn complete(
     Path(id): Path<RideId>,
 ) -> Result<Json<RideView>, ApiError> {
     Ok(Json(rides.complete(driver, id).await?))
-}
-
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct OnlineBody {
-    /// Degrees north.
-    #[schema(example = -1.940645)]
-    lat: f64,
-    /// Degrees east.
-    #[schema(example = 30.044477)]
-    lng: f64,
-}
-
-/// Whether the driver is on shift.
-#[derive(Debug, Serialize, ToSchema)]
-struct OnlineView {
-    online: bool,
-}
-
-/// Begins the driver's shift
-#[utoipa::path(post, path = "/drivers/me/online", tag = "offers", security(("bearer" = [])), request_body = OnlineBody,
-    responses((status = 200, body = OnlineView), (status = 403, body = ErrorBody, description = "`driver_not_approved`"),
-              (status = 422, body = ErrorBody)))]
-async fn go_online(
-    State(rides): State<Rides>,
-    Driver(driver): Driver,
-    Json(body): Json<OnlineBody>,
-) -> Result<Json<OnlineView>, ApiError> {
-    let place = LatLng::new(body.lat, body.lng).map_err(|error| Error::invalid("lat", body.lat, error))?;
-    rides.go_online(driver, place).await?;
-    Ok(Json(OnlineView { online: true }))
-}
-
-/// Ends the driver's shift
-#[utoipa::path(post, path = "/drivers/me/offline", tag = "offers", security(("bearer" = [])),
-    responses((status = 200, body = OnlineView), (status = 409, body = ErrorBody, description = "`driver_on_ride`")))]
-async fn go_offline(State(rides): State<Rides>, Driver(driver): Driver) -> Result<Json<OnlineView>, ApiError> {
-    rides.go_offline(driver).await?;
-    Ok(Json(OnlineView { online: false }))
 }
