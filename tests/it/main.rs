@@ -1,5 +1,37 @@
-//! Black-box tests of the built program.
+//! Black-box tests of the whole house: the built program, a real PostgreSQL, real sockets, the sandbox as the outside
+//! world.
 //!
-//! One binary, so that it is linked once.
+//! One binary, so that it is linked once. Most tests share a running server ([`house::shared`]) and stay out of each
+//! other's way: every test has people of its own in a corner of the city of its own. A test that needs other settings,
+//! or that stops, kills or breaks something, starts a house of its own. Needs `DATABASE_URL` of a PostgreSQL in which
+//! databases can be made; `make test` provides it.
 
+mod api;
+mod app;
+mod city;
+mod database;
+mod house;
+mod patience;
+mod people;
+mod process;
+mod raw;
+mod redis;
+
+mod access;
+mod bad_input;
+mod booking;
+mod bus;
+mod cancelling;
 mod cli;
+mod crashes;
+mod dispatching;
+mod drivers;
+mod history;
+mod machines;
+mod money;
+mod operations;
+mod random_input;
+mod signing_in;
+mod sockets;
+mod whole_rides;
+mod workers;

@@ -1,0 +1,100 @@
+//! A database of its own for every house, in the PostgreSQL that `DATABASE_URL` names.
+
+use std::process;
+use std::sync::Once;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, Connection};
+
+const PREFIX: &str = "boda_it_";
+
+/// A database that exists as long as this value. Those of a run that was killed go when the next one starts.
+#[derive(Debug)]
+pub struct Database {
+    name: String,
+}
+
+impl Database {
+    /// An empty one.
+    pub fn create() -> Self {
+        static SWEEP: Once = Once::new();
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        SWEEP.call_once(|| blocking(sweep()));
+        let name = format!("{PREFIX}{}_{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        blocking(run(&format!("CREATE DATABASE {name}")));
+        Self { name }
+    }
+
+    /// As `database.url` wants it.
+    pub fn url(&self) -> String {
+        let server = server_url();
+        let (address, options) = server.split_once('?').unwrap_or((&server, ""));
+        let (authority, _) = address.rsplit_once('/').expect("DATABASE_URL names a database");
+        let options = if options.is_empty() { String::new() } else { format!("?{options}") };
+        format!("{authority}/{}{options}", self.name)
+    }
+
+    /// Jobs that were given up, with what they said.
+    pub fn dead_jobs(&self) -> Vec<String> {
+        let options = options().database(&self.name);
+        blocking(async move {
+            let mut connection = PgConnection::connect_with(&options).await.expect("the database answers");
+            let statement = "SELECT concat(kind, ': ', last_error) FROM jobs WHERE state = 'dead'";
+            let dead = sqlx::query_scalar::<_, String>(statement).fetch_all(&mut connection).await;
+            let _ = connection.close().await;
+            // A house that never came to migrating has no jobs.
+            dead.unwrap_or_default()
+        })
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        blocking(run(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name)));
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the tests read the environment of the test run, not the program's")]
+fn server_url() -> String {
+    std::env::var("DATABASE_URL").expect("DATABASE_URL names a PostgreSQL for tests; `make test` sets it")
+}
+
+fn options() -> PgConnectOptions {
+    server_url().parse().expect("DATABASE_URL is an address of PostgreSQL")
+}
+
+async fn run(statement: &str) {
+    let mut connection = PgConnection::connect_with(&options()).await.expect("PostgreSQL answers at DATABASE_URL");
+    // The names in it are made in this file.
+    let done = sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut connection).await;
+    done.unwrap_or_else(|error| panic!("{statement}: {error}"));
+    let _ = connection.close().await;
+}
+
+/// Drops what runs that are no more have left behind.
+async fn sweep() {
+    let mut connection = PgConnection::connect_with(&options()).await.expect("PostgreSQL answers at DATABASE_URL");
+    let found =
+        sqlx::query_scalar::<_, String>("SELECT datname::text FROM pg_database WHERE datname LIKE 'boda\\_it\\_%'");
+    for name in found.fetch_all(&mut connection).await.expect("databases can be listed") {
+        let owner = name.strip_prefix(PREFIX).and_then(|rest| rest.split('_').next());
+        let is_left = owner.is_some_and(|pid| !std::path::Path::new("/proc").join(pid).exists());
+        if is_left {
+            let statement = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+            let _ = sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await;
+        }
+    }
+    let _ = connection.close().await;
+}
+
+/// Runs to the end on a thread of its own, so that it works inside and outside of any runtime, and while dropping.
+fn blocking<T: Send>(work: impl Future<Output = T> + Send) -> T {
+    std::thread::scope(|scope| {
+        let worker = scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(work)
+        });
+        worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
