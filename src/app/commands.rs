@@ -92,8 +92,11 @@ async fn with_database<T>(config: &Config, work: impl AsyncFnOnce(&Database) -> 
     let (database, embedded) = db::open(&config.database, embedded::Role::Command).await?;
     let done = work(&database).await;
     database.close().await;
-    if let Some(embedded) = embedded {
-        embedded.stop().await?;
-    }
-    done
+    let stopped = match embedded {
+        Some(embedded) => embedded.stop().await,
+        None => Ok(()),
+    };
+    let value = done?;
+    stopped?;
+    Ok(value)
 }

@@ -1,7 +1,8 @@
 //! The composition root: builds everything from a [`Config`], starts it, watches it, drains it.
 //!
-//! The only place that knows every room. Order of the start: database, migrations, keys, services, the shard (live rides
-//! restored), workers, and last the listener, so nobody is answered before there is something to answer with. The end
+//! The only place that knows every room. Order of the start: database, address, migrations, keys, services, the shard
+//! (live rides restored), workers, and last the answers, so nobody is answered before there is something to answer with;
+//! the address is only taken early, so that one in use is said before anything runs that would have to be stopped. The end
 //! goes the other way round: not ready, no new connections, sockets told to reconnect elsewhere, the shard's inbox
 //! emptied and committed, jobs given back, the database closed.
 
@@ -21,6 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
@@ -97,11 +99,13 @@ pub async fn serve(config: Config) -> Result<(), Error> {
     let (database, mut embedded) = db::open(&config.database, embedded::Role::Serve).await?;
     let served = serve_with(&config, &telemetry, &database, embedded.as_mut(), stop).await;
     database.close().await;
-    if let Some(embedded) = embedded {
-        embedded.stop().await?;
-    }
+    let stopped = match embedded {
+        Some(embedded) => embedded.stop().await,
+        None => Ok(()),
+    };
     tracing::info!("stopped");
-    served
+    // Why it ended matters more than how the end went.
+    served.and(stopped.map_err(Error::from))
 }
 
 async fn serve_with(
@@ -111,6 +115,10 @@ async fn serve_with(
     embedded: Option<&mut Embedded>,
     stop: CancellationToken,
 ) -> Result<(), Error> {
+    let listener = TcpListener::bind(config.server.listen)
+        .await
+        .map_err(|source| Error::Listen { address: config.server.listen, source })?;
+    let address = listener.local_addr().map_err(|source| Error::Listen { address: config.server.listen, source })?;
     database.migrate().await?;
     let sandbox = match &config.sandbox {
         sandbox if sandbox.enabled => Some(Sandbox::start(sandbox.listen).await?),
@@ -124,10 +132,6 @@ async fn serve_with(
     let mut services = Services::build(config, database, &server).await?;
     let background = services.start_background(config, telemetry, database, &stop);
     let router = router::build(config, &services, server.clone(), telemetry.clone(), database.clone());
-    let listener = TcpListener::bind(config.server.listen)
-        .await
-        .map_err(|source| Error::Listen { address: config.server.listen, source })?;
-    let address = listener.local_addr().map_err(|source| Error::Listen { address: config.server.listen, source })?;
     // Small answers must not wait for more to come.
     let listener = listener.tap_io(|stream| {
         let _ = stream.set_nodelay(true);
@@ -141,26 +145,35 @@ async fn serve_with(
     );
     server.ready.store(true, Ordering::Release);
     announce(address);
-    let demo = demo::start(config, &server, &services, address, &stop).await?;
-
-    let outcome = watch(&mut services, embedded, &stop).await;
+    let (demo, outcome) = match demo::start(config, &server, &services, address, &stop).await {
+        Ok(demo) => (demo, watch(&mut services, embedded, &stop).await),
+        Err(error) => (None, Err(error)),
+    };
     server.ready.store(false, Ordering::Release);
     stop.cancel();
     tracing::info!("draining");
-    let within = config.server.drain_max;
-    let _ = tokio::time::timeout(within.to_duration(), async {
+    let within = config.server.drain_max.to_duration();
+    let ends = Instant::now() + within;
+    let close_doors = async {
         if let Some(demo) = demo {
             let _ = demo.await;
         }
         drain.cancel();
-        services.hub.shutdown(within).await;
-        let _ = http.await;
+        let _ = tokio::join!(services.hub.shutdown(config.server.drain_max), http);
+    };
+    // Half of the time at most: whoever hangs at the doors must not keep dispatch from being emptied.
+    if tokio::time::timeout(within / 2, close_doors).await.is_err() {
+        tracing::warn!("not all requests and sockets ended in time");
+    }
+    let empty_house = async {
         services.stop().await;
         for task in background {
             let _ = task.await;
         }
-    })
-    .await;
+    };
+    if tokio::time::timeout_at(ends, empty_house).await.is_err() {
+        tracing::warn!("not all work ended in time; what was not acknowledged is not done");
+    }
     if let Some(sandbox) = sandbox {
         sandbox.stop().await;
     }

@@ -33,6 +33,9 @@ const RECONNECT_PAUSE: Duration = Duration::from_millis(250);
 /// One attempt; the rest of `connect_timeout` is for further ones.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long the end waits for connections in use.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// Settings of the database.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -176,9 +179,12 @@ impl Database {
         connection.ping().await.map_err(Error::Query)
     }
 
-    /// Waits until all connections are given back and closes them. Before [`Embedded::stop`].
+    /// Closes all connections, waiting a little for those still in use: one that hangs must not hold up the end of the
+    /// process, and the server takes a broken one for a rollback. Before [`Embedded::stop`].
     pub async fn close(&self) {
-        self.pool.close().await;
+        if timeout(CLOSE_TIMEOUT, self.pool.close()).await.is_err() {
+            tracing::warn!("database connections are still in use; they are dropped");
+        }
     }
 }
 
