@@ -37,6 +37,9 @@ const SWEEP_ROWS_MAX: i64 = 10_000;
 /// The sandbox is on this machine.
 const SANDBOX_ANSWERS_WITHIN: Span = Span::from_secs(5);
 
+/// How often it is looked whether everybody on shift may drive; a change of standing in this process is seen at once.
+const STANDING_EVERY: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// The running house.
 pub(super) struct Services {
     pub(super) tokens: Arc<TokenKeys>,
@@ -245,27 +248,32 @@ async fn deliver_notices(bus: Bus, hub: Arc<Hub>, stop: CancellationToken) {
     }
 }
 
-/// A driver who lost the approval while on shift gets no further offers.
+/// A driver on shift who may not drive (any more) gets no further offers. What counts is how things stand, not what was
+/// heard: so nobody slips through who was on a ride, whose papers expire at midnight, or who was suspended by another
+/// process or just before a restart.
 async fn take_suspended_off(drivers: Drivers, rides: Rides, stop: CancellationToken) {
     let mut changes = drivers.changes();
+    let mut interval = tokio::time::interval(STANDING_EVERY);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        let changed = tokio::select! {
+        tokio::select! {
             () = stop.cancelled() => return,
-            changed = changes.recv() => changed,
-        };
-        let driver = match changed {
-            Ok(driver) => driver,
-            Err(RecvError::Lagged(missed)) => {
-                tracing::warn!(missed, "changes of drivers were missed; they take effect at the next shift");
+            _ = interval.tick() => {}
+            changed = changes.recv() => if matches!(changed, Err(RecvError::Closed)) { return },
+        }
+        let to_take_off = match drivers.on_shift_without_standing(clock::now()).await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::warn!(error = %crate::telemetry::chain(&error), "who may not drive could not be read");
                 continue;
             }
-            Err(RecvError::Closed) => return,
         };
-        if drivers.standing(driver, clock::now()).await.is_ok_and(|standing| !standing.approved)
-            && let Err(error) = rides.go_offline(driver).await
-        {
-            // On a ride: it is finished first, and the next shift is refused.
-            tracing::info!(driver.id = %driver, reason = error.code(), "a suspended driver stays on shift for now");
+        for driver in to_take_off {
+            match rides.go_offline(driver).await {
+                Ok(()) => tracing::info!(driver.id = %driver, "a driver who may not drive was taken off shift"),
+                // On a ride: it is finished first.
+                Err(error) => tracing::debug!(driver.id = %driver, reason = error.code(), "stays on shift for now"),
+            }
         }
     }
 }

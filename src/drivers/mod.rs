@@ -122,7 +122,7 @@ impl Drivers {
         Self { inner: Arc::new(Inner { pool, auth, cards, changes }) }
     }
 
-    /// Drivers whose standing was changed in this process, so that one who may not drive any more is taken off the road.
+    /// Drivers whose papers or standing were changed in this process.
     pub fn changes(&self) -> broadcast::Receiver<DriverId> {
         self.inner.changes.subscribe()
     }
@@ -242,6 +242,14 @@ impl Drivers {
             }
         };
         Ok(Standing { approved: reason.is_none(), reason, ride_types: driver.papers.ride_types })
+    }
+
+    /// Who is on shift although [`Drivers::standing`] says that they may not drive.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn on_shift_without_standing(&self, now: Timestamp) -> Result<Vec<DriverId>, Error> {
+        Ok(store::on_shift_without_standing(&self.inner.pool, now.kigali_day()).await?)
     }
 
     /// What riders are shown of drivers. Whoever does not exist is left out. Remembered for a while.

@@ -244,6 +244,27 @@ async fn a_driver_has_one_open_shift_however_often_it_is_opened(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
+async fn who_may_not_drive_any_more_is_found_on_shift(pool: PgPool) {
+    let house = house(pool).await;
+    let (good, bad) = (house.driver("0788123456", "Eric").await, house.driver("0788123457", "Jean").await);
+    house.send(good, &request()).await.expect("sent");
+    house.send(bad, &with_plate("RD 123 B")).await.expect("sent");
+    let mut conn = house.pool.acquire().await.expect("connected");
+    for driver in [good, bad] {
+        house.decide(driver, Decision::Approve).await.expect("approved");
+        open_shift(&mut conn, driver, T0).await.expect("opened");
+    }
+    let found = async |now| house.drivers.on_shift_without_standing(now).await.expect("read");
+    assert_eq!(found(T0).await, []);
+    house.decide(bad, Decision::Suspend("complaints".into())).await.expect("suspended");
+    assert_eq!(found(T0).await, [bad]);
+    close_shift(&mut conn, bad, T0).await.expect("closed");
+    assert_eq!(found(T0).await, []);
+    let after_every_paper = T0 + Span::from_minutes(20 * 366 * 24 * 60);
+    assert_eq!(found(after_every_paper).await, [good], "papers expire at midnight without anybody deciding");
+}
+
+#[sqlx::test(migrations = "./migrations")]
 async fn a_driver_is_brought_on_the_road_over_http(pool: PgPool) {
     use serde_json::json;
 

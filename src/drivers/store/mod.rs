@@ -4,7 +4,7 @@ mod documents;
 mod shifts;
 
 pub use documents::{documents, documents_count, insert_document};
-pub use shifts::{close_shift, on_shift, open_shift};
+pub use shifts::{close_shift, on_shift, on_shift_without_standing, open_shift};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use rustc_hash::FxHashMap;

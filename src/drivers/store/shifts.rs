@@ -1,6 +1,6 @@
 //! SQL on `shifts`. The rides service opens and closes them as part of its own decisions.
 
-use chrono::DateTime;
+use chrono::{DateTime, NaiveDate};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -47,5 +47,19 @@ pub async fn on_shift(pool: &PgPool) -> sqlx::Result<Vec<DriverId>> {
     let ids = sqlx::query_scalar!("SELECT driver_id FROM shifts WHERE ended_at IS NULL ORDER BY driver_id")
         .fetch_all(pool)
         .await?;
+    Ok(ids.into_iter().map(DriverId).collect())
+}
+
+/// Who is on shift without an approval or with a paper that has expired by `day`.
+pub async fn on_shift_without_standing(pool: &PgPool, day: NaiveDate) -> sqlx::Result<Vec<DriverId>> {
+    let ids = sqlx::query_scalar!(
+        "SELECT user_id FROM shifts JOIN drivers ON user_id = driver_id
+         WHERE ended_at IS NULL
+           AND (status <> 'approved' OR licence_expires_on < $1 OR insurance_expires_on < $1 OR inspection_expires_on < $1)
+         ORDER BY user_id",
+        day
+    )
+    .fetch_all(pool)
+    .await?;
     Ok(ids.into_iter().map(DriverId).collect())
 }
