@@ -19,20 +19,30 @@ pub struct Fault {
     pub reason: String,
 }
 
-/// Longest piece of a client's value that is repeated back.
+/// Longest piece of a client's value, or of a name of its own invention, that is repeated back.
 const VALUE_CHARS_MAX: usize = 64;
+/// Longest reason. Ours are shorter; those of a parser may repeat what the client sent.
+const REASON_CHARS_MAX: usize = 256;
 
 impl Fault {
     /// A fault that repeats the offending value, shortened.
     pub fn new(field: impl Into<String>, value: impl fmt::Display, reason: impl fmt::Display) -> Self {
-        let value: String = value.to_string().chars().take(VALUE_CHARS_MAX).collect();
-        Self { field: field.into(), value: Some(value), reason: reason.to_string() }
+        let value = Some(shortened(value.to_string(), VALUE_CHARS_MAX));
+        Self { value, ..Self::without_value(field, reason) }
     }
 
     /// A fault of a field that is missing, or whose value is a secret.
     pub fn without_value(field: impl Into<String>, reason: impl fmt::Display) -> Self {
-        Self { field: field.into(), value: None, reason: reason.to_string() }
+        let field = shortened(field.into(), VALUE_CHARS_MAX);
+        Self { field, value: None, reason: shortened(reason.to_string(), REASON_CHARS_MAX) }
     }
+}
+
+fn shortened(mut text: String, chars_max: usize) -> String {
+    if let Some((end, _)) = text.char_indices().nth(chars_max) {
+        text.truncate(end);
+    }
+    text
 }
 
 impl fmt::Display for Fault {
@@ -159,6 +169,9 @@ impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         let is_passing = match &error {
             sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::Tls(_) => true,
+            // What is between us and the server (a proxy, a container's port) takes connections while nobody is behind
+            // it, and hangs up: half an answer is no answer.
+            sqlx::Error::Protocol(_) => true,
             sqlx::Error::Database(database) => database.code().is_some_and(|code| is_passing(&code)),
             _ => false,
         };
@@ -281,8 +294,12 @@ mod tests {
 
     #[test]
     fn a_long_value_is_shortened_before_it_is_repeated() {
-        let fault = Fault::new("notes", "x".repeat(5_000), "is too long");
-        assert_eq!(fault.value.map(|value| value.len()), Some(VALUE_CHARS_MAX));
+        let long = "é".repeat(5_000);
+        let fault = Fault::new(long.as_str(), &long, format_args!("has {long:?}"));
+        let chars = [Some(&fault.field), fault.value.as_ref(), Some(&fault.reason)]
+            .map(|text| text.map(|text| text.chars().count()));
+        assert_eq!(chars, [Some(VALUE_CHARS_MAX), Some(VALUE_CHARS_MAX), Some(REASON_CHARS_MAX)]);
+        assert_eq!(Fault::new("notes", "short", "is odd").reason, "is odd");
     }
 
     #[test]
@@ -292,6 +309,8 @@ mod tests {
         {
             assert!(is_passing(passing), "{passing}");
         }
+        let half_an_answer = Error::from(sqlx::Error::Protocol("unexpected response from SSLRequest: 0x00".into()));
+        assert!(matches!(half_an_answer, Error::Unavailable { .. }), "{half_an_answer:?}");
         for lasting in ["23505", "23503", "22P05", "42P01", "28P01", "3D000", "25P02", ""] {
             assert!(!is_passing(lasting), "{lasting}");
         }

@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -215,18 +216,20 @@ fn announce(address: SocketAddr) {
 fn stop_signal() -> CancellationToken {
     let stop = CancellationToken::new();
     let signalled = stop.clone();
+    // Before anything else happens: whoever reads `ready` may ask us to stop in the same moment.
+    let handlers = signal(SignalKind::terminate()).and_then(|term| Ok((term, signal(SignalKind::interrupt())?)));
+    let (mut terminate, mut interrupt) = match handlers {
+        Ok(handlers) => handlers,
+        Err(error) => {
+            tracing::error!(%error, "signals cannot be received");
+            return stop;
+        }
+    };
     tokio::spawn(async move {
-        let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(terminate) => terminate,
-            Err(error) => {
-                tracing::error!(%error, "signals cannot be received");
-                return;
-            }
-        };
         for again in [false, true] {
             tokio::select! {
                 _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
+                _ = interrupt.recv() => {}
             }
             if again {
                 tracing::warn!("stopping at once");

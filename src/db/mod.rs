@@ -216,7 +216,8 @@ fn target(options: &PgConnectOptions) -> String {
 /// Whether trying again may help: nobody there, or there and still starting or full.
 fn is_passing(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
+        // A proxy or a container's port takes connections while nobody is behind it, and hangs up.
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Protocol(_) => true,
         sqlx::Error::Database(error) => {
             matches!(error.code().as_deref(), Some("57P01" | "57P02" | "57P03" | "53300"))
         }

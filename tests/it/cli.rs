@@ -89,7 +89,7 @@ fn a_valid_configuration_is_called_valid() {
 fn every_fault_of_every_layer_is_told_at_once_and_nothing_starts() {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let file = folder.path().join("city.toml");
-    fs::write(&file, "[dispatch]\noffer_ttl_s = 3\noffers = 4\n[sms]\napi_key = \"hunter2\"\n").expect("written");
+    fs::write(&file, "[dispatch]\noffer_ttl_s = 300\noffers = 4\n[sms]\napi_key = \"hunter2\"\n").expect("written");
     let data_dir = folder.path().join("data");
     let place =
         ["--config", file.to_str().expect("a name in UTF-8"), "--data-dir", data_dir.to_str().expect("as above")];
@@ -99,7 +99,7 @@ fn every_fault_of_every_layer_is_told_at_once_and_nothing_starts() {
         assert_eq!((ran.code, ran.out.as_str()), (Some(64), ""), "{command}: {}", ran.err);
         for said in [
             "the configuration has 6 faults",
-            "dispatch.offer_ttl_s: 3 is out of range 5..=120",
+            "dispatch.offer_ttl_s: 300 is out of range 1..=120",
             "dispatch.offers: is not known; did you mean dispatch.offers_max?",
             "sms.api_key: is a secret",
             "log.format: \"xml\"",

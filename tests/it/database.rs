@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection};
 
+use crate::proxy::{Proxy, Upstream};
+
 const PREFIX: &str = "boda_it_";
 
 /// A database that exists as long as this value. Those of a run that was killed go when the next one starts.
@@ -33,6 +35,27 @@ impl Database {
         let (authority, _) = address.rsplit_once('/').expect("DATABASE_URL names a database");
         let options = if options.is_empty() { String::new() } else { format!("?{options}") };
         format!("{authority}/{}{options}", self.name)
+    }
+
+    /// As [`Database::url`], through a wire that can be cut.
+    pub fn url_through(&self, proxy: &Proxy) -> String {
+        let options = options();
+        let password = server_url().parse::<reqwest::Url>().ok().and_then(|url| url.password().map(str::to_owned));
+        let password = password.map(|password| format!(":{password}")).unwrap_or_default();
+        format!("postgres://{}{password}@127.0.0.1:{}/{}", options.get_username(), proxy.port(), self.name)
+    }
+
+    /// Where the server listens.
+    pub fn upstream() -> Upstream {
+        let options = options();
+        let directory = options.get_socket().cloned().or_else(|| {
+            let host = options.get_host();
+            host.starts_with('/').then(|| host.into())
+        });
+        match directory {
+            Some(directory) => Upstream::Unix(directory.join(format!(".s.PGSQL.{}", options.get_port()))),
+            None => Upstream::Tcp(options.get_host().to_owned(), options.get_port()),
+        }
     }
 
     /// Jobs that were given up, with what they said.

@@ -20,6 +20,7 @@ use crate::city::{Area, Corner};
 use crate::database::Database;
 use crate::people::Person;
 use crate::process::Process;
+use crate::proxy::Proxy;
 
 /// A start with an empty embedded PostgreSQL runs initdb.
 const READY_WITHIN: Duration = Duration::from_secs(60);
@@ -33,6 +34,8 @@ const NEIGHBOURLY: &[(&str, &str)] = &[("city.search_radius_m", "400"), ("dispat
 enum Store {
     /// In a database of its own on the server that the tests are given.
     Given(Database),
+    /// As `Given`, at the other end of a wire that can be cut.
+    Remote(Database, Proxy),
     /// In the private PostgreSQL of its data directory.
     Embedded,
 }
@@ -111,6 +114,11 @@ impl House {
     /// As [`House::start`], with a private PostgreSQL in its data directory.
     pub fn start_embedded(settings: &[(&str, &str)]) -> Self {
         Self::open(Store::Embedded, settings)
+    }
+
+    /// As [`House::start`], with a wire to PostgreSQL that can be cut.
+    pub fn start_remote(settings: &[(&str, &str)]) -> Self {
+        Self::open(Store::Remote(Database::create(), Proxy::start(Database::upstream())), settings)
     }
 
     fn open(store: Store, settings: &[(&str, &str)]) -> Self {
@@ -197,6 +205,14 @@ impl House {
         self.process.output()
     }
 
+    /// The wire to PostgreSQL, of a house that was started with one.
+    pub fn wire(&self) -> &Proxy {
+        match &self.store {
+            Store::Remote(_, wire) => wire,
+            Store::Given(_) | Store::Embedded => panic!("this house has no wire to cut"),
+        }
+    }
+
     /// Its process, for rough treatment.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
@@ -244,7 +260,7 @@ impl Drop for House {
         let complaints = self.complaints(0);
         assert!(complaints.is_empty(), "the server complained:\n{}", complaints.join("\n"));
         assert_eq!(status.code(), Some(0), "it ended with {status}:\n{}", self.process.last_words());
-        if let Store::Given(database) = &self.store {
+        if let Store::Given(database) | Store::Remote(database, _) = &self.store {
             let dead = database.dead_jobs();
             assert!(dead.is_empty(), "jobs were given up:\n{}", dead.join("\n"));
         }
@@ -260,8 +276,10 @@ fn boda(data_dir: &Path, store: &Store, settings: &[(String, String)]) -> Comman
     set("data_dir", data_dir.to_str().expect("a plain path"));
     set("log.format", "json");
     set("database.connections_max", "10");
-    if let Store::Given(database) = store {
-        set("database.url", &database.url());
+    match store {
+        Store::Given(database) => set("database.url", &database.url()),
+        Store::Remote(database, wire) => set("database.url", &database.url_through(wire)),
+        Store::Embedded => {}
     }
     for (key, value) in settings {
         set(key, value);

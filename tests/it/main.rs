@@ -14,6 +14,7 @@ mod house;
 mod patience;
 mod people;
 mod process;
+mod proxy;
 mod raw;
 mod redis;
 
@@ -30,6 +31,7 @@ mod history;
 mod machines;
 mod money;
 mod operations;
+mod outages;
 mod random_input;
 mod signing_in;
 mod sockets;

@@ -37,6 +37,9 @@ async fn a_body_that_is_no_json_or_no_object_is_refused() {
             answer.refused(400, "malformed_body");
             assert_eq!(answer.json()["faults"].as_array().map(Vec::len), Some(1), "{answer}");
         }
+        let invented = format!("{{\"{}\":\"{}\"}}", "n".repeat(10_000), "v".repeat(10_000));
+        let answer = endpoint.send_text(invented).await;
+        assert!((400..500).contains(&answer.status) && answer.text.len() < 2_000, "{answer}");
         for body in [json!(null), json!(7), json!("text"), json!(true)] {
             endpoint.send(&body).await.refused(400, "malformed_body");
         }
