@@ -19,7 +19,9 @@ use crate::schedule::Demand;
 /// Longest wait until every driver is on shift and every rider at home.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 /// Longest wait for live rides to end after the last booking.
-const DRAIN_WITHIN: Duration = Duration::from_secs(90);
+// Just after a restart only the drivers who are back can be asked, so a pickup may lie across the whole city: two and a
+// half minutes of riding, and then the ride itself.
+const DRAIN_WITHIN: Duration = Duration::from_secs(240);
 /// Longest wait for the phones to be put away.
 const HOME_WITHIN: Duration = Duration::from_secs(20);
 
