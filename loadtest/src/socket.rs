@@ -214,17 +214,22 @@ impl Link {
         }
     }
 
-    /// State frames count from 1 in each session without gaps: a gap means a frame was lost on the way.
+    /// The control messages of a stream are a chain: each names the one before it. The welcome says where it goes on.
     fn check_sequence(&mut self, frame: &Frame, errors: &Tally) {
-        let is_state = matches!(frame.kind, Kind::Offer | Kind::OfferWithdrawn | Kind::Ride | Kind::Notice);
-        match frame.seq {
-            Some(seq) if seq == self.last_seq + 1 => self.last_seq = seq,
-            Some(seq) => {
-                errors.add("socket sequence gap");
-                self.last_seq = seq;
+        let is_control = matches!(frame.kind, Kind::Offer | Kind::OfferWithdrawn | Kind::Ride);
+        match (frame.seq, frame.prev) {
+            (Some(seq), Some(prev)) if is_control => {
+                if prev > self.last_seq {
+                    errors.add("socket sequence gap");
+                }
+                if seq <= self.last_seq {
+                    errors.add("socket control message twice");
+                }
+                self.last_seq = self.last_seq.max(seq);
             }
-            None if is_state => errors.add("socket state frame without seq"),
-            None => {}
+            (Some(seq), None) if frame.kind == Kind::Welcome => self.last_seq = seq,
+            _ if is_control => errors.add("socket control message without seq"),
+            _ => {}
         }
     }
 }

@@ -182,9 +182,12 @@ pub struct Frame {
     /// The command it answers.
     #[serde(default)]
     pub id: Option<String>,
-    /// Counts state frames of this session from 1.
+    /// The place of a control message in the stream; in a `welcome`, where the stream goes on.
     #[serde(default)]
     pub seq: Option<u64>,
+    /// The place of the control message before it.
+    #[serde(default)]
+    pub prev: Option<u64>,
     /// Why a command was refused.
     #[serde(default)]
     pub code: Option<String>,

@@ -68,6 +68,8 @@ impl Handler for SocketHandler {
             Command::Arrive { ride } => Some(self.rides.arrive(driver, ride).await?),
             Command::Start { ride, pin } => Some(self.rides.start(driver, ride, &pin).await?),
             Command::Complete { ride } => Some(self.rides.complete(driver, ride).await?),
+            // The sockets carry these out themselves.
+            Command::Browse { .. } | Command::StopBrowsing => None,
             Command::Cancel { ride, reason, note } => {
                 Some(self.rides.cancel(caller, ride, &reason, note.as_deref()).await?)
             }

@@ -15,7 +15,7 @@ use rustc_hash::FxBuildHasher;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::task::TaskTracker;
 
-use crate::ids::{ConnectionId, DriverId, OfferId, RideId, RiderId, UserId};
+use crate::ids::{ConnectionId, DriverId, OfferId, RideId, RiderId, StreamSeq, UserId};
 use crate::realtime::Config;
 use crate::realtime::mailbox::{Full, Mailbox, Slot};
 use crate::realtime::metrics::{Metrics, Striped};
@@ -50,13 +50,18 @@ pub enum Event {
 }
 
 impl Event {
-    /// The message with its place in a session's sequence.
-    pub(super) fn into_message(self, seq: u64) -> ServerMessage {
+    /// Whether it has a place in the stream.
+    pub(super) const fn is_control(&self) -> bool {
+        !matches!(self, Self::Notice { .. })
+    }
+
+    /// The message with its place in the stream.
+    pub(super) fn into_message(self, seq: StreamSeq, prev: StreamSeq) -> ServerMessage {
         match self {
-            Self::Offer(offer) => ServerMessage::Offer { seq, offer },
-            Self::OfferWithdrawn { offer_id, reason } => ServerMessage::OfferWithdrawn { seq, offer_id, reason },
-            Self::Ride(ride) => ServerMessage::Ride { seq, ride },
-            Self::Notice { key, text } => ServerMessage::Notice { seq, key, text },
+            Self::Offer(offer) => ServerMessage::Offer { seq, prev, offer },
+            Self::OfferWithdrawn { offer_id, reason } => ServerMessage::OfferWithdrawn { seq, prev, offer_id, reason },
+            Self::Ride(ride) => ServerMessage::Ride { seq, prev, ride },
+            Self::Notice { key, text } => ServerMessage::Notice { key, text },
         }
     }
 }

@@ -18,6 +18,7 @@ use tracing::Instrument;
 
 use crate::clock;
 use crate::error::Error;
+use crate::ids::{Epoch, StreamSeq};
 use crate::realtime::Sockets;
 use crate::realtime::handler::{Handler, Reply};
 use crate::realtime::hub::{Membership, Pending};
@@ -84,7 +85,7 @@ where
     .await?;
     let Message::Text(text) = first else { return Err(End::Close(CloseCode::ProtocolViolation)) };
     match decode(&text) {
-        Ok(ClientMessage::Hello { token }) => sockets.authenticate(&token.0, clock::now()).map_err(End::Close),
+        Ok(ClientMessage::Hello { token, .. }) => sockets.authenticate(&token.0, clock::now()).map_err(End::Close),
         _ => Err(End::Close(CloseCode::ProtocolViolation)),
     }
 }
@@ -122,7 +123,7 @@ struct Session<'a, H: Handler, S> {
     wire: &'a mut Wire<S>,
     budget: FrameBudget,
     bad_frames: u32,
-    /// Of the last state event written.
+    /// Of the last control message written.
     seq: u64,
     running: Option<Running>,
     waiting: VecDeque<(String, Command)>,
@@ -223,6 +224,9 @@ impl<'a, H: Handler, S: AsyncRead + AsyncWrite + Unpin> Session<'a, H, S> {
             session_id: connection.id,
             user_id: caller.user,
             role: caller.role,
+            epoch: Epoch(uuid::Uuid::nil()),
+            seq: StreamSeq::START,
+            recovered: None,
             server_time_ms: clock::now().as_millis(),
             heartbeat_s: self.sockets.config.heartbeat.as_secs_up(),
             online: snapshot.online,
@@ -267,8 +271,9 @@ impl<'a, H: Handler, S: AsyncRead + AsyncWrite + Unpin> Session<'a, H, S> {
         while !self.wire.is_congested() {
             match self.place.membership.connection.mailbox.take() {
                 Some(Mail::Event(event)) => {
-                    self.seq += 1;
-                    self.wire.gather(&event.into_message(self.seq))?;
+                    let prev = StreamSeq(self.seq);
+                    self.seq += u64::from(event.is_control());
+                    self.wire.gather(&event.into_message(StreamSeq(self.seq), prev))?;
                 }
                 Some(Mail::Position(position)) => self.wire.gather(&ServerMessage::DriverPosition(position))?,
                 None => break,
@@ -332,6 +337,9 @@ impl<'a, H: Handler, S: AsyncRead + AsyncWrite + Unpin> Session<'a, H, S> {
         let commands_max = self.sockets.config.commands_max;
         if command.is_drivers_only() && self.place.membership.caller.role != Role::Driver {
             return self.refuse(ErrorFrame::new(Some(id), "forbidden", format!("{} is for drivers", command.name())));
+        }
+        if command.is_riders_only() && self.place.membership.caller.role != Role::Customer {
+            return self.refuse(ErrorFrame::new(Some(id), "forbidden", format!("{} is for riders", command.name())));
         }
         if self.running.is_none() {
             self.start(id, command);

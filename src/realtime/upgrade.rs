@@ -27,7 +27,7 @@ use crate::ids::ConnectionId;
 use crate::realtime::Sockets;
 use crate::realtime::handler::Handler;
 use crate::realtime::hub::Pending;
-use crate::realtime::protocol::SUBPROTOCOL;
+use crate::realtime::protocol::SUBPROTOCOL_JSON;
 use crate::realtime::protocol::close::CloseCode;
 use crate::realtime::session;
 use crate::realtime::wire::Wire;
@@ -118,7 +118,7 @@ fn switching_protocols(key: &HeaderValue) -> Response {
         (header::CONNECTION, HeaderValue::from_static("Upgrade")),
         (header::UPGRADE, HeaderValue::from_static("websocket")),
         (header::SEC_WEBSOCKET_ACCEPT, accept),
-        (header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL)),
+        (header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL_JSON)),
     ];
     (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
 }
@@ -155,7 +155,7 @@ impl IntoResponse for HandshakeRefused {
             headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
             headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
             headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-            headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+            headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL_JSON));
         }
         response
     }
@@ -171,7 +171,7 @@ fn check_handshake(headers: &HeaderMap) -> Result<HeaderValue, HandshakeRefused>
     }
     let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|key| is_key(key));
     let key = key.ok_or(HandshakeRefused::bad("Sec-WebSocket-Key is missing or not sixteen bytes of base64"))?;
-    if !lists(headers, &header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL) {
+    if !lists(headers, &header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL_JSON) {
         return Err(HandshakeRefused::upgrade("ask for the sub-protocol boda.v1.json in Sec-WebSocket-Protocol"));
     }
     Ok(key.clone())

@@ -106,7 +106,7 @@ fn every_client_example_of_the_document_is_read_as_what_it_says() {
 #[test]
 fn the_hello_and_welcome_examples_are_true() {
     let [hello, welcome] = examples("## Authentication").try_into().expect("two examples");
-    let Ok(ClientMessage::Hello { token }) = decode(&hello) else { panic!("not a hello: {hello}") };
+    let Ok(ClientMessage::Hello { token, .. }) = decode(&hello) else { panic!("not a hello: {hello}") };
     assert_eq!(token.0, "ACCESS_TOKEN");
     assert!(matches!(check_round_trip(&welcome), ServerMessage::Welcome(_)));
 }

@@ -96,6 +96,6 @@ fn unknown_fields_are_ignored_and_null_counts_as_left_out() {
 #[test]
 fn a_token_is_borrowed_from_the_frame_and_hidden_in_debug_output() {
     let message = decode(r#"{"type":"hello","token":"secret"}"#).expect("a good hello");
-    assert!(matches!(&message, ClientMessage::Hello { token: Token(Cow::Borrowed("secret")) }));
+    assert!(matches!(&message, ClientMessage::Hello { token: Token(Cow::Borrowed("secret")), resume: None }));
     assert!(!format!("{message:?}").contains("secret"));
 }

@@ -1,17 +1,21 @@
-//! What the server says to an app, and how it is written.
+//! What the server says to an app.
 //!
 //! One enum for all of it, decodable as well as encodable, because the simulated city and the tests are clients of the
-//! same protocol. Encoding cannot fail: there is no map with odd keys and no number that JSON lacks (positions are
-//! rounded from checked coordinates).
+//! same protocol. How it is written is in `encode`, the layout of the binary frames in `binary`.
+
+mod binary;
+mod encode;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::error::{Error, Fault};
-use crate::ids::{ConnectionId, OfferId, RideId, UserId};
+use crate::ids::{ConnectionId, Epoch, OfferId, RideId, StreamSeq, UserId};
 use crate::realtime::protocol::client::DecodeError;
 use crate::realtime::protocol::view::{OfferView, RideView};
 use crate::web::Role;
+
+pub use binary::decode_binary;
 
 /// A frame from the server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,15 +40,19 @@ pub enum ServerMessage {
     },
     /// A ride is offered.
     Offer {
-        /// Position in the session's sequence of state events.
-        seq: u64,
+        /// Its place in the stream.
+        seq: StreamSeq,
+        /// That of the control message before it in this user's stream; 0 when none is known.
+        prev: StreamSeq,
         /// The offer.
         offer: Box<OfferView>,
     },
     /// An offer ended otherwise than by this app.
     OfferWithdrawn {
-        /// Position in the session's sequence of state events.
-        seq: u64,
+        /// Its place in the stream.
+        seq: StreamSeq,
+        /// That of the control message before it in this user's stream; 0 when none is known.
+        prev: StreamSeq,
         /// The offer.
         offer_id: OfferId,
         /// Why.
@@ -52,17 +60,24 @@ pub enum ServerMessage {
     },
     /// A ride changed state.
     Ride {
-        /// Position in the session's sequence of state events.
-        seq: u64,
+        /// Its place in the stream.
+        seq: StreamSeq,
+        /// That of the control message before it in this user's stream; 0 when none is known.
+        prev: StreamSeq,
         /// The ride after it.
         ride: Box<RideView>,
     },
     /// Where the assigned driver is; only the newest.
     DriverPosition(DriverPosition),
+    /// The free drivers of one tile around a rider who browses; replaces what was known of the tile.
+    DriversNearby {
+        /// Which tile.
+        tile: u32,
+        /// Those in it.
+        drivers: Vec<NearbyDriver>,
+    },
     /// A notification for the person.
     Notice {
-        /// Position in the session's sequence of state events.
-        seq: u64,
         /// What it is about, stable for programs.
         key: String,
         /// For the person, in their language.
@@ -84,6 +99,12 @@ pub struct Welcome {
     pub user_id: UserId,
     /// As what: `driver` or `customer`, the roles that have a socket.
     pub role: Role,
+    /// The life of the city's stream that `seq` belongs to.
+    pub epoch: Epoch,
+    /// The stream goes on after this position.
+    pub seq: StreamSeq,
+    /// Whether exactly the missed control messages follow; null when no resume was asked for.
+    pub recovered: Option<bool>,
     /// The server's clock.
     pub server_time_ms: i64,
     /// The longest an app may be silent is twice this.
@@ -161,6 +182,19 @@ pub struct DriverPosition {
     pub eta_s: Option<i64>,
 }
 
+/// A free driver as somebody who browses sees them.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct NearbyDriver {
+    /// Stands for the driver while the server's process runs, and says nothing about who it is.
+    pub key: u32,
+    /// Degrees north.
+    pub lat: f64,
+    /// Degrees east.
+    pub lng: f64,
+    /// Direction of travel, clockwise from north.
+    pub bearing_deg: Option<u16>,
+}
+
 impl ErrorFrame {
     /// A refusal with a code and nothing else.
     pub fn new(id: Option<String>, code: &str, message: impl Into<String>) -> Self {
@@ -194,12 +228,5 @@ impl From<DecodeError> for ErrorFrame {
     fn from(error: DecodeError) -> Self {
         let DecodeError { id, code, message, faults } = error;
         Self { faults: faults.into_iter().map(FaultView::from).collect(), ..Self::new(id, code, message) }
-    }
-}
-
-impl ServerMessage {
-    /// The text of the frame.
-    pub fn encode(&self) -> String {
-        serde_json::to_string(self).expect("a server message has string keys and finite numbers only")
     }
 }
