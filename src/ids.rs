@@ -97,6 +97,10 @@ pub struct StreamSeq(pub u64);
 impl StreamSeq {
     /// Before everything.
     pub const START: Self = Self(0);
+
+    /// A position is about the instant of its decision, in milliseconds since 1970, times this: room for a million
+    /// decisions a second before positions run ahead of the clock, and below 2^53 until the year 2248.
+    pub const PER_MS: u64 = 1_024;
 }
 
 impl fmt::Display for StreamSeq {

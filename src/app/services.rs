@@ -21,7 +21,7 @@ use crate::jobs::{self, Registry, Runner};
 use crate::locations::Locations;
 use crate::notifications::{self, Notice, Notifications, Publish, sms};
 use crate::payments::{self, Payments};
-use crate::realtime::{Event, Hub};
+use crate::realtime::{self, Hub};
 use crate::redact::Secret;
 use crate::rides::{self, Rides, Started};
 use crate::road::StraightLine;
@@ -240,7 +240,7 @@ async fn deliver_notices(bus: Bus, hub: Arc<Hub>, stop: CancellationToken) {
             Some(Message::Missed) => {}
             Some(Message::Event(text)) => match serde_json::from_str::<NoticeMessage>(&text) {
                 Ok(notice) => {
-                    hub.send(notice.user, Event::Notice { key: notice.key, text: notice.text });
+                    hub.send(notice.user, realtime::Notice { key: notice.key, text: notice.text });
                 }
                 Err(error) => tracing::warn!(%error, "a message on the bus is not a notice"),
             },
