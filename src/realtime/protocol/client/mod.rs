@@ -33,13 +33,13 @@ pub const REASON_CHARS_MAX: usize = 64;
 pub const NOTE_CHARS_MAX: usize = 500;
 
 /// Fastest motorcycle that is believed.
-const SPEED_MPS_MAX: f64 = 100.0;
+pub(super) const SPEED_MPS_MAX: f64 = 100.0;
 /// A full turn.
-const BEARING_DEG_MAX: f64 = 360.0;
+pub(super) const BEARING_DEG_MAX: f64 = 360.0;
 /// Worst accuracy that is worth sending.
-const ACCURACY_M_MAX: f64 = 100_000.0;
+pub(super) const ACCURACY_M_MAX: f64 = 100_000.0;
 /// Largest position in a stream: what a JavaScript number holds exactly.
-const SEQ_MAX: u64 = (1 << 53) - 1;
+pub(super) const SEQ_MAX: u64 = (1 << 53) - 1;
 
 /// A frame from an app.
 #[derive(Clone, Debug, PartialEq)]

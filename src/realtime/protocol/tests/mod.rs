@@ -1,6 +1,7 @@
 //! The examples of `docs/PROTOCOL.md`, read out of the document and through the code. Beside it: the golden vectors of
 //! the binary frames, and bad bytes.
 
+mod described;
 mod golden;
 mod hostile;
 
