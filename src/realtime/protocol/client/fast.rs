@@ -114,17 +114,21 @@ fn fill<T>(slot: &mut Option<T>, value: Option<T>) -> Option<()> {
     Some(())
 }
 
+/// What is left of the frame. Its methods are inlined for good: as calls they pass the position through memory, and the
+/// whole takes half as long again.
 struct Reader<'a> {
     rest: &'a [u8],
 }
 
 impl Reader<'_> {
+    #[inline(always)]
     fn skip_whitespace(&mut self) {
         while let [b' ' | b'\t' | b'\n' | b'\r', rest @ ..] = self.rest {
             self.rest = rest;
         }
     }
 
+    #[inline(always)]
     fn next_token(&mut self) -> Option<u8> {
         self.skip_whitespace();
         let (first, rest) = self.rest.split_first()?;
@@ -132,11 +136,13 @@ impl Reader<'_> {
         Some(*first)
     }
 
+    #[inline(always)]
     fn expect(&mut self, token: u8) -> Option<()> {
         (self.next_token()? == token).then_some(())
     }
 
     /// `"name": value` of a field that a ping has.
+    #[inline(always)]
     fn field(&mut self, fields: &mut Fields) -> Option<()> {
         self.expect(b'"')?;
         match self.rest {
@@ -168,6 +174,7 @@ impl Reader<'_> {
 
 impl<'a> Reader<'a> {
     /// Goes on behind a name, up to its value.
+    #[inline(always)]
     fn value_at(&mut self, behind_name: &'a [u8]) -> Option<&mut Self> {
         self.rest = behind_name;
         self.expect(b':')?;
@@ -194,6 +201,7 @@ impl<'a> Reader<'a> {
 
     /// What JSON allows, without an exponent and with at most [`DIGITS_MAX`] digits. What stands behind the number is looked
     /// at by whoever reads on.
+    #[inline(always)]
     fn number(&mut self) -> Option<Number> {
         let mut number = Number { is_negative: false, digits: 0, decimals: 0 };
         if let [b'-', rest @ ..] = self.rest {
@@ -215,6 +223,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Appends digits to `value` and says how many there were. With too many the value is wrong, and not used.
+    #[inline(always)]
     fn digits(&mut self, value: &mut u64) -> u32 {
         let mut count = 0;
         while let [digit @ b'0'..=b'9', rest @ ..] = self.rest {
