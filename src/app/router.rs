@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -20,6 +21,7 @@ use super::{Server, city_page, health, operations};
 use crate::config::Config;
 use crate::db::Database;
 use crate::error::Error;
+use crate::realtime::protocol::asyncapi;
 use crate::realtime::{self, Sockets};
 use crate::telemetry::Telemetry;
 use crate::time::Span;
@@ -42,6 +44,7 @@ pub(super) fn build(
     let requests = api
         .merge(health::routes(checked))
         .merge(SwaggerUi::new("/api/docs").url("/api/openapi.json", document))
+        .route("/api/asyncapi.json", get(live_document(&asyncapi::document())))
         .route("/", get(city_page::page))
         .layer(middleware::from_fn_with_state(config.server.request_timeout, limit_time));
     let router = requests
@@ -56,6 +59,15 @@ pub(super) fn build(
         .layer(middleware::from_fn(web::measure))
         .layer(middleware::from_fn(web::assign_request_id));
     Ok(router)
+}
+
+/// Answers with the description of the sockets, which is written out once.
+fn live_document(document: &serde_json::Value) -> impl Fn() -> std::future::Ready<Response> + Clone + use<> {
+    let text = Bytes::from(document.to_string());
+    move || {
+        let headers = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+        std::future::ready((headers, text.clone()).into_response())
+    }
 }
 
 /// Every service's routes with their description.

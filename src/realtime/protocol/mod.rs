@@ -5,6 +5,7 @@
 //! sub-protocols with one meaning: JSON only, and JSON with binary frames for what is sent often. `docs/PROTOCOL.md` is
 //! the description for app authors; the tests below read its examples, so the two cannot drift.
 
+pub mod asyncapi;
 pub mod client;
 pub mod close;
 mod octets;

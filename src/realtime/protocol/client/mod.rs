@@ -1,12 +1,13 @@
 //! What an app says to the server.
 //!
-//! Reading is in `decode` (JSON) and `binary`, the wording of refusals in `explain`. What is written down here is already checked: types, ranges
+//! Reading is in `decode` (JSON, with a shortcut in `fast`) and `binary`, the wording of refusals in `explain`. What is written down here is already checked: types, ranges
 //! and lengths are right, a place is on the globe. What needs the world (service area, clock, ownership) is checked
 //! further in. The `Debug` forms hide tokens, PINs and places.
 
 mod binary;
 mod decode;
 mod explain;
+mod fast;
 mod locate;
 
 #[cfg(test)]
@@ -16,7 +17,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 pub use binary::{HEARTBEAT_FRAME, PING_BYTES, decode_binary};
-pub use decode::decode;
+pub use decode::{decode, decode_general};
+pub use fast::decode_plain_ping;
 
 use crate::error::Fault;
 use crate::geo::LatLng;
@@ -29,6 +31,15 @@ pub const COMMAND_ID_CHARS_MAX: usize = 64;
 pub const REASON_CHARS_MAX: usize = 64;
 /// Longest `note`.
 pub const NOTE_CHARS_MAX: usize = 500;
+
+/// Fastest motorcycle that is believed.
+pub(super) const SPEED_MPS_MAX: f64 = 100.0;
+/// A full turn.
+pub(super) const BEARING_DEG_MAX: f64 = 360.0;
+/// Worst accuracy that is worth sending.
+pub(super) const ACCURACY_M_MAX: f64 = 100_000.0;
+/// Largest position in a stream: what a JavaScript number holds exactly.
+pub(super) const SEQ_MAX: u64 = (1 << 53) - 1;
 
 /// A frame from an app.
 #[derive(Clone, Debug, PartialEq)]

@@ -18,7 +18,7 @@ use crate::web::Role;
 pub use binary::decode_binary;
 
 /// A frame from the server.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ServerMessage {
     /// The whole truth at the start of a session.
@@ -41,8 +41,10 @@ pub enum ServerMessage {
     /// A ride is offered.
     Offer {
         /// Its place in the stream.
+        #[schema(value_type = u64)]
         seq: StreamSeq,
         /// That of the control message before it in this user's stream; 0 when none is known.
+        #[schema(value_type = u64)]
         prev: StreamSeq,
         /// The offer.
         offer: Box<OfferView>,
@@ -50,10 +52,13 @@ pub enum ServerMessage {
     /// An offer ended otherwise than by this app.
     OfferWithdrawn {
         /// Its place in the stream.
+        #[schema(value_type = u64)]
         seq: StreamSeq,
         /// That of the control message before it in this user's stream; 0 when none is known.
+        #[schema(value_type = u64)]
         prev: StreamSeq,
         /// The offer.
+        #[schema(value_type = String, example = "8f1b2c3d-0000-8000-8000-000000000001.1")]
         offer_id: OfferId,
         /// Why.
         reason: Withdrawal,
@@ -61,8 +66,10 @@ pub enum ServerMessage {
     /// A ride changed state.
     Ride {
         /// Its place in the stream.
+        #[schema(value_type = u64)]
         seq: StreamSeq,
         /// That of the control message before it in this user's stream; 0 when none is known.
+        #[schema(value_type = u64)]
         prev: StreamSeq,
         /// The ride after it.
         ride: Box<RideView>,
@@ -91,17 +98,21 @@ pub enum ServerMessage {
 }
 
 /// The state at the start of a session.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Welcome {
     /// This connection.
+    #[schema(value_type = Uuid)]
     pub session_id: ConnectionId,
     /// Who is connected.
+    #[schema(value_type = Uuid)]
     pub user_id: UserId,
     /// As what: `driver` or `customer`, the roles that have a socket.
     pub role: Role,
     /// The life of the city's stream that `seq` belongs to.
+    #[schema(value_type = Uuid)]
     pub epoch: Epoch,
     /// The stream goes on after this position.
+    #[schema(value_type = u64)]
     pub seq: StreamSeq,
     /// Whether exactly the missed control messages follow; null when no resume was asked for.
     pub recovered: Option<bool>,
@@ -118,7 +129,7 @@ pub struct Welcome {
 }
 
 /// Why an offer ended without this driver's doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Withdrawal {
     /// Its deadline passed.
@@ -130,7 +141,7 @@ pub enum Withdrawal {
 }
 
 /// A refusal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ErrorFrame {
     /// The command; absent when the last frame was not a command.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -148,7 +159,7 @@ pub struct ErrorFrame {
 }
 
 /// One wrong field.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FaultView {
     /// The field.
     pub field: String,
