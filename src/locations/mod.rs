@@ -4,7 +4,9 @@
 //! area and the clock, and the drivers on shift whose position is not known (yet, or not any more since a restart).
 //! Invariant: a driver is in the index only while on shift, in the state in which dispatch has put them.
 
+pub mod history;
 pub mod http;
+mod store;
 
 use std::sync::Arc;
 

@@ -32,6 +32,7 @@ impl House {
         let auth = auth.expect("random");
         let cards = crate::drivers::Config { cards_remembered_max: 100, card_age_max: Span::from_minutes(60) };
         let travel = Arc::new(StraightLine::new(1.33, 22.0).expect("valid"));
+        let locations = Locations::new(location_config(), travel).expect("valid");
         let stop = CancellationToken::new();
         let parts = Parts {
             config: config(),
@@ -40,7 +41,8 @@ impl House {
             bus: Bus::connect(&bus::Config { queue_max: 16, redis: None }).expect("in process"),
             drivers: Drivers::new(pool.clone(), auth.clone(), &cards),
             auth,
-            locations: Locations::new(location_config(), travel).expect("valid"),
+            history: History::new(crate::locations::history::tests::config(), pool.clone(), locations.clone()),
+            locations,
             tariffs: Arc::new(TariffBook::rwanda_moto()),
         };
         let Started { rides, shard } = Rides::open(parts, stop.clone()).await.expect("opens");

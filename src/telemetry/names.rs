@@ -46,6 +46,9 @@ const JOB_SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25
 /// A provider's answer over the internet.
 const PROVIDER_SECONDS: &[f64] = &[0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
+/// Copying a minute of a city: one or two round trips for a few rows, half a second for a hundred thousand drivers.
+const COPY_SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0];
+
 macro_rules! catalogue {
     ($($(#[doc = $help:literal])+ $constant:ident = $name:literal, $shape:expr;)+) => {
         $($(#[doc = $help])+ pub const $constant: &str = $name;)+
@@ -83,6 +86,17 @@ catalogue! {
 
     /// Drivers in the live index; labels: state (free, busy).
     INDEX_DRIVERS = "boda_index_drivers", Shape::Gauge;
+
+    /// Positions taken into the history.
+    HISTORY_SAMPLES_TOTAL = "boda_history_samples_total", Shape::Counter;
+    /// Minutes of drivers in memory; labels: state (open, waiting for the database).
+    HISTORY_SEGMENTS = "boda_history_segments", Shape::Gauge;
+    /// Minutes of drivers that were lost; labels: reason (buffer_full, stopped).
+    HISTORY_DROPPED_TOTAL = "boda_history_dropped_total", Shape::Counter;
+    /// Minutes of drivers stored.
+    HISTORY_ROWS_TOTAL = "boda_history_rows_total", Shape::Counter;
+    /// Time of one bulk copy of them.
+    HISTORY_COPY_SECONDS = "boda_history_copy_seconds", Shape::Histogram(COPY_SECONDS);
 
     /// Rides requested of the core.
     DISPATCH_REQUESTS_TOTAL = "boda_dispatch_requests_total", Shape::Counter;
