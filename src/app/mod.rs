@@ -20,7 +20,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
@@ -33,6 +32,7 @@ use crate::db::{self, embedded};
 use crate::error::Error as ServiceError;
 use crate::sandbox::{self, Sandbox};
 use crate::telemetry::{self, Telemetry};
+use crate::web;
 
 pub use commands::{create_user, migrate, run_sandbox, simulate, worker};
 
@@ -133,17 +133,8 @@ async fn serve_with(
     let mut services = Services::build(config, database, &server).await?;
     let background = services.start_background(config, telemetry, database, &stop);
     let router = router::build(config, &services, server.clone(), telemetry.clone(), database.clone())?;
-    // Small answers must not wait for more to come.
-    let listener = listener.tap_io(|stream| {
-        let _ = stream.set_nodelay(true);
-    });
     let drain = CancellationToken::new();
-    let drained = drain.clone().cancelled_owned();
-    let http = tokio::spawn(
-        axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
-            .with_graceful_shutdown(drained)
-            .into_future(),
-    );
+    let http = tokio::spawn(web::server::serve(listener, router, config.server.http, drain.clone()));
     server.ready.store(true, Ordering::Release);
     announce(address);
     let (demo, outcome) = match demo::start(config, &server, &services, address, &stop).await {

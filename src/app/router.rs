@@ -37,7 +37,12 @@ pub(super) fn build(
     database: Database,
 ) -> Result<Router, super::Error> {
     let (api, document) = api(config, services, &server, &database).split_for_parts();
-    let handler = SocketHandler { tokens: Arc::clone(&services.tokens), rides: services.rides.clone() };
+    let handler = SocketHandler {
+        tokens: Arc::clone(&services.tokens),
+        rides: services.rides.clone(),
+        locations: services.locations.clone(),
+        hub: Arc::clone(&services.hub),
+    };
     let sockets = Sockets::start(Arc::clone(&services.hub), handler)
         .map_err(|error| super::Error::service("the socket threads cannot be started", error))?;
     let checked = Checked { server, database, bus: services.bus.clone(), telemetry };

@@ -19,6 +19,7 @@ use crate::government::Government;
 use crate::ids::UserId;
 use crate::jobs::{self, Registry, Runner};
 use crate::locations::Locations;
+use crate::locations::browse::show_tiles;
 use crate::locations::history::History;
 use crate::notifications::{self, Notice, Notifications, Publish, sms};
 use crate::payments::{self, Payments};
@@ -195,6 +196,7 @@ impl Services {
             tokio::spawn(deliver_notices(self.bus.clone(), Arc::clone(&self.hub), stop.clone())),
             tokio::spawn(gauges(self.rides.clone(), database.clone(), stop.clone())),
             tokio::spawn(rides::tidy(self.rides.clone(), stop.clone())),
+            tokio::spawn(show_tiles(self.locations.clone(), Arc::clone(&self.hub), stop.clone())),
             tokio::spawn(sweep_accounts(self.auth.clone(), stop.clone())),
             // Not told by `stop`: sockets that are still open may bring positions.
             tokio::spawn(self.history.clone().run(self.stop_history.clone())),

@@ -1,13 +1,13 @@
-//! What the sockets ask of the services: pings to locations, commands to rides.
+//! What the sockets ask of the services: pings and browsing to locations, commands to rides.
 
 use std::sync::Arc;
 
-use crate::error::Error;
+use crate::error::{Error, Fault};
 use crate::ids::DriverId;
 use crate::index::Fix;
-use crate::locations::{Refused, Track};
+use crate::locations::{Jump, Locations, Refused, Track};
 use crate::realtime::protocol::client::{Command, Ping};
-use crate::realtime::{Handler, PingRefused, Reply, Snapshot};
+use crate::realtime::{Handler, Hub, PingRefused, Reply, Snapshot};
 use crate::rides::Rides;
 use crate::time::Timestamp;
 use crate::web::{Caller, Role, TokenKeys};
@@ -16,6 +16,8 @@ use crate::web::{Caller, Role, TokenKeys};
 pub(super) struct SocketHandler {
     pub(super) tokens: Arc<TokenKeys>,
     pub(super) rides: Rides,
+    pub(super) locations: Locations,
+    pub(super) hub: Arc<Hub>,
 }
 
 impl Handler for SocketHandler {
@@ -44,6 +46,7 @@ impl Handler for SocketHandler {
             Refused::OutsideServiceArea => PingRefused::OutsideServiceArea,
             Refused::TooOld { age } => PingRefused::TooOld { age },
             Refused::FromTheFuture { ahead } => PingRefused::FromTheFuture { ahead },
+            Refused::Jumped(Jump { distance_m, within }) => PingRefused::Jumped { distance_m, within },
             Refused::NotOnShift => PingRefused::NotOnline,
             Refused::Full => PingRefused::Unavailable,
         })
@@ -70,8 +73,18 @@ impl Handler for SocketHandler {
             Command::Arrive { ride } => Some(self.rides.arrive(driver, ride).await?),
             Command::Start { ride, pin } => Some(self.rides.start(driver, ride, &pin).await?),
             Command::Complete { ride } => Some(self.rides.complete(driver, ride).await?),
-            // The sockets carry these out themselves.
-            Command::Browse { .. } | Command::StopBrowsing => None,
+            Command::Browse { place } => {
+                if !self.locations.area().contains(place) {
+                    let fault = |field: &str, value: f64| Fault::new(field, value, "is outside of the service area");
+                    return Err(Error::Invalid(vec![fault("lat", place.lat()), fault("lng", place.lng())]));
+                }
+                self.hub.browse(caller.user, self.locations.tiles_around(place));
+                None
+            }
+            Command::StopBrowsing => {
+                self.hub.browse(caller.user, Vec::new());
+                None
+            }
             Command::Cancel { ride, reason, note } => {
                 Some(self.rides.cancel(caller, ride, &reason, note.as_deref()).await?)
             }

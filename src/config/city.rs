@@ -63,7 +63,7 @@ pub fn rides(reader: &mut Reader<'_>) -> rides::Config {
     }
 }
 
-pub fn locations(reader: &mut Reader<'_>) -> locations::Config {
+pub fn locations(reader: &mut Reader<'_>, demo_speed: f64) -> locations::Config {
     let mut s = reader.section("city");
     let south_west = LatLng::new(s.number("lat_min", -90.0..=90.0), s.number("lng_min", -180.0..=180.0));
     let north_east = LatLng::new(s.number("lat_max", -90.0..=90.0), s.number("lng_max", -180.0..=180.0));
@@ -81,6 +81,16 @@ pub fn locations(reader: &mut Reader<'_>) -> locations::Config {
         drivers_max: s.whole("drivers_max", 1..=4_000_000),
         position_age_max: s.span("position_age_max_s", 1..=3_600),
         ping_age_max: s.span("ping_age_max_s", 1..=3_600),
+        reach: locations::Reach {
+            // A simulated city's drivers ride faster than time.
+            speed_mps_max: s.number("jump_speed_mps_max", 1.0..=1_000_000.0) * demo_speed,
+            slack_m: s.number("jump_slack_m", 1.0..=1_000_000.0),
+        },
+        browse: locations::browse::Config {
+            tile_m: s.number("browse_tile_m", 100.0..=100_000.0),
+            every: s.span("browse_every_ms", 100..=60_000),
+            drivers_max: s.whole("browse_drivers_max", 1..=1_000),
+        },
         ping_ahead_max: s.span("ping_ahead_max_s", 0..=3_600),
         search_radius_m: s.number("search_radius_m", 100.0..=100_000.0),
         candidates_max: s.whole("candidates_max", 1..=1_000),

@@ -11,6 +11,7 @@ use super::reader::Reader;
 use crate::realtime::{self, AdmissionBounds, Rate};
 use crate::telemetry::{self, LogFormat, chain};
 use crate::time::Span;
+use crate::web::server::Bounds;
 use crate::{bus, db, jobs};
 
 /// Connections to the private server beside the pool: commands, a person with psql.
@@ -27,6 +28,8 @@ pub struct ServerConfig {
     pub request_timeout: Span,
     /// How long a stop waits for what goes on.
     pub drain_max: Span,
+    /// The bounds of the HTTP server.
+    pub http: Bounds,
     /// Threads of the runtime; none: one for each processor.
     pub worker_threads: Option<usize>,
     /// Whether anybody may see the moving city.
@@ -39,6 +42,10 @@ pub fn server(reader: &mut Reader<'_>, demo: &DemoConfig) -> ServerConfig {
         listen: s.address("listen"),
         body_bytes_max: s.whole("body_bytes_max", 1_024..=16 << 20),
         request_timeout: s.span("request_timeout_s", 1..=300),
+        http: Bounds {
+            connections_max: s.whole("http_connections_max", 1..=1_000_000),
+            head_within: s.span("head_within_s", 1..=300).to_duration(),
+        },
         drain_max: s.span("drain_max_s", 1..=600),
         worker_threads: Some(s.whole("worker_threads", 0..=512)).filter(|threads| *threads > 0),
         city_page_public: s.flag("city_page_public") || demo.enabled,

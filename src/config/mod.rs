@@ -159,7 +159,7 @@ fn build(reader: &mut Reader<'_>) -> Config {
         log: machine::log(reader),
         sockets: machine::sockets(reader),
         travel: city::travel(reader),
-        locations: city::locations(reader),
+        locations: city::locations(reader, if demo.enabled { demo.speed_factor.max(1.0) } else { 1.0 }),
         history: city::history(reader),
         rides: city::rides(reader),
         auth: people::auth(reader),

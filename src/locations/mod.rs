@@ -4,8 +4,10 @@
 //! area and the clock, and the drivers on shift whose position is not known (yet, or not any more since a restart).
 //! Invariant: a driver is in the index only while on shift, in the state in which dispatch has put them.
 
+pub mod browse;
 pub mod history;
 pub mod http;
+mod jump;
 mod store;
 
 use std::sync::Arc;
@@ -20,6 +22,11 @@ use crate::ids::DriverId;
 use crate::index::{DriverIndex, DriverState, Fix, Nearest, Neighbour, RideClasses, Slot, Update};
 use crate::road::TravelTime;
 use crate::time::{Span, Timestamp};
+
+pub use jump::{Jump, Reach};
+
+use browse::Tiles;
+use jump::LastSeen;
 
 /// Numbers of this service.
 #[derive(Clone, Debug)]
@@ -36,10 +43,14 @@ pub struct Config {
     pub ping_age_max: Span,
     /// A ping further in the future than this is refused: the phone's clock is wrong.
     pub ping_ahead_max: Span,
+    /// How far a driver can get from one ping to the next.
+    pub reach: Reach,
     /// How far away a driver may be to be asked.
     pub search_radius_m: f64,
     /// How many drivers a search returns to dispatch.
     pub candidates_max: usize,
+    /// The map before a booking.
+    pub browse: browse::Config,
 }
 
 #[derive(Clone, Copy)]
@@ -63,6 +74,8 @@ pub enum Refused {
         /// By how much it is ahead of the server's clock.
         ahead: Span,
     },
+    /// Out of reach of the last one.
+    Jumped(Jump),
     /// The driver is not on shift.
     NotOnShift,
     /// All places of the index are taken.
@@ -81,6 +94,11 @@ impl Refused {
             Self::FromTheFuture { ahead } => {
                 Error::invalid("t_ms", fix.at.as_millis(), format_args!("is {ahead} ahead of the server's clock"))
             }
+            Self::Jumped(Jump { distance_m, within }) => {
+                let place = fix.position;
+                let reason = format!("is {distance_m} m from where you were {within} before");
+                Error::Invalid(vec![Fault::new("lat", place.lat(), &reason), Fault::new("lng", place.lng(), &reason)])
+            }
             Self::NotOnShift => Error::conflict("not_online", "go online before you send positions"),
             Self::Full => Error::Unavailable { retry_after: Span::from_secs(5), cause: None },
         }
@@ -91,6 +109,7 @@ impl Refused {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Track {
     slot: Option<Slot>,
+    last_seen: LastSeen,
 }
 
 /// The drivers on shift and where they are.
@@ -102,6 +121,7 @@ pub struct Locations {
 struct Inner {
     config: Config,
     index: DriverIndex,
+    tiles: Tiles,
     on_shift: DashMap<DriverId, OnShift, FxBuildHasher>,
     travel: Arc<dyn TravelTime>,
 }
@@ -114,7 +134,8 @@ impl Locations {
     pub fn new(config: Config, travel: Arc<dyn TravelTime>) -> Result<Self, crate::index::ConfigError> {
         let index = crate::index::Config { area: config.area, cell_m: config.cell_m, drivers_max: config.drivers_max };
         let index = DriverIndex::new(index)?;
-        Ok(Self { inner: Arc::new(Inner { config, index, on_shift: DashMap::default(), travel }) })
+        let tiles = Tiles::new(config.area, config.browse.tile_m);
+        Ok(Self { inner: Arc::new(Inner { config, index, tiles, on_shift: DashMap::default(), travel }) })
     }
 
     /// Where the city is served.
@@ -132,24 +153,28 @@ impl Locations {
         &*self.inner.travel
     }
 
-    /// Takes in where a driver is: searchable when this returns. A position older than the newest one held is ignored.
+    /// Takes in where a driver is: searchable when this returns. A position older than the newest one held is ignored. The
+    /// answer is what the driver does: whoever is free is watched by nobody.
     ///
     /// # Errors
     /// [`Refused`], with nothing changed.
-    pub fn ping(&self, driver: DriverId, track: &mut Track, fix: Fix, now: Timestamp) -> Result<(), Refused> {
+    pub fn ping(&self, driver: DriverId, track: &mut Track, fix: Fix, now: Timestamp) -> Result<DriverState, Refused> {
         self.check(&fix, now)?;
+        track.last_seen.follow(&fix, self.inner.config.reach).map_err(Refused::Jumped)?;
         let index = &self.inner.index;
-        if let Some(slot) = track.slot
-            && index.update(slot, fix) != Update::Offline
-        {
-            return Ok(());
+        let update = |slot: Option<Slot>| match slot.map_or(Update::Offline, |slot| index.update(slot, fix)) {
+            Update::Moved(state) => Some(state),
+            // Nothing new to show.
+            Update::Stale => Some(DriverState::Free),
+            Update::Offline => None,
+        };
+        if let Some(state) = update(track.slot) {
+            return Ok(state);
         }
         // The first ping of a connection, or of a shift that began since.
         track.slot = index.slot_of(driver);
-        if let Some(slot) = track.slot
-            && index.update(slot, fix) != Update::Offline
-        {
-            return Ok(());
+        if let Some(state) = update(track.slot) {
+            return Ok(state);
         }
         // On shift, but without a position so far: since a restart, or since the shift began without one.
         self.place(driver, fix)
@@ -177,11 +202,11 @@ impl Locations {
 
     /// Puts a driver on shift into the index. The entry is held meanwhile, so that what dispatch says next comes next:
     /// without that a state of before could outlive it. The index never calls back, so this cannot lock up.
-    fn place(&self, driver: DriverId, fix: Fix) -> Result<(), Refused> {
+    fn place(&self, driver: DriverId, fix: Fix) -> Result<DriverState, Refused> {
         let shift = self.inner.on_shift.get(&driver).ok_or(Refused::NotOnShift)?;
         self.inner.index.go_online(driver, fix.position, fix.at, shift.classes).map_err(|_| Refused::Full)?;
         self.inner.index.set_state(driver, shift.state);
-        Ok(())
+        Ok(shift.state)
     }
 
     /// A driver is on shift from now on; searchable as soon as a position is known.

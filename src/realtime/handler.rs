@@ -79,6 +79,13 @@ pub enum PingRefused {
         /// By how much it is ahead of the server's clock.
         ahead: Span,
     },
+    /// It lies where nobody can have got from the place before.
+    Jumped {
+        /// How far away from there, in metres.
+        distance_m: u32,
+        /// How long after.
+        within: Span,
+    },
     /// The driver is not on shift.
     NotOnline,
     /// The engine has no room for it now.
@@ -87,8 +94,8 @@ pub enum PingRefused {
 
 impl PingRefused {
     /// Every label, in the order of the variants.
-    pub(super) const LABELS: [&'static str; 5] =
-        ["outside_service_area", "too_old", "from_the_future", "not_online", "unavailable"];
+    pub(super) const LABELS: [&'static str; 6] =
+        ["outside_service_area", "too_old", "from_the_future", "impossible_jump", "not_online", "unavailable"];
 
     /// Which of [`Self::LABELS`] it is counted under.
     pub(super) const fn label_index(self) -> usize {
@@ -96,8 +103,9 @@ impl PingRefused {
             Self::OutsideServiceArea => 0,
             Self::TooOld { .. } => 1,
             Self::FromTheFuture { .. } => 2,
-            Self::NotOnline => 3,
-            Self::Unavailable => 4,
+            Self::Jumped { .. } => 3,
+            Self::NotOnline => 4,
+            Self::Unavailable => 5,
         }
     }
 
@@ -117,6 +125,11 @@ impl PingRefused {
             Self::TooOld { age } => invalid(vec![Fault::new("t_ms", t_ms, format_args!("is {age} old"))]),
             Self::FromTheFuture { ahead } => {
                 invalid(vec![Fault::new("t_ms", t_ms, format_args!("is {ahead} ahead of the server's clock"))])
+            }
+            Self::Jumped { distance_m, within } => {
+                let reason = format!("is {distance_m} m from where you were {within} before");
+                let (lat, lng) = (ping.place.lat(), ping.place.lng());
+                invalid(vec![Fault::new("lat", lat, &reason), Fault::new("lng", lng, &reason)])
             }
             Self::NotOnline => ErrorFrame::new(None, "not_online", "go online before you send positions"),
             Self::Unavailable => ErrorFrame::new(None, "unavailable", "the service cannot take positions now"),

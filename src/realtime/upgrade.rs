@@ -14,7 +14,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use hyper_util::server::conn::auto::upgrade::downcast;
 use rand::Rng;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -102,7 +101,7 @@ struct Unopened {
 impl Unopened {
     /// Takes the plain connection out of the HTTP server and of the runtime. `None` when it is gone already.
     fn on<H: Handler>(self, upgraded: Upgraded, sockets: &Sockets<H>) -> Option<Opening> {
-        let Ok(parts) = downcast::<TokioIo<TcpStream>>(upgraded) else {
+        let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
             tracing::error!(
                 "a socket came over something else than TCP; only the plain server of this program is served"
             );

@@ -7,7 +7,7 @@ use crate::dispatch::Input;
 use crate::error::Error;
 use crate::geo::LatLng;
 use crate::ids::DriverId;
-use crate::index::Fix;
+use crate::index::{DriverState, Fix};
 use crate::locations::{Refused, Track};
 use crate::realtime::Position;
 use crate::rides::words::RideType;
@@ -34,7 +34,7 @@ impl Rides {
         self.command(driver_actor(driver), Input::GoOnline { driver }, details).await.map_err(|e| self.refused(e))?;
         // On shift before: the index may know an older position, or none since a restart.
         match self.inner.locations.ping(driver, &mut Track::default(), fix, now) {
-            Ok(()) => Ok(()),
+            Ok(_) => Ok(()),
             Err(refused) => Err(refused.into_error(&fix)),
         }
     }
@@ -60,12 +60,14 @@ impl Rides {
         }
     }
 
-    /// Takes in where a driver is and shows it to whoever watches, which costs one look-up when nobody does.
+    /// Takes in where a driver is and shows it to whoever watches, which costs nothing for a driver who is free.
     ///
     /// # Errors
     /// [`Refused`], with nothing changed.
     pub fn ping(&self, driver: DriverId, track: &mut Track, fix: Fix, now: Timestamp) -> Result<(), Refused> {
-        self.inner.locations.ping(driver, track, fix, now)?;
+        if self.inner.locations.ping(driver, track, fix, now)? == DriverState::Free {
+            return Ok(());
+        }
         let Some(watched) = self.inner.hub.watched_ride(driver) else { return Ok(()) };
         let eta_s = self.inner.live.ride(watched).and_then(|ride| self.eta_s(&ride, fix.position));
         let bearing_deg = fix.bearing_deg.map(f32::from);

@@ -101,6 +101,8 @@ fn location_config() -> crate::locations::Config {
         ping_ahead_max: Span::from_secs(30),
         search_radius_m: 5_000.0,
         candidates_max: 8,
+        reach: crate::locations::Reach { speed_mps_max: 70.0, slack_m: 500.0 },
+        browse: crate::locations::browse::Config { tile_m: 1_000.0, every: Span::from_secs(1), drivers_max: 40 },
     }
 }
 

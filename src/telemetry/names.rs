@@ -68,6 +68,8 @@ catalogue! {
     HTTP_REQUEST_SECONDS = "boda_http_request_seconds", Shape::Histogram(HTTP_SECONDS);
     /// HTTP requests being answered.
     HTTP_REQUESTS_OPEN = "boda_http_requests_open", Shape::Gauge;
+    /// HTTP connections closed unread, because there were too many.
+    HTTP_CONNECTIONS_REFUSED_TOTAL = "boda_http_connections_refused_total", Shape::Counter;
 
     /// Sockets open; labels: role.
     SOCKETS_OPEN = "boda_sockets_open", Shape::Gauge;

@@ -12,6 +12,7 @@ pub mod period;
 #[cfg(test)]
 pub mod probe;
 mod request_id;
+pub mod server;
 mod token;
 
 pub use answer::{ApiError, ErrorBody};

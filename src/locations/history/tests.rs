@@ -10,6 +10,7 @@ use super::*;
 use crate::db::fixture;
 use crate::geo::{KIGALI, LatLng};
 use crate::index::RideClasses;
+use crate::locations::Track as PingTrack;
 use crate::locations::store::Day;
 use crate::road::StraightLine;
 
@@ -39,6 +40,8 @@ fn locations() -> Locations {
         ping_ahead_max: Span::from_secs(30),
         search_radius_m: 5_000.0,
         candidates_max: 8,
+        reach: crate::locations::Reach { speed_mps_max: 70.0, slack_m: 500.0 },
+        browse: crate::locations::browse::Config { tile_m: 1_000.0, every: Span::from_secs(1), drivers_max: 40 },
     };
     Locations::new(config, Arc::new(StraightLine::new(1.33, 22.0).expect("valid"))).expect("valid")
 }
@@ -78,7 +81,9 @@ impl Road {
         for second in seconds {
             for number in drivers {
                 let fix = Fix::new(Self::place(*number, second), self.at(second));
-                self.locations.ping(driver(*number), fix, self.at(second)).expect("on shift");
+                self.locations
+                    .ping(driver(*number), &mut PingTrack::default(), fix, self.at(second))
+                    .expect("on shift");
             }
             self.history.sample(self.at(second), &mut Vec::new());
         }
@@ -207,7 +212,9 @@ async fn an_orderly_stop_stores_everything(pool: PgPool) {
     let now = crate::clock::now();
     road.begin(&[1, 2]);
     for number in [1, 2] {
-        road.locations.ping(driver(number), Fix::new(Road::place(number, 0), now), now).expect("on shift");
+        road.locations
+            .ping(driver(number), &mut PingTrack::default(), Fix::new(Road::place(number, 0), now), now)
+            .expect("on shift");
     }
     // Told before it has looked once.
     let stop = tokio_util::sync::CancellationToken::new();

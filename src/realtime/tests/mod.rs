@@ -19,6 +19,7 @@ use tokio_tungstenite::tungstenite::handshake::client::{Request, generate_key};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::error::Error;
@@ -27,6 +28,7 @@ use crate::realtime::protocol::client::{Command, Ping};
 use crate::realtime::protocol::view::{PersonView, Place, RideStatus, RideView};
 use crate::realtime::{Config, Event, Handler, Hub, Notice, PingRefused, Reply, Snapshot, Sockets, Told, router};
 use crate::time::{Span, Timestamp};
+use crate::web::server::{Bounds, serve};
 use crate::web::{Caller, Role};
 
 /// Long enough for a busy machine, short enough for a test that fails.
@@ -160,8 +162,8 @@ impl Server {
         let address = listener.local_addr().expect("bound");
         let sockets = Sockets::start(Arc::clone(&hub), handler).expect("threads and descriptors");
         let routes = axum::Router::new().nest("/api/v1", router(sockets));
-        let service = routes.into_make_service_with_connect_info::<SocketAddr>();
-        tokio::spawn(async move { axum::serve(listener, service).await });
+        let bounds = Bounds { connections_max: 1_000, head_within: PATIENCE };
+        tokio::spawn(serve(listener, routes, bounds, CancellationToken::new()));
         Self { address, hub, gate, welcome_gate, closed }
     }
 
