@@ -157,6 +157,7 @@ pub fn sockets(reader: &mut Reader<'_>) -> realtime::Config {
         frames_per_s: s.whole("frames_per_s", 1..=10_000),
         frames_burst_max: s.whole("frames_burst_max", 1..=100_000),
         close_within: s.span("close_within_ms", 100..=60_000),
+        resume_window: s.span("resume_window_s", 0..=86_400),
     };
     let burst_fits = config.frames_burst_max >= config.frames_per_s;
     s.require(burst_fits, "frames_burst_max", "sockets.frames_per_s", "is less than frames_per_s");

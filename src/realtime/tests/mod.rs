@@ -46,6 +46,7 @@ fn config() -> Config {
         frames_per_s: 10_000,
         frames_burst_max: 10_000,
         close_within: Span::from_secs(2),
+        resume_window: Span::from_secs(600),
     }
 }
 
