@@ -88,7 +88,10 @@ pub async fn simulate(
     simulation::run(city, stop).await.map_err(|error| Error::service("the simulation cannot go on", error))
 }
 
-async fn with_database<T>(config: &Config, work: impl AsyncFnOnce(&Database) -> Result<T, Error>) -> Result<T, Error> {
+pub(super) async fn with_database<T>(
+    config: &Config,
+    work: impl AsyncFnOnce(&Database) -> Result<T, Error>,
+) -> Result<T, Error> {
     let (database, embedded) = db::open(&config.database, embedded::Role::Command).await?;
     let done = work(&database).await;
     database.close().await;

@@ -12,6 +12,7 @@ mod demo;
 mod health;
 mod operations;
 mod router;
+mod seed;
 mod services;
 mod sockets;
 
@@ -35,6 +36,7 @@ use crate::telemetry::{self, Telemetry};
 use crate::web;
 
 pub use commands::{create_user, migrate, run_sandbox, simulate, worker};
+pub use seed::{Seeding, seed};
 
 use services::Services;
 

@@ -14,6 +14,9 @@ use crate::notifications::Language;
 use crate::phone::Phone;
 use crate::web::Role;
 
+/// Made-up people of one role: there are telephones and plates for more, but no city has more.
+const MADE_UP_MAX: i64 = 500_000;
+
 /// A city of motorcycle taxis in one process: live positions, matching, rides, payments.
 #[derive(Debug, Parser)]
 #[command(name = "boda", version, after_help = help::ALL, max_term_width = 100)]
@@ -40,6 +43,9 @@ pub enum Command {
     /// Run the stand-ins of the outside world by themselves
     #[command(after_help = help::SANDBOX)]
     Sandbox(Sandbox),
+    /// Fill a database that nobody lives in with made-up people, for rehearsals and load tests
+    #[command(after_help = help::SEED)]
+    Seed(Seed),
     /// Check the configuration and name everything that is wrong with it
     #[command(after_help = help::CHECK_CONFIG)]
     CheckConfig(Serve),
@@ -130,6 +136,37 @@ pub struct Simulate {
     /// TOML file with the keys that differ from the defaults
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+}
+
+/// People to be made up.
+#[derive(Debug, Args)]
+pub struct Seed {
+    /// Approved drivers
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=MADE_UP_MAX))]
+    pub drivers: u32,
+    /// Riders
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=MADE_UP_MAX))]
+    pub riders: u32,
+    /// Where their ids, phones and access tokens go, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Confirm that this database is for rehearsals and will never hold real people
+    #[arg(long, required = true)]
+    sandbox_data: bool,
+    /// How long the access tokens are good for, in seconds
+    #[arg(long, value_name = "S", default_value_t = 7_200, value_parser = clap::value_parser!(i64).range(60..=604_800))]
+    pub token_lifetime_s: i64,
+    /// Put the drivers on shift; a server that is started afterwards finds them there
+    #[arg(long)]
+    pub on_shift: bool,
+    /// Who they are: the same number is the same people, also for `boda simulate`
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u32,
+    /// Read a password for all of them from the first line of standard input; without one they have none
+    #[arg(long)]
+    pub password_stdin: bool,
+    #[command(flatten)]
+    pub place: Place,
 }
 
 /// An account to be made.

@@ -80,6 +80,21 @@ Examples:
 
 Exit codes: 0 stopped when asked to, 1 could not start, 64 wrong usage or configuration.";
 
+/// Below `boda seed --help`.
+pub const SEED: &str = "\
+Writes accounts of made-up drivers and riders straight into the database, some ten thousand a
+second, and a file of access tokens by which a load test speaks for them. Seeding again with the
+same --seed makes the same people and new tokens. Refused where anybody has an account, unless
+made-up people were there first. Works beside a running server on the same data directory; with
+--on-shift, start the server afterwards.
+
+Examples:
+  boda seed --sandbox-data --drivers 9000 --riders 500 --out people.jsonl
+  boda seed --sandbox-data --drivers 9000 --riders 500 --on-shift --out people.jsonl \\
+      --data-dir /tmp/boda-trial && boda serve --data-dir /tmp/boda-trial
+
+Exit codes: 0 made, 1 not made (the reason is printed), 64 wrong usage or configuration.";
+
 /// Below `boda check-config --help`.
 pub const CHECK_CONFIG: &str = "\
 Reads every layer as `boda serve` with the same flags would, starts nothing, and names

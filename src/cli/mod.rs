@@ -8,6 +8,7 @@
 mod arguments;
 mod help;
 mod password;
+mod seed;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -93,6 +94,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Error> {
             print("the database schema is up to date\n")
         }
         Command::Simulate(simulate) => play(simulate),
+        Command::Seed(seed) => seed::run(seed),
         Command::Sandbox(flags) => start(&flags.sources(), app::run_sandbox),
         Command::CheckConfig(flags) => {
             flags.sources().load()?;

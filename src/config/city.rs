@@ -60,6 +60,7 @@ pub fn rides(reader: &mut Reader<'_>) -> rides::Config {
         answer_within,
         quote_lifetime: s.span("quote_lifetime_s", 1..=86_400),
         ride_distance_m_max: s.whole("ride_distance_max_m", 1_000..=1_000_000),
+        restored_decisions_max: s.whole("restored_decisions_max", 0..=10_000_000),
     }
 }
 

@@ -11,6 +11,7 @@ mod documents;
 pub mod http;
 mod papers;
 mod review;
+mod seed;
 mod store;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,6 +34,7 @@ use crate::web::page::{Page, PageRequest, Position};
 pub use documents::{Document, DocumentKind, DocumentRequest};
 pub use papers::{Fuel, Papers, PapersRequest};
 pub use review::{Decision, Status};
+pub use seed::Begin;
 pub use store::{close_shift, on_shift, open_shift, record_completed, record_rating, ride_types};
 
 /// Longest reason of a decision.

@@ -10,21 +10,29 @@ use rustc_hash::FxBuildHasher;
 
 use crate::ids::{DriverId, OfferId, RideId, UserId};
 use crate::rides::ride::{Offer, Ride};
+use crate::rides::view::Cast;
+
+/// A live ride with its people as they were last told of.
+struct Entry {
+    ride: Arc<Ride>,
+    /// Kept here, so that showing the ride to an app that comes back reads no database.
+    cast: Option<Arc<Cast>>,
+}
 
 /// The committed live state.
 #[derive(Default)]
 pub struct Live {
-    rides: DashMap<RideId, Arc<Ride>, FxBuildHasher>,
+    rides: DashMap<RideId, Entry, FxBuildHasher>,
     by_party: DashMap<UserId, RideId, FxBuildHasher>,
     offers: DashMap<DriverId, Arc<Offer>, FxBuildHasher>,
 }
 
 impl Live {
-    /// Takes over a ride as committed; an ended one leaves.
-    pub fn put_ride(&self, ride: &Arc<Ride>) {
+    /// Takes over a ride as committed, and its people where they could be found; an ended one leaves.
+    pub fn put_ride(&self, ride: &Arc<Ride>, cast: Option<&Arc<Cast>>) {
         let parties = [Some(UserId::from(ride.rider)), ride.driver.map(UserId::from)];
         if ride.status.is_live() {
-            self.rides.insert(ride.id, Arc::clone(ride));
+            self.rides.insert(ride.id, Entry { ride: Arc::clone(ride), cast: cast.cloned() });
             for party in parties.into_iter().flatten() {
                 self.by_party.insert(party, ride.id);
             }
@@ -48,13 +56,13 @@ impl Live {
 
     /// A live ride.
     pub fn ride(&self, id: RideId) -> Option<Arc<Ride>> {
-        self.rides.get(&id).map(|ride| Arc::clone(&ride))
+        self.rides.get(&id).map(|entry| Arc::clone(&entry.ride))
     }
 
-    /// The live ride of a rider or a driver.
-    pub fn ride_of(&self, party: UserId) -> Option<Arc<Ride>> {
+    /// The live ride of a rider or a driver, and its people where they are known.
+    pub fn shown_to(&self, party: UserId) -> Option<(Arc<Ride>, Option<Arc<Cast>>)> {
         let id = *self.by_party.get(&party)?;
-        self.ride(id)
+        self.rides.get(&id).map(|entry| (Arc::clone(&entry.ride), entry.cast.clone()))
     }
 
     /// The offer a driver has to answer.
@@ -64,8 +72,8 @@ impl Live {
 
     /// Every live ride, in no order.
     pub fn for_each(&self, mut show: impl FnMut(&Ride)) {
-        for ride in &self.rides {
-            show(&ride);
+        for entry in &self.rides {
+            show(&entry.ride);
         }
     }
 

@@ -15,9 +15,11 @@ mod quote;
 mod rating;
 mod reading;
 mod ride;
+mod said;
 mod shard;
 mod start;
 mod store;
+mod streams;
 mod tally;
 mod tell;
 #[cfg(test)]
@@ -84,6 +86,8 @@ pub struct Config {
     pub quote_lifetime: Span,
     /// The longest ride that is sold, by road.
     pub ride_distance_m_max: u32,
+    /// Decisions that a start reads to tell again what apps missed.
+    pub restored_decisions_max: u32,
 }
 
 /// The service. Clones share everything.

@@ -63,8 +63,10 @@ impl Rides {
     /// Never; a caller without one gets none.
     pub async fn active(&self, caller: Caller) -> Result<Vec<RideView>, Error> {
         let viewer = if caller.role == Role::Driver { Viewer::Driver } else { Viewer::Rider };
-        match self.inner.live.ride_of(caller.user).filter(|ride| is_party(ride, caller)) {
-            Some(ride) => Ok(vec![self.view(&ride, viewer).await]),
+        match self.inner.live.shown_to(caller.user).filter(|(ride, _)| is_party(ride, caller)) {
+            // As last told: a whole city that reconnects reads no names from the database.
+            Some((ride, Some(cast))) => Ok(vec![ride_view(&ride, &cast, viewer)]),
+            Some((ride, None)) => Ok(vec![self.view(&ride, viewer).await]),
             None => Ok(Vec::new()),
         }
     }

@@ -126,6 +126,18 @@ pub struct Offer {
     pub deadline: Timestamp,
 }
 
+impl Offer {
+    /// The offer that a decision made, if it made one.
+    pub fn made_by(decision: &Decision) -> Option<Self> {
+        match decision.fact {
+            Fact::OfferMade { offer: id, driver, pickup_eta, pickup_distance_m, deadline } => {
+                Some(Self { id, driver, pickup_eta, pickup_distance_m, offered_at: decision.at, deadline })
+            }
+            _ => None,
+        }
+    }
+}
+
 impl Ride {
     /// Follows a fact. `tariffs` prices the ride when it completes.
     pub fn apply(&mut self, decision: &Decision, tariffs: &TariffBook) {
@@ -155,6 +167,43 @@ impl Ride {
                 }
             }
         }
+    }
+
+    /// The ride as it stood right after an earlier fact of its timeline: undoes what [`Ride::apply`] did since.
+    pub fn as_of(&self, fact: &Fact) -> Self {
+        let mut then = self.clone();
+        let status = match fact {
+            Fact::Ended(end) => {
+                then.status = status_of(*end);
+                return then;
+            }
+            Fact::Requested { .. } | Fact::OfferMade { .. } | Fact::OfferClosed { .. } => RideStatus::Requested,
+            Fact::Assigned { .. } => RideStatus::DriverAssigned,
+            Fact::Arrived => RideStatus::DriverArrived,
+            Fact::Started => RideStatus::InProgress,
+        };
+        then.status = status;
+        then.fare = self.price.quoted;
+        then.cancellation = None;
+        then.ended_at = None;
+        if status != RideStatus::InProgress {
+            then.started_at = None;
+            then.waiting = Span::ZERO;
+            if status != RideStatus::DriverArrived {
+                then.arrived_at = None;
+            }
+        }
+        if status == RideStatus::Requested {
+            then.driver = None;
+            then.assigned_at = None;
+        }
+        match fact {
+            Fact::Requested { .. } => then.offers_made = 0,
+            Fact::OfferMade { offer, .. } | Fact::OfferClosed { offer, .. } => then.offers_made = offer.ordinal,
+            // The last offer is the one that was accepted.
+            Fact::Assigned { .. } | Fact::Arrived | Fact::Started | Fact::Ended(_) => {}
+        }
+        then
     }
 
     /// The agreed distance by the agreed tariff, plus what the driver's waiting cost. Never less than the quote.
@@ -187,6 +236,7 @@ pub(crate) mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::dispatch::OfferOutcome;
 
     pub(crate) fn ride() -> Ride {
         let spot = |lat, lng| Spot { at: LatLng::new(lat, lng).expect("valid"), address: None, landmark: None };
@@ -220,6 +270,46 @@ pub(crate) mod tests {
             started_at: None,
             ended_at: None,
         }
+    }
+
+    #[test]
+    fn a_ride_can_be_seen_as_it_stood_after_each_of_its_facts() {
+        let tariffs = TariffBook::rwanda_moto();
+        let driver = DriverId(Uuid::from_u128(9));
+        let offer = |ordinal| OfferId { ride: ride().id, ordinal };
+        let made = |ordinal| Fact::OfferMade {
+            offer: offer(ordinal),
+            driver,
+            pickup_eta: Span::from_secs(60),
+            pickup_distance_m: 300,
+            deadline: Timestamp::EPOCH,
+        };
+        let closed = |ordinal, outcome| Fact::OfferClosed { offer: offer(ordinal), driver, outcome };
+        let begin =
+            || vec![Fact::Requested { rider: ride().rider }, made(1), closed(1, OfferOutcome::Expired), made(2)];
+        let check = |facts: Vec<Fact>| {
+            let mut ride = ride();
+            ride.price.tariff = tariffs.tariffs().last().expect("one is in force").name.to_string();
+            let mut stood = Vec::new();
+            for (fact, seq) in facts.into_iter().zip(1..) {
+                let at = ride.requested_at + Span::from_minutes(9 * i64::from(seq - 1));
+                ride.apply(&Decision { ride: ride.id, seq, at, fact: fact.clone() }, &tariffs);
+                if let Fact::Ended(RideEnd::CancelledByCustomer) = fact {
+                    let (by, reason) = ("customer", CancelReason::Other);
+                    ride.cancellation = Some(Cancellation { by, reason, note: None, fee: Francs::ZERO });
+                }
+                stood.push((fact, ride.clone()));
+            }
+            for (fact, then) in stood {
+                assert!(ride.as_of(&fact) == then, "after {fact:?}");
+            }
+        };
+        let assigned = || Fact::Assigned { driver, offer: offer(2) };
+        check([begin(), vec![assigned(), Fact::Arrived, Fact::Started, Fact::Ended(RideEnd::Completed)]].concat());
+        check([begin(), vec![assigned(), Fact::Arrived, Fact::Ended(RideEnd::CancelledByCustomer)]].concat());
+        check([begin(), vec![assigned()]].concat());
+        check([begin(), vec![closed(2, OfferOutcome::Cancelled), Fact::Ended(RideEnd::CancelledByCustomer)]].concat());
+        check([begin(), vec![closed(2, OfferOutcome::Declined), Fact::Ended(RideEnd::NoDriverFound)]].concat());
     }
 
     #[test]

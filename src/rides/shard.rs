@@ -5,7 +5,7 @@
 //! meanwhile its inbox fills and new commands are refused with "try again". A ride is lost only if it was never
 //! acknowledged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,7 @@ use crate::locations::Locations;
 use crate::rides::followup;
 use crate::rides::people::People;
 use crate::rides::ride::{Cancellation, Offer, Ride};
+use crate::rides::said::{Said, Sequence};
 use crate::rides::store::commit::{Actor, Batch, Closing, NewEvent, Remark, ShiftChange, commit, outcome_word};
 use crate::rides::tell::Teller;
 use crate::rides::view::Cast;
@@ -104,6 +105,8 @@ pub struct Shard {
     pub(super) offers: FxHashMap<OfferId, Offer>,
     /// When the request of a ride without an offer so far reached us.
     pub(super) awaiting_offer: FxHashMap<RideId, Instant>,
+    /// Places in the city's stream.
+    pub(super) sequence: Sequence,
 }
 
 /// Why the core was called: what the record says of it.
@@ -128,12 +131,14 @@ struct Waiting {
 
 /// What one round of decisions leaves to be done.
 #[derive(Default)]
-struct Round {
+pub(super) struct Round {
+    /// To be written. Its events are those of `said`, in the same order.
     batch: Batch,
-    changed: BTreeMap<RideId, Ride>,
+    changed: BTreeMap<RideId, Arc<Ride>>,
     touched: BTreeMap<OfferId, (Offer, Option<Closing>)>,
     waiting: Vec<Waiting>,
-    said: Vec<Decision>,
+    /// To be told, and when it was decided.
+    pub(super) said: Vec<(Said, Instant)>,
 }
 
 impl Shard {
@@ -161,12 +166,14 @@ impl Shard {
                 }
             }
             metrics::gauge!(names::DISPATCH_QUEUE_DEPTH).set(count(inbox.len()));
-            self.round(&mut messages).await?;
+            let mut round = self.decide(clock::now(), &mut messages);
+            self.persist(&mut round).await?;
+            self.speak(round).await;
         }
     }
 
-    async fn round(&mut self, messages: &mut Vec<Message>) -> Result<(), Error> {
-        let now = clock::now();
+    /// Lets the core take in what has come and what is due.
+    pub(super) fn decide(&mut self, now: Timestamp, messages: &mut Vec<Message>) -> Round {
         let mut round = Round::default();
         let mut out = Vec::new();
         let started = Instant::now();
@@ -184,9 +191,8 @@ impl Shard {
             }
         }
         metrics::histogram!(names::DISPATCH_DECISION_SECONDS).record(started.elapsed().as_secs_f64());
-        self.persist(&mut round).await?;
-        self.speak(round).await;
-        Ok(())
+        round.keep_unheard();
+        round
     }
 
     fn command(&mut self, now: Timestamp, command: Command, out: &mut Vec<Output>, round: &mut Round) {
@@ -254,24 +260,33 @@ impl Shard {
             _ => {}
         }
         followup::enqueue(ride, &decision, cause.request_id.as_deref(), &mut round.batch.jobs);
-        round.changed.insert(ride.id, ride.clone());
+        let ride = Arc::new(ride.clone());
+        round.changed.insert(ride.id, Arc::clone(&ride));
         self.note_offer(&decision, &remark, round);
         if matches!(decision.fact, Fact::Ended(_)) {
             self.rides.remove(&decision.ride);
             self.awaiting_offer.remove(&decision.ride);
         }
         let actor = caused_by(&decision.fact, cause.actor);
-        round.batch.events.push(NewEvent { decision: decision.clone(), actor, remark });
-        round.said.push(decision);
+        let seq = self.sequence.next(decision.at);
+        round.batch.events.push(NewEvent {
+            decision: decision.clone(),
+            stream_seq: seq,
+            is_heard: true,
+            actor,
+            remark,
+        });
+        round.said.push((Said { decision, seq, ride, is_heard: true }, Instant::now()));
     }
 
     fn note_offer(&mut self, decision: &Decision, remark: &Remark, round: &mut Round) {
         let at = decision.at;
         match decision.fact {
-            Fact::OfferMade { offer: id, driver, pickup_eta, pickup_distance_m, deadline } => {
-                let offer = Offer { id, driver, pickup_eta, pickup_distance_m, offered_at: at, deadline };
-                self.offers.insert(id, offer.clone());
-                round.touched.insert(id, (offer, None));
+            Fact::OfferMade { .. } => {
+                if let Some(offer) = Offer::made_by(decision) {
+                    self.offers.insert(offer.id, offer.clone());
+                    round.touched.insert(offer.id, (offer, None));
+                }
             }
             Fact::OfferClosed { offer, outcome, .. } => {
                 if let Some(record) = self.offers.remove(&offer) {
@@ -290,8 +305,8 @@ impl Shard {
     }
 
     /// Writes the round, trying again for as long as the database is merely away.
-    async fn persist(&mut self, round: &mut Round) -> Result<(), Error> {
-        round.batch.rides = round.changed.values().cloned().collect();
+    pub(super) async fn persist(&self, round: &mut Round) -> Result<(), Error> {
+        round.batch.rides = round.changed.values().map(|ride| (**ride).clone()).collect();
         round.batch.offers = round.touched.values().cloned().collect();
         if round.batch.is_empty() {
             return Ok(());
@@ -319,35 +334,31 @@ impl Shard {
     }
 
     /// Everything was committed: publish the live state, tell the parties, answer the callers.
-    async fn speak(&mut self, round: Round) {
-        let changed: BTreeMap<RideId, Arc<Ride>> =
-            round.changed.into_iter().map(|(id, ride)| (id, Arc::new(ride))).collect();
-        self.teller.publish(&changed, &round.touched.into_values().collect::<Vec<_>>());
-        let casts = self.casts(&round.said, &changed).await;
-        for decision in &round.said {
-            if let Some(ride) = changed.get(&decision.ride) {
-                self.teller.tell(decision, ride, casts.get(&decision.ride));
-            }
-            if let Fact::OfferMade { offer, .. } = &decision.fact
+    pub(super) async fn speak(&mut self, round: Round) {
+        let casts = self.casts(&round.changed).await;
+        self.teller.publish(&round.changed, &casts, &round.touched);
+        let nobody = Arc::default();
+        for (said, decided) in &round.said {
+            self.teller.tell(said, *decided, casts.get(&said.decision.ride).unwrap_or(&nobody));
+            if let Fact::OfferMade { offer, .. } = &said.decision.fact
                 && let Some(arrived) = self.awaiting_offer.remove(&offer.ride)
             {
                 self.teller.tally().offered_after(arrived.elapsed());
             }
         }
         for Waiting { answer, ride, result } in round.waiting {
-            let ride = ride.and_then(|id| changed.get(&id).cloned().or_else(|| self.teller.live().ride(id)));
+            let ride = ride.and_then(|id| round.changed.get(&id).cloned().or_else(|| self.teller.live().ride(id)));
             // A caller who stopped waiting asks again with the same key.
             let _ = answer.send(result.map(|()| ride));
         }
         metrics::gauge!(names::DISPATCH_RIDES_LIVE).set(count(self.rides.len()));
     }
 
-    /// The people of every ride whose parties are told something: one look-up for the round, and a bounded one.
-    async fn casts(&self, said: &[Decision], changed: &BTreeMap<RideId, Arc<Ride>>) -> FxHashMap<RideId, Cast> {
-        let told = said.iter().filter(|decision| Teller::tells_parties(&decision.fact));
-        let rides: Vec<&Ride> = told.filter_map(|decision| changed.get(&decision.ride)).map(AsRef::as_ref).collect();
+    /// The people of every ride that changed: one look-up for the round, and a bounded one.
+    async fn casts(&self, changed: &BTreeMap<RideId, Arc<Ride>>) -> FxHashMap<RideId, Arc<Cast>> {
+        let rides: Vec<&Ride> = changed.values().map(AsRef::as_ref).collect();
         match tokio::time::timeout(NAMES_PATIENCE, self.people.casts(&rides)).await {
-            Ok(Ok(casts)) => rides.iter().map(|ride| ride.id).zip(casts).collect(),
+            Ok(Ok(casts)) => changed.keys().copied().zip(casts.into_iter().map(Arc::new)).collect(),
             Ok(Err(error)) => {
                 tracing::warn!(error = %crate::telemetry::chain(&error), "rides are told without names");
                 FxHashMap::default()
@@ -355,6 +366,23 @@ impl Shard {
             Err(_) => {
                 tracing::warn!("rides are told without names: the database is slow");
                 FxHashMap::default()
+            }
+        }
+    }
+}
+
+impl Round {
+    /// Notes the offers that were made and ended in this very round: nobody hears of them, and the timeline says so.
+    fn keep_unheard(&mut self) {
+        let made = |said: &Said| Offer::made_by(&said.decision).map(|offer| offer.id);
+        let made: BTreeSet<OfferId> = self.said.iter().filter_map(|(said, _)| made(said)).collect();
+        let is_unheard = |offer: &OfferId| {
+            made.contains(offer) && self.touched.get(offer).is_some_and(|(_, closing)| closing.is_some())
+        };
+        for ((said, _), event) in self.said.iter_mut().zip(&mut self.batch.events) {
+            if let Fact::OfferMade { offer, .. } | Fact::OfferClosed { offer, .. } = &said.decision.fact {
+                said.is_heard = !is_unheard(offer);
+                event.is_heard = said.is_heard;
             }
         }
     }

@@ -11,10 +11,11 @@ use tokio_util::sync::CancellationToken;
 use super::live::Live;
 use super::people::People;
 use super::ride::{Offer, Ride};
-use super::shard::Shard;
+use super::said::Sequence;
+use super::shard::{Message, Shard};
 use super::tally::Tally;
 use super::tell::Teller;
-use super::{Config, Inner, Rides, store};
+use super::{Config, Inner, Rides, store, streams};
 use crate::auth::Auth;
 use crate::bus::Bus;
 use crate::clock;
@@ -60,37 +61,58 @@ pub struct Started {
     pub shard: JoinHandle<Result<(), Error>>,
 }
 
+/// The service as the store has it, not running yet.
+pub(super) struct Assembled {
+    /// Its use cases.
+    pub(super) rides: Rides,
+    /// The owner of the core.
+    pub(super) shard: Shard,
+    /// What the shard will read.
+    pub(super) inbox: mpsc::Receiver<Message>,
+}
+
 impl Rides {
-    /// Restores the live rides and starts the shard.
+    /// Restores the live rides and the streams, and starts the shard.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub async fn open(parts: Parts, stop: CancellationToken) -> Result<Started, Error> {
-        let Parts { config, pool, hub, bus, auth, drivers, locations, history, tariffs } = parts;
-        let (live, tally) = (Arc::new(Live::default()), Arc::new(Tally::default()));
-        let people = People::new(auth, drivers.clone());
-        let teller = Teller::new(Arc::clone(&hub), bus, Arc::clone(&live), Arc::clone(&tally));
-        let (inbox, receiver) = mpsc::channel(config.inbox_max);
-        let mut shard = Shard {
-            core: Dispatch::new(config.dispatch.clone()),
-            batch_max: config.batch_max,
-            pool: pool.clone(),
-            locations: locations.clone(),
-            teller,
-            people: people.clone(),
-            tariffs: Arc::clone(&tariffs),
-            rides: FxHashMap::default(),
-            offers: FxHashMap::default(),
-            awaiting_offer: FxHashMap::default(),
-        };
-        restore(&mut shard, &config, &hub).await?;
-        let inner = Inner { config, pool, inbox, live, tally, hub, people, drivers, locations, history, tariffs };
-        Ok(Started { rides: Self { inner: Arc::new(inner) }, shard: tokio::spawn(shard.run(receiver, stop)) })
+        let Assembled { rides, shard, inbox } = assemble(parts).await?;
+        Ok(Started { rides, shard: tokio::spawn(shard.run(inbox, stop)) })
     }
+}
+
+/// Restores everything and starts nothing.
+pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
+    let Parts { config, pool, hub, bus, auth, drivers, locations, history, tariffs } = parts;
+    let (live, tally) = (Arc::new(Live::default()), Arc::new(Tally::default()));
+    let people = People::new(auth, drivers.clone());
+    let teller = Teller::new(Arc::clone(&hub), bus, Arc::clone(&live), Arc::clone(&tally));
+    let mut shard = Shard {
+        core: Dispatch::new(config.dispatch.clone()),
+        batch_max: config.batch_max,
+        pool: pool.clone(),
+        locations: locations.clone(),
+        teller,
+        people: people.clone(),
+        tariffs: Arc::clone(&tariffs),
+        rides: FxHashMap::default(),
+        offers: FxHashMap::default(),
+        awaiting_offer: FxHashMap::default(),
+        sequence: Sequence::after(store::last_seq(&pool).await?),
+    };
+    restore(&mut shard, &config, &hub).await?;
+    let since = clock::now() - hub.config().resume_window;
+    let streams = streams::rebuild(&pool, &people, since, config.restored_decisions_max).await?;
+    hub.restore_streams(streams);
+    let (sender, inbox) = mpsc::channel(config.inbox_max);
+    let inner = Inner { config, pool, inbox: sender, live, tally, hub, people, drivers, locations, history, tariffs };
+    Ok(Assembled { rides: Rides { inner: Arc::new(inner) }, shard, inbox })
 }
 
 async fn restore(shard: &mut Shard, config: &Config, hub: &Hub) -> Result<(), Error> {
     let rides = store::live_rides(&shard.pool).await?;
+    let casts = streams::casts(&shard.people, rides.iter().map(|live| &live.ride)).await?;
     let offers = store::open_offers(&shard.pool).await?;
     let on_shift = drivers::on_shift(&shard.pool).await?;
     let free = |driver| RestoredDriver { driver, availability: Availability::Free };
@@ -98,7 +120,7 @@ async fn restore(shard: &mut Shard, config: &Config, hub: &Hub) -> Result<(), Er
     for live in rides {
         let open = offers.iter().find(|offer| offer.id.ride == live.ride.id);
         restored.rides.push(restored_ride(&live, open));
-        shard.teller.live().put_ride(&Arc::new(live.ride.clone()));
+        shard.teller.live().put_ride(&Arc::new(live.ride.clone()), casts.get(&live.ride.id));
         if let Some(driver) = live.ride.driver {
             hub.watch(live.ride.rider, driver, live.ride.id);
         }

@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
+
+use rustc_hash::FxHashMap;
 
 use crate::bus::{Bus, Topic};
-use crate::dispatch::{Decision, Fact, OfferOutcome, RideEnd};
-use crate::ids::{DriverId, RideId, UserId};
-use crate::realtime::protocol::server::Withdrawal;
-use crate::realtime::{Event, Hub};
+use crate::dispatch::{Decision, Fact, RideEnd};
+use crate::ids::{DriverId, OfferId, RideId};
+use crate::realtime::{Hub, Told};
 use crate::rides::live::Live;
 use crate::rides::ride::{Offer, Ride, status_of};
+use crate::rides::said::Said;
 use crate::rides::store::commit::{Closing, outcome_word};
 use crate::rides::tally::Tally;
-use crate::rides::view::{Cast, Viewer, offer_view, ride_view};
+use crate::rides::view::Cast;
 use crate::telemetry::names;
 
 /// Everybody who hears of a decision.
@@ -46,11 +49,16 @@ impl Teller {
     }
 
     /// Makes the committed state readable, before anybody is told to look at it.
-    pub fn publish(&self, rides: &BTreeMap<RideId, Arc<Ride>>, offers: &[(Offer, Option<Closing>)]) {
+    pub fn publish(
+        &self,
+        rides: &BTreeMap<RideId, Arc<Ride>>,
+        casts: &FxHashMap<RideId, Arc<Cast>>,
+        offers: &BTreeMap<OfferId, (Offer, Option<Closing>)>,
+    ) {
         for ride in rides.values() {
-            self.live.put_ride(ride);
+            self.live.put_ride(ride, casts.get(&ride.id));
         }
-        for (offer, closing) in offers {
+        for (offer, closing) in offers.values() {
             match closing {
                 None => self.live.put_offer(offer.clone()),
                 Some(_) => self.live.end_offer(offer.driver, offer.id),
@@ -58,54 +66,33 @@ impl Teller {
         }
     }
 
-    /// Whether rider and driver are shown the ride after such a fact.
-    pub fn tells_parties(fact: &Fact) -> bool {
-        matches!(fact, Fact::Assigned { .. } | Fact::Arrived | Fact::Started | Fact::Ended(_))
-    }
-
-    /// Tells everybody concerned of one decision. `ride` is the ride as committed with it, `cast` its people as far as
-    /// they are known.
-    pub fn tell(&self, decision: &Decision, ride: &Ride, cast: Option<&Cast>) {
+    /// Tells everybody concerned of one decision, made at `decided`. `cast` is the people of its ride as far as they are
+    /// known.
+    pub fn tell(&self, said: &Said, decided: Instant, cast: &Cast) {
+        let (decision, ride) = (&said.decision, &said.ride);
         match &decision.fact {
             Fact::Requested { .. } => self.tally.requested(),
-            Fact::OfferMade { driver, offer, .. } => {
-                // Already answered or withdrawn in the same commit: the driver never hears of it.
-                if let Some(live) = self.live.offer_of(*driver).filter(|live| live.id == *offer) {
-                    self.hub.send((*driver).into(), Event::Offer(Box::new(offer_view(&live, ride))));
-                }
-            }
-            Fact::OfferClosed { offer, driver, outcome } => {
+            Fact::OfferMade { .. } | Fact::Arrived | Fact::Started => {}
+            Fact::OfferClosed { outcome, .. } => {
                 let label = outcome_word(*outcome);
                 metrics::counter!(names::DISPATCH_OFFERS_TOTAL, "outcome" => label).increment(1);
-                if let Some(reason) = withdrawal(*outcome) {
-                    self.hub.send((*driver).into(), Event::OfferWithdrawn { offer_id: *offer, reason });
-                }
             }
             Fact::Assigned { driver, .. } => {
                 metrics::counter!(names::DISPATCH_OFFERS_TOTAL, "outcome" => "accepted").increment(1);
                 self.tally.assigned();
                 self.hub.watch(ride.rider, *driver, ride.id);
             }
-            Fact::Arrived | Fact::Started => {}
             Fact::Ended(end) => {
                 self.tally.ended(status_of(*end).as_str(), *end == RideEnd::Completed);
                 self.hub.unwatch(ride.rider);
             }
         }
-        if Self::tells_parties(&decision.fact) {
-            self.tell_parties(ride, cast.unwrap_or(&Cast::default()));
+        for (user, event) in said.messages(cast) {
+            self.hub.tell(user, Told { seq: said.seq, decided }, event);
         }
         self.announce(decision);
         if !matches!(decision.fact, Fact::OfferMade { .. } | Fact::OfferClosed { .. }) {
             tracing::info!(ride.id = %decision.ride, transition = event_name(&decision.fact), "ride");
-        }
-    }
-
-    fn tell_parties(&self, ride: &Ride, cast: &Cast) {
-        let view = |viewer| Event::Ride(Box::new(ride_view(ride, cast, viewer)));
-        self.hub.send(ride.rider.into(), view(Viewer::Rider));
-        if let Some(driver) = ride.driver {
-            self.hub.send(UserId::from(driver), view(Viewer::Driver));
         }
     }
 
@@ -116,15 +103,6 @@ impl Teller {
             "ride_id": decision.ride, "seq": decision.seq, "at": decision.at,
         });
         self.bus.publish(Topic::RideEvents, event.to_string());
-    }
-}
-
-fn withdrawal(outcome: OfferOutcome) -> Option<Withdrawal> {
-    match outcome {
-        // The driver knows: it was the driver's own answer.
-        OfferOutcome::Declined => None,
-        OfferOutcome::Expired | OfferOutcome::DriverLost => Some(Withdrawal::Expired),
-        OfferOutcome::Cancelled => Some(Withdrawal::Cancelled),
     }
 }
 

@@ -35,6 +35,7 @@ use places::City;
 use rider::Rider;
 use world::World;
 
+pub use person::Person;
 pub use tally::Summary;
 
 /// How long the server may take to answer for the first time.

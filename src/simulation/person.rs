@@ -5,8 +5,10 @@
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use serde_json::{Value, json};
 
 use crate::phone::Phone;
+use crate::time::{Span, Timestamp};
 use crate::web::Role;
 
 const FIRST_NAMES: [&str; 24] = [
@@ -141,9 +143,17 @@ impl Person {
         }
     }
 
-    /// Six digits for the numbers on this person's papers.
-    pub fn paper_number(&self) -> String {
-        format!("{:06}", self.number)
+    /// This person's papers as a driver, good for months, as the API takes them.
+    pub fn papers(&self, now: Timestamp) -> Value {
+        let (motorcycle, number) = (self.motorcycle(), format!("{:06}", self.number));
+        let in_days = |days: i64| (now + Span::from_minutes(days * 24 * 60)).kigali_day().to_string();
+        json!({
+            "licence_number": format!("RW-A-{number}"), "licence_category": "A", "licence_expires_on": in_days(1_200),
+            "plate": motorcycle.plate, "vehicle_make": motorcycle.make, "vehicle_model": motorcycle.model,
+            "vehicle_year": 2023, "vehicle_colour": motorcycle.colour, "fuel": motorcycle.fuel, "ride_types": ["boda"],
+            "insurance_number": format!("INS-{number}"), "insurance_expires_on": in_days(300),
+            "inspection_expires_on": in_days(150),
+        })
     }
 }
 

@@ -33,6 +33,7 @@ mod money;
 mod operations;
 mod outages;
 mod random_input;
+mod seeding;
 mod signing_in;
 mod sockets;
 mod tracks;

@@ -1,6 +1,7 @@
 //! All SQL of this service: `users`, `sign_in_codes`, `sessions`, `refresh_tokens`.
 
 mod codes;
+mod seed;
 mod sessions;
 mod users;
 
@@ -8,6 +9,7 @@ pub use codes::{
     code_history, code_to_send, count_guess, delete_codes, insert_code, messages_sent, newest_code, repeat_code,
     use_code,
 };
+pub use seed::{hold_users, is_rehearsal, seed_sessions, seed_users};
 pub use sessions::{
     Life, SessionView, delete_refresh_tokens, delete_sessions, end_oldest_sessions, end_other_sessions, end_session,
     insert_refresh_token, insert_session, is_session_live, live_sessions, lock_family, prolong_session, session_owner,

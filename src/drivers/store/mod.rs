@@ -1,9 +1,11 @@
 //! All SQL of this service: `drivers`, `driver_documents`, `shifts`.
 
 mod documents;
+mod seed;
 mod shifts;
 
 pub use documents::{documents, documents_count, insert_document};
+pub use seed::{seed_papers, seed_shifts};
 pub use shifts::{close_shift, on_shift, on_shift_without_standing, open_shift};
 
 use chrono::{DateTime, NaiveDate, Utc};

@@ -8,9 +8,9 @@ use sqlx::{PgConnection, PgPool};
 
 use super::offer_json;
 use super::row::ride_json;
-use crate::dispatch::{Decision, Fact, OfferOutcome};
+use crate::dispatch::{Decision, Fact, OfferOutcome, RideEnd};
 use crate::drivers;
-use crate::ids::{DriverId, RideId, UserId};
+use crate::ids::{DriverId, RideId, StreamSeq, UserId};
 use crate::jobs::{self, NewJob};
 use crate::realtime::protocol::view::RideStatus;
 use crate::rides::ride::{Offer, Ride, status_of};
@@ -47,6 +47,10 @@ impl Actor {
 pub struct NewEvent {
     /// What was decided.
     pub decision: Decision,
+    /// Its place in the city's stream: given once, however often the batch is written.
+    pub stream_seq: StreamSeq,
+    /// False of an offer that was made and ended in this very batch: nobody is told, not after a restart either.
+    pub is_heard: bool,
     /// Who caused it.
     pub actor: Actor,
     /// What the person said about it.
@@ -190,15 +194,19 @@ async fn insert_events(conn: &mut PgConnection, events: &[NewEvent]) -> Result<u
 
 fn event_json(event: &NewEvent) -> Value {
     let Decision { ride, seq, at, fact } = &event.decision;
-    let (kind, data) = describe(*ride, fact, &event.remark);
+    let (kind, mut data) = describe(*ride, fact, &event.remark);
+    if !event.is_heard {
+        data["unheard"] = Value::Bool(true);
+    }
     json!({
         "ride_id": ride, "seq": seq, "at": at, "kind": kind, "data": data,
         "actor": event.actor.role, "actor_id": event.actor.id,
+        "stream_seq": event.stream_seq,
     })
 }
 
 /// The name of a fact in the timeline and its details.
-fn describe(ride: RideId, fact: &Fact, remark: &Remark) -> (&'static str, Value) {
+pub(super) fn describe(ride: RideId, fact: &Fact, remark: &Remark) -> (&'static str, Value) {
     match fact {
         Fact::Requested { .. } => ("requested", json!({})),
         Fact::OfferMade { offer, driver, pickup_eta, pickup_distance_m, deadline } => (
@@ -230,4 +238,24 @@ pub const fn outcome_word(outcome: OfferOutcome) -> &'static str {
         OfferOutcome::DriverLost => "driver_lost",
         OfferOutcome::Cancelled => "cancelled",
     }
+}
+
+/// The outcome of a word of [`outcome_word`].
+pub(super) fn outcome_of(word: &str) -> Option<OfferOutcome> {
+    [OfferOutcome::Declined, OfferOutcome::Expired, OfferOutcome::DriverLost, OfferOutcome::Cancelled]
+        .into_iter()
+        .find(|outcome| outcome_word(*outcome) == word)
+}
+
+/// The end that a word of the timeline means.
+pub(super) fn ended_by(word: &str) -> Option<RideEnd> {
+    [
+        RideEnd::Completed,
+        RideEnd::CancelledByCustomer,
+        RideEnd::CancelledByDriver,
+        RideEnd::CancelledBySystem,
+        RideEnd::NoDriverFound,
+    ]
+    .into_iter()
+    .find(|end| status_of(*end).as_str() == word)
 }

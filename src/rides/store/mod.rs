@@ -3,6 +3,7 @@
 pub mod commit;
 mod restore;
 mod row;
+mod streams;
 #[cfg(test)]
 mod tests;
 
@@ -11,6 +12,7 @@ use uuid::Uuid;
 
 pub use restore::{LiveRide, live_rides, open_offers};
 pub use row::RideRow;
+pub use streams::{StoredDecision, epoch, last_seq, rides_of, stream_after};
 
 use crate::error::Error;
 use crate::geo::LatLng;

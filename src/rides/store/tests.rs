@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::commit::{Actor, Batch, Closing, NewEvent, Remark, commit};
 use super::*;
 use crate::dispatch::{Decision, Fact, RideEnd};
+use crate::ids::StreamSeq;
 use crate::rides::ride::tests::ride as any_ride;
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
@@ -46,7 +47,9 @@ fn ride(n: u128, rider: RiderId, status: RideStatus, driver: Option<DriverId>) -
 
 fn event(ride: &Ride, seq: u32, fact: Fact) -> NewEvent {
     let decision = Decision { ride: ride.id, seq, at: NOW, fact };
-    NewEvent { decision, actor: Actor::SYSTEM, remark: Remark::None }
+    // Any place will do that no other event has.
+    let stream_seq = StreamSeq(u64::try_from(ride.id.0.as_u128() % 1_000_000).expect("small") * 100 + u64::from(seq));
+    NewEvent { decision, stream_seq, is_heard: true, actor: Actor::SYSTEM, remark: Remark::None }
 }
 
 fn offer(ride: &Ride, ordinal: u16, driver: DriverId) -> Offer {

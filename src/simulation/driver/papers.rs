@@ -1,14 +1,13 @@
 //! How a driver comes to be one: account, papers, approval.
 
 use serde::de::IgnoredAny;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::sleep;
 
 use super::Driver;
 use crate::clock;
 use crate::simulation::api::{Call, Failure};
 use crate::simulation::backoff::Backoff;
-use crate::time::Span;
 
 impl Driver {
     /// Registers, files the papers and has them approved, as often as it takes.
@@ -34,16 +33,7 @@ impl Driver {
         if known.is_ok_and(|driver| driver["status"] == "approved") {
             return Ok(());
         }
-        let person = &self.account.person;
-        let (motorcycle, number) = (person.motorcycle(), person.paper_number());
-        let in_days = |days: i64| (clock::now() + Span::from_minutes(days * 24 * 60)).kigali_day().to_string();
-        let papers = json!({
-            "licence_number": format!("RW-A-{number}"), "licence_category": "A", "licence_expires_on": in_days(1_200),
-            "plate": motorcycle.plate, "vehicle_make": motorcycle.make, "vehicle_model": motorcycle.model,
-            "vehicle_year": 2023, "vehicle_colour": motorcycle.colour, "fuel": motorcycle.fuel, "ride_types": ["boda"],
-            "insurance_number": format!("INS-{number}"), "insurance_expires_on": in_days(300),
-            "inspection_expires_on": in_days(150),
-        });
+        let papers = self.account.person.papers(clock::now());
         self.account.call::<IgnoredAny>(api, Call::put("/drivers/me", &papers)).await?;
         self.world.approve(self.account.user().ok_or(Failure::NoText)?).await
     }

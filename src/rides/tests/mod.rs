@@ -1,5 +1,7 @@
 //! The service against a real database: whole rides, commands sent again, a restart, a database in trouble.
 
+mod streams;
+
 use std::time::Duration;
 
 use sqlx::postgres::PgPoolOptions;
@@ -25,27 +27,8 @@ struct House {
 
 impl House {
     async fn open(pool: &PgPool) -> Self {
-        let document = ring::signature::Ed25519KeyPair::generate_pkcs8(&ring::rand::SystemRandom::new());
-        let documents = [("a".to_owned(), document.expect("random").as_ref().to_vec())];
-        let tokens = Arc::new(TokenKeys::new(&documents, Span::from_secs(900)).expect("valid"));
-        let auth = crate::auth::Auth::new(pool.clone(), crate::auth::tests::config(), &Secret::new([7; 32]), tokens);
-        let auth = auth.expect("random");
-        let cards = crate::drivers::Config { cards_remembered_max: 100, card_age_max: Span::from_minutes(60) };
-        let travel = Arc::new(StraightLine::new(1.33, 22.0).expect("valid"));
-        let locations = Locations::new(location_config(), travel).expect("valid");
         let stop = CancellationToken::new();
-        let parts = Parts {
-            config: config(),
-            pool: pool.clone(),
-            hub: Hub::start(crate::realtime::Config::for_tests()),
-            bus: Bus::connect(&bus::Config { queue_max: 16, redis: None }).expect("in process"),
-            drivers: Drivers::new(pool.clone(), auth.clone(), &cards),
-            auth,
-            history: History::new(crate::locations::history::tests::config(), pool.clone(), locations.clone()),
-            locations,
-            tariffs: Arc::new(TariffBook::rwanda_moto()),
-        };
-        let Started { rides, shard } = Rides::open(parts, stop.clone()).await.expect("opens");
+        let Started { rides, shard } = Rides::open(parts(pool), stop.clone()).await.expect("opens");
         Self { rides, shard, stop }
     }
 
@@ -69,6 +52,29 @@ impl House {
     }
 }
 
+/// What the service is built from, on a store.
+fn parts(pool: &PgPool) -> Parts {
+    let document = ring::signature::Ed25519KeyPair::generate_pkcs8(&ring::rand::SystemRandom::new());
+    let documents = [("a".to_owned(), document.expect("random").as_ref().to_vec())];
+    let tokens = Arc::new(TokenKeys::new(&documents, Span::from_secs(900)).expect("valid"));
+    let auth = crate::auth::Auth::new(pool.clone(), crate::auth::tests::config(), &Secret::new([7; 32]), tokens);
+    let auth = auth.expect("random");
+    let cards = crate::drivers::Config { cards_remembered_max: 100, card_age_max: Span::from_minutes(60) };
+    let travel = Arc::new(StraightLine::new(1.33, 22.0).expect("valid"));
+    let locations = Locations::new(location_config(), travel).expect("valid");
+    Parts {
+        config: config(),
+        pool: pool.clone(),
+        hub: Hub::start(crate::realtime::Config::for_tests()),
+        bus: Bus::connect(&bus::Config { queue_max: 16, redis: None }).expect("in process"),
+        drivers: Drivers::new(pool.clone(), auth.clone(), &cards),
+        auth,
+        history: History::new(crate::locations::history::tests::config(), pool.clone(), locations.clone()),
+        locations,
+        tariffs: Arc::new(TariffBook::rwanda_moto()),
+    }
+}
+
 fn config() -> Config {
     Config {
         dispatch: dispatch::Config {
@@ -87,6 +93,7 @@ fn config() -> Config {
         answer_within: Span::from_secs(10),
         quote_lifetime: Span::from_secs(300),
         ride_distance_m_max: 60_000,
+        restored_decisions_max: 10_000,
     }
 }
 
