@@ -12,7 +12,7 @@ Examples:
   boda-loadtest city --target http://127.0.0.1:8080 --admin-phone +250788123456 --admin-password SECRET
   boda-loadtest crash --kills 20 --json
   boda-loadtest compare --json                            every figure of the hot path beside its reference points, 10 minutes
-  boda-loadtest ingest --binary --coalesce-us 2000        what one ping costs; also --saturated, --against textbook or floor
+  boda-loadtest ingest --binary --coalesce-ms 2        what one ping costs; also --saturated, --against textbook or floor
   boda-loadtest idle --connections 9000 --minutes 30      memory of a connection, and whether pings make it grow
   boda-loadtest fanout --stalled-percent 10               readers that do not read; positions that travel together
   boda-loadtest storm --graceful                          everybody comes back after a restart
@@ -112,9 +112,9 @@ pub struct Compare {
     /// Measured seconds of a round
     #[arg(long, value_name = "N", default_value_t = 6, value_parser = seconds)]
     pub seconds: u64,
-    /// How long the coalescing engine may let a ping wait, microseconds
-    #[arg(long, value_name = "US", default_value_t = 2_000)]
-    pub coalesce_us: u64,
+    /// How long the coalescing engine may let a ping wait, milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 2)]
+    pub coalesce_ms: u64,
 }
 
 /// Arguments of `idle`.
@@ -164,9 +164,9 @@ pub struct Ingest {
     /// Every so many pings ask for an acknowledgement; 0 is none
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub ack_every: u64,
-    /// How long the engine may let a ping wait, microseconds [default: the server's]
-    #[arg(long, value_name = "US")]
-    pub coalesce_us: Option<u64>,
+    /// How long the engine may let a ping wait, milliseconds [default: the server's]
+    #[arg(long, value_name = "MS")]
+    pub coalesce_ms: Option<u64>,
 }
 
 /// Arguments of `fanout`.
@@ -242,9 +242,9 @@ pub struct Offers {
     /// Speak boda.v1.bin
     #[arg(long)]
     pub binary: bool,
-    /// How long the engine may let a ping wait, microseconds [default: the server's]
-    #[arg(long, value_name = "US")]
-    pub coalesce_us: Option<u64>,
+    /// How long the engine may let a ping wait, milliseconds [default: the server's]
+    #[arg(long, value_name = "MS")]
+    pub coalesce_ms: Option<u64>,
 }
 
 /// Arguments of `nearby`.
@@ -429,7 +429,7 @@ mod tests {
             "boda-loadtest city --target http://127.0.0.1:1 --admin-phone +250788123456 --admin-password x",
             "boda-loadtest crash --kills 20 --json",
             "boda-loadtest compare --json",
-            "boda-loadtest ingest --binary --coalesce-us 2000",
+            "boda-loadtest ingest --binary --coalesce-ms 2",
             "boda-loadtest ingest --saturated --against textbook",
             "boda-loadtest idle --connections 9000 --minutes 30",
             "boda-loadtest fanout --stalled-percent 10",

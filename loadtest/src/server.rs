@@ -119,6 +119,11 @@ impl Server {
         self.setup.settings.push((key.to_owned(), value.to_owned()));
     }
 
+    /// Takes a key back, from the next start on.
+    pub fn unset(&mut self, key: &str) {
+        self.setup.settings.retain(|(known, _)| known != key);
+    }
+
     /// The keys of its configuration, as `section.key`.
     pub async fn keys(&self) -> Result<Vec<String>, Trouble> {
         let output = Command::new(&self.program).arg("print-config").stdin(Stdio::null()).output().await;

@@ -82,7 +82,9 @@ pub struct App {
     pub heartbeats: bool,
     stream: Stream,
     is_ready: bool,
+    was_in: bool,
     losses: u32,
+    refusals: u32,
 }
 
 impl App {
@@ -97,7 +99,9 @@ impl App {
             heartbeats,
             stream: Stream::default(),
             is_ready: false,
+            was_in: false,
             losses: 0,
+            refusals: 0,
         }
     }
 }
@@ -124,6 +128,7 @@ pub struct Apps {
     pub told: Told,
     rides: FxHashMap<Uuid, Ride>,
     due: BinaryHeap<Reverse<Due>>,
+    calling_off: Vec<(usize, Uuid)>,
     heartbeats: Ticks,
     rng: SmallRng,
     commands: u64,
@@ -141,6 +146,7 @@ impl Apps {
             told: Told::default(),
             rides: FxHashMap::default(),
             due: BinaryHeap::new(),
+            calling_off: Vec::new(),
             heartbeats: Ticks::new(Instant::now(), count as f64 / HEARTBEAT_EVERY_S, count),
             rng: SmallRng::seed_from_u64(1),
             commands: 0,
@@ -157,6 +163,7 @@ impl Apps {
         if app.losses > 0 {
             self.told.recoveries.push(Recovery { who, at: desk.now, recovered: frame.recovered });
         }
+        (app.was_in, app.losses, app.refusals) = (true, app.losses.min(1), 0);
         app.stream.welcomed(frame.epoch, frame.seq, frame.recovered);
         let Point { lat, lng } = app.home;
         if frame.online == Some(false) {
@@ -237,6 +244,12 @@ impl Apps {
         }
     }
 
+    /// Has every driver on a ride call it off, at the next tick.
+    pub fn call_off(&mut self) {
+        let rides = self.rides.iter().filter_map(|(ride, state)| Some((state.driver?, *ride)));
+        self.calling_off.extend(rides);
+    }
+
     /// The next step of a ride, once it is due.
     fn drive(&mut self, desk: &mut Desk<'_>) {
         while !self.is_frozen() && self.due.peek().is_some_and(|Reverse((at, ..))| *at <= desk.now) {
@@ -308,16 +321,30 @@ impl Phones for Apps {
         }
     }
 
-    fn ended(&mut self, who: usize, end: &End, now: Instant) -> Option<Duration> {
+    fn ended(&mut self, who: usize, end: &End, _: Instant) -> Option<Duration> {
         let app = &mut self.apps[who];
         app.is_ready = false;
+        if matches!(end, End::Refused(429 | 503, _)) {
+            // "Not now" is no loss: whoever knocks is let in later.
+            app.refusals += 1;
+            self.told.refusals.add(&format!("{end:?}"));
+            return retry::pause(end, app.refusals, &mut self.rng);
+        }
+        let was_in = std::mem::take(&mut app.was_in);
+        if was_in || !self.manners.come_back {
+            self.told.lost(who, end);
+        }
         app.losses += 1;
-        self.told.lost(who, end, now);
         self.manners.come_back.then(|| retry::pause(end, app.losses, &mut self.rng)).flatten()
     }
 
     fn tick(&mut self, desk: &mut Desk<'_>) {
         self.drive(desk);
+        for (who, ride) in std::mem::take(&mut self.calling_off) {
+            let id = self.command_id();
+            let text = format!(r#"{{"type":"cancel","id":"{id}cancel","ride_id":"{ride}","reason":"other"}}"#);
+            desk.out.text(who, &text);
+        }
         while let Some(tick) = self.heartbeats.pop(desk.now) {
             if self.apps.get(tick.sender).is_some_and(|app| app.is_ready && app.heartbeats) {
                 desk.out.text(tick.sender, r#"{"type":"heartbeat"}"#);

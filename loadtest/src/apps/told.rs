@@ -48,8 +48,10 @@ pub struct Told {
     pub recoveries: Vec<Recovery>,
     /// Errors and oddities by kind.
     pub errors: Tally,
-    /// Losses by kind.
+    /// Losses by kind, of apps that were in.
     pub losses: Tally,
+    /// Handshakes refused for now, by kind.
+    pub refusals: Tally,
     /// The first oddities in words.
     pub words: Vec<String>,
 }
@@ -68,6 +70,7 @@ impl Default for Told {
             recoveries: Vec::new(),
             errors: Tally::default(),
             losses: Tally::default(),
+            refusals: Tally::default(),
             words: Vec::new(),
         }
     }
@@ -83,7 +86,7 @@ impl Told {
     }
 
     /// A connection was lost.
-    pub(super) fn lost(&mut self, who: usize, end: &End, _: Instant) {
+    pub(super) fn lost(&mut self, who: usize, end: &End) {
         let (kind, words) = match end {
             End::Closed(code, reason) => (format!("closed {code}"), reason.clone()),
             End::Refused(status, _) => (format!("refused {status}"), String::new()),

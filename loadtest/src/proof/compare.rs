@@ -56,15 +56,17 @@ pub async fn run(args: &args::Compare, machine: &Machine, progress: Progress) ->
     let begun = std::time::Instant::now();
     let program = args.common.server.as_path();
     let plain = founded(program, args, Some(0), progress).await?;
-    let coalescing = founded(program, args, Some(args.coalesce_us), progress).await?;
-    let has_coalescing = !coalescing.unknown_keys.contains(&"sockets.coalesce_us");
+    let coalescing = founded(program, args, Some(args.coalesce_ms), progress).await?;
+    let has_coalescing = !coalescing.unknown_keys.contains(&"sockets.coalesce_ms");
     let unknown_keys = coalescing.unknown_keys.clone();
 
+    // Memory and positions on fresh servers: whoever was there before leaves memory to be used again, and places.
     progress.say("W2: memory of silent connections");
-    let w2 = row(idle::measured(&coalescing, args.connections, 0, Dialect::Binary).await, |figures| {
-        json!({"met": figures.bytes_per_connection <= 3_000.0, "target": "bytes_per_connection <= 3000", "figures": figures,
-               "bytes_per_connection": figures.bytes_per_connection})
+    let w2 = row(idle::measured(&plain, args.connections, 0, Dialect::Binary).await, |figures| {
+        json!({"bytes_per_connection": figures.bytes_per_connection, "target": "bytes_per_connection <= 3000",
+               "met": figures.bytes_per_connection <= 3_000.0, "figures": figures})
     });
+    let (f2, f1) = to_readers(&coalescing, args, progress).await;
 
     let mut contenders = vec![
         Contender::Engine(Box::new(plain)),
@@ -95,11 +97,11 @@ pub async fn run(args: &args::Compare, machine: &Machine, progress: Progress) ->
     let Some(Contender::Engine(mut town)) = contenders.pop() else { return Err(Stop::Failed("no town".to_owned())) };
     drop(contenders);
 
-    let (f2, e1, f4, f3, f1) = on_one_town(&mut town, args, us_coalesced, progress).await;
+    let (e1, f4, f3) = to_drivers(&mut town, args, us_coalesced, progress).await;
     town.server.stop().await?;
     let figures = json!({
         "W1": w1, "W2": w2, "W3": beside_peers(us_coalesced), "F1": f1, "F2": f2, "F3": f3, "F4": f4, "E1": e1,
-        "coalesce_us": has_coalescing.then_some(args.coalesce_us),
+        "coalesce_ms": has_coalescing.then_some(args.coalesce_ms),
         "settings_unknown_to_the_server": unknown_keys,
         "load_after": load_average(),
         "seconds": begun.elapsed().as_secs(),
@@ -107,19 +109,39 @@ pub async fn run(args: &args::Compare, machine: &Machine, progress: Progress) ->
     Outcome::new("compare", machine, &figures)
 }
 
-/// The parts that need an engine only.
-async fn on_one_town(
-    town: &mut Town,
-    args: &args::Compare,
-    us_coalesced: Option<f64>,
-    progress: Progress,
-) -> (Value, Value, Value, Value, Value) {
+/// What reaches those who watch.
+async fn to_readers(town: &Town, args: &args::Compare, progress: Progress) -> (Value, Value) {
     let time = Duration::from_secs(args.seconds);
     progress.say("F2: positions that travel together");
     let f2 = row(fanout::coalescing(town, RIDERS, time, Dialect::Binary).await, |seen| {
         json!({"cpu_ratio": seen.cpu_ratio, "target": "cpu_ratio <= 0.3",
                "met": seen.cpu_ratio.is_some_and(|ratio| ratio <= 0.3), "figures": seen})
     });
+    progress.say("F1: readers that stall");
+    let load = fanout::Load {
+        drivers: STALL_DRIVERS.min(args.connections),
+        riders: STALL_RIDERS,
+        stalled_percent: 10.0,
+        rounds: args.rounds.min(2),
+        time,
+        dialect: Dialect::Binary,
+    };
+    let f1 = row(fanout::stalls(town, &load).await, |seen| {
+        let is_met = seen.p99_ratio.is_some_and(|ratio| ratio <= 1.1) && seen.bytes_per_stalled <= 1_024.0;
+        json!({"p99_ratio": seen.p99_ratio, "bytes_per_stalled": seen.bytes_per_stalled,
+               "target": "p99_ratio <= 1.1, bytes_per_stalled <= 1024", "met": is_met, "void": seen.on_time.void,
+               "figures": seen})
+    });
+    (f2, f1)
+}
+
+/// What reaches those who drive.
+async fn to_drivers(
+    town: &mut Town,
+    args: &args::Compare,
+    us_coalesced: Option<f64>,
+    progress: Progress,
+) -> (Value, Value, Value) {
     progress.say("E1: offers while the fleet pings");
     let load = offers::Load {
         drivers: args.connections,
@@ -167,32 +189,17 @@ async fn on_one_town(
                "target": "all within 10 s, no gap, no duplicate, no database read",
                "met": is_exact && seen.seconds <= 10.0 && seen.database_reads == 0, "figures": seen})
     });
-    progress.say("F1: readers that stall");
-    let load = fanout::Load {
-        drivers: STALL_DRIVERS.min(args.connections),
-        riders: STALL_RIDERS,
-        stalled_percent: 10.0,
-        rounds: args.rounds.min(2),
-        time,
-        dialect: Dialect::Binary,
-    };
-    let f1 = row(fanout::stalls(town, &load).await, |seen| {
-        let is_met = seen.p99_ratio.is_some_and(|ratio| ratio <= 1.1) && seen.bytes_per_stalled <= 1_024.0;
-        json!({"p99_ratio": seen.p99_ratio, "bytes_per_stalled": seen.bytes_per_stalled,
-               "target": "p99_ratio <= 1.1, bytes_per_stalled <= 1024", "met": is_met, "void": seen.on_time.void,
-               "figures": seen})
-    });
-    (f2, e1, f4, f3, f1)
+    (e1, f4, f3)
 }
 
 async fn founded(
     program: &Path,
     args: &args::Compare,
-    coalesce_us: Option<u64>,
+    coalesce_ms: Option<u64>,
     progress: Progress,
 ) -> Result<Town, Stop> {
-    let mut settings = ingest::settings(coalesce_us, false);
-    if coalesce_us != Some(0) {
+    let mut settings = ingest::settings(coalesce_ms, false);
+    if coalesce_ms != Some(0) {
         // F4 makes the core half busy with more pings than a phone may send.
         settings.extend(ingest::settings(None, true));
     }

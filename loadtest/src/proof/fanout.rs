@@ -31,6 +31,8 @@ use crate::world::{KIGALI, Point};
 const NARROW_BYTES: usize = 4_096;
 /// How long stalled readers are left before it counts: until the kernel's buffers are full.
 const STALLED_FOR: Duration = Duration::from_secs(8);
+/// How long calling all rides off may take.
+const CALLED_OFF_WITHIN: Duration = Duration::from_secs(4);
 /// Bookings a second while the rides are set up.
 const BOOKINGS_PER_S: f64 = 60.0;
 /// All drivers of F1 wait within this many metres, so that a rider's tiles are full.
@@ -118,6 +120,9 @@ pub async fn stalls(town: &Town, load: &Load) -> Result<Stalls, Stop> {
         victims.clone().for_each(|who| stage.fleet.unstall(who));
         stage = stage.play_for(Duration::from_secs(5)).await.map_err(Stop::Failed)?;
     }
+    // Whoever plays next finds everybody free.
+    stage.phones.call_off();
+    stage = stage.play_for(CALLED_OFF_WITHIN).await.map_err(Stop::Failed)?;
     stage.fleet.hang_up();
     let p99 = |rounds: &[Latency]| Rounds::of(rounds.iter().map(|latency| latency.p99).collect());
     let (all_read, some_stall) = (p99(&read), p99(&stall));

@@ -250,7 +250,7 @@ struct Figures {
     dialect: Dialect,
     connections: usize,
     rate_per_s: Option<f64>,
-    coalesce_us: Option<u64>,
+    coalesce_ms: Option<u64>,
     pings_per_cpu_s: f64,
     #[serde(flatten)]
     rows: Rows,
@@ -283,7 +283,7 @@ pub async fn run(args: &args::Ingest, machine: &Machine, progress: Progress) -> 
         dialect: load.dialect,
         connections: load.connections,
         rate_per_s: load.rate,
-        coalesce_us: args.coalesce_us,
+        coalesce_ms: args.coalesce_ms,
         pings_per_cpu_s: if rows.us_per_ping.min > 0.0 { (1e6 / rows.us_per_ping.min).round() } else { 0.0 },
         rows,
     };
@@ -300,7 +300,7 @@ async fn contender(args: &args::Ingest, progress: Progress) -> Result<(Contender
                 program: &args.common.server,
                 drivers: args.connections,
                 riders: 0,
-                settings: settings(args.coalesce_us, args.saturated),
+                settings: settings(args.coalesce_ms, args.saturated),
             };
             (Contender::Engine(Box::new(Town::found(&plan, progress).await?)), "engine")
         }
@@ -308,10 +308,12 @@ async fn contender(args: &args::Ingest, progress: Progress) -> Result<(Contender
 }
 
 /// Settings of an engine that is to be loaded.
-pub fn settings(coalesce_us: Option<u64>, is_flooded: bool) -> Vec<(&'static str, String)> {
+pub fn settings(coalesce_ms: Option<u64>, is_flooded: bool) -> Vec<(&'static str, String)> {
     let mut settings = Vec::new();
-    if let Some(coalesce_us) = coalesce_us {
-        settings.push(("sockets.coalesce_us", coalesce_us.to_string()));
+    if let Some(coalesce_ms) = coalesce_ms {
+        settings.push(("sockets.coalesce_ms", coalesce_ms.to_string()));
+        // Pings of a driver who has just connected do not wait either; a working day is longer than a round.
+        settings.push(("sockets.prompt_for_s", "1".to_owned()));
     }
     if is_flooded {
         // The bound for each socket would answer first.

@@ -138,7 +138,7 @@ fn joined(bookings: &Bookings, offers: &[(Uuid, Instant)]) -> (Latency, usize) {
 /// When the server does not start or connections fail.
 pub async fn run(args: &args::Offers, machine: &Machine, progress: Progress) -> Result<Outcome, Stop> {
     let riders = (args.bookings_per_s * args.seconds as f64) as usize + 1;
-    let settings = ingest::settings(args.coalesce_us, args.pings_per_s > 10.0 * args.drivers as f64);
+    let settings = ingest::settings(args.coalesce_ms, args.pings_per_s > 10.0 * args.drivers as f64);
     let plan = Plan { program: &args.common.server, drivers: args.drivers, riders, settings };
     let town = Town::found(&plan, progress).await?;
     let load = Load {

@@ -97,6 +97,7 @@ pub struct Figures {
 pub async fn measured(town: &mut Town, load: &Load) -> Result<Figures, Stop> {
     let statements = Statements::of(&town.server.data_dir());
     statements.write_down().await.map_err(Stop::Failed)?;
+    town.admits_as_usual();
     let manners = Manners { accept: true, drive: Some(DRIVE), come_back: true, ..Manners::default() };
     let frozen = manners.frozen.clone();
     let stage = town.stage(load.dialect, load.drivers, load.riders, manners)?;

@@ -1,8 +1,0 @@
-//! `plot`: stub.
-
-use crate::args::Plot;
-
-/// x
-pub fn run(_args: &Plot) -> Result<(), String> {
-    Ok(())
-}
