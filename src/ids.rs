@@ -83,6 +83,31 @@ uuid_id!(
     /// A durable job.
     JobId
 );
+uuid_id!(
+    /// One life of a city's stream of control messages; positions of two epochs cannot be compared.
+    Epoch
+);
+
+/// A place in the city's stream of control messages: the position of the committed decision behind a message. Grows
+/// strictly, with gaps, within an [`Epoch`]; 0 is before everything. Below 2^53, so that JavaScript holds it exactly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StreamSeq(pub u64);
+
+impl StreamSeq {
+    /// Before everything.
+    pub const START: Self = Self(0);
+
+    /// A position is about the instant of its decision, in milliseconds since 1970, times this: room for a million
+    /// decisions a second before positions run ahead of the clock, and below 2^53 until the year 2248.
+    pub const PER_MS: u64 = 1_024;
+}
+
+impl fmt::Display for StreamSeq {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 impl From<UserId> for DriverId {
     fn from(id: UserId) -> Self {

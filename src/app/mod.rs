@@ -132,7 +132,7 @@ async fn serve_with(
     };
     let mut services = Services::build(config, database, &server).await?;
     let background = services.start_background(config, telemetry, database, &stop);
-    let router = router::build(config, &services, server.clone(), telemetry.clone(), database.clone());
+    let router = router::build(config, &services, server.clone(), telemetry.clone(), database.clone())?;
     // Small answers must not wait for more to come.
     let listener = listener.tap_io(|stream| {
         let _ = stream.set_nodelay(true);

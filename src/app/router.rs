@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -20,6 +21,7 @@ use super::{Server, city_page, health, operations};
 use crate::config::Config;
 use crate::db::Database;
 use crate::error::Error;
+use crate::realtime::protocol::asyncapi;
 use crate::realtime::{self, Sockets};
 use crate::telemetry::Telemetry;
 use crate::time::Span;
@@ -33,19 +35,21 @@ pub(super) fn build(
     server: Server,
     telemetry: Telemetry,
     database: Database,
-) -> Router {
+) -> Result<Router, super::Error> {
     let (api, document) = api(config, services, &server, &database).split_for_parts();
     let handler = SocketHandler { tokens: Arc::clone(&services.tokens), rides: services.rides.clone() };
-    let sockets = realtime::router(Sockets::new(Arc::clone(&services.hub), handler));
+    let sockets = Sockets::start(Arc::clone(&services.hub), handler)
+        .map_err(|error| super::Error::service("the socket threads cannot be started", error))?;
     let checked = Checked { server, database, bus: services.bus.clone(), telemetry };
     let requests = api
         .merge(health::routes(checked))
         .merge(SwaggerUi::new("/api/docs").url("/api/openapi.json", document))
+        .route("/api/asyncapi.json", get(live_document(&asyncapi::document())))
         .route("/", get(city_page::page))
         .layer(middleware::from_fn_with_state(config.server.request_timeout, limit_time));
-    requests
+    let router = requests
         // A socket lives longer than any request may.
-        .nest(API_PREFIX, sockets)
+        .nest(API_PREFIX, realtime::router(sockets))
         .fallback(|| async { ApiError::no_route(StatusCode::NOT_FOUND) })
         .method_not_allowed_fallback(|| async { ApiError::no_route(StatusCode::METHOD_NOT_ALLOWED) })
         .layer(DefaultBodyLimit::max(config.server.body_bytes_max))
@@ -53,7 +57,17 @@ pub(super) fn build(
         .layer(CatchPanicLayer::custom(|_| ApiError::from(Error::internal("a request panicked")).into_response()))
         .layer(middleware::map_response(harden))
         .layer(middleware::from_fn(web::measure))
-        .layer(middleware::from_fn(web::assign_request_id))
+        .layer(middleware::from_fn(web::assign_request_id));
+    Ok(router)
+}
+
+/// Answers with the description of the sockets, which is written out once.
+fn live_document(document: &serde_json::Value) -> impl Fn() -> std::future::Ready<Response> + Clone + use<> {
+    let text = Bytes::from(document.to_string());
+    move || {
+        let headers = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+        std::future::ready((headers, text.clone()).into_response())
+    }
 }
 
 /// Every service's routes with their description.

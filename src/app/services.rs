@@ -19,9 +19,10 @@ use crate::government::Government;
 use crate::ids::UserId;
 use crate::jobs::{self, Registry, Runner};
 use crate::locations::Locations;
+use crate::locations::history::History;
 use crate::notifications::{self, Notice, Notifications, Publish, sms};
 use crate::payments::{self, Payments};
-use crate::realtime::{Event, Hub};
+use crate::realtime::{self, Hub};
 use crate::redact::Secret;
 use crate::rides::{self, Rides, Started};
 use crate::road::StraightLine;
@@ -49,6 +50,7 @@ pub(super) struct Services {
     pub(super) notifications: Notifications,
     pub(super) drivers: Drivers,
     pub(super) locations: Locations,
+    pub(super) history: History,
     pub(super) payments: Payments,
     pub(super) rides: Rides,
     pub(super) shard: JoinHandle<Result<(), crate::error::Error>>,
@@ -56,6 +58,7 @@ pub(super) struct Services {
     pub(super) analytics: Analytics,
     pub(super) government: Government,
     stop_shard: CancellationToken,
+    stop_history: CancellationToken,
 }
 
 /// A notice on its way to whichever node has the person's socket.
@@ -137,6 +140,7 @@ impl Services {
             .map_err(|error| Error::service("travel times cannot be computed with [travel]", error))?;
         let locations = Locations::new(config.locations.clone(), Arc::new(travel))
             .map_err(|error| Error::service("the index cannot be built with [city]", error))?;
+        let history = History::new(config.history.clone(), pool.clone(), locations.clone());
         let hub = Hub::start(config.sockets.clone());
         let stop_shard = CancellationToken::new();
         let parts = rides::Parts {
@@ -147,6 +151,7 @@ impl Services {
             auth: auth.clone(),
             drivers: drivers.clone(),
             locations: locations.clone(),
+            history: history.clone(),
             tariffs: Arc::new(TariffBook::rwanda_moto()),
         };
         let Started { rides, shard } = Rides::open(parts, stop_shard.clone()).await?;
@@ -158,6 +163,7 @@ impl Services {
             notifications,
             drivers,
             locations,
+            history,
             payments,
             rides,
             shard,
@@ -165,6 +171,7 @@ impl Services {
             analytics: Analytics::new(pool.clone()),
             government: Government::new(pool),
             stop_shard,
+            stop_history: CancellationToken::new(),
         })
     }
 
@@ -189,6 +196,8 @@ impl Services {
             tokio::spawn(gauges(self.rides.clone(), database.clone(), stop.clone())),
             tokio::spawn(rides::tidy(self.rides.clone(), stop.clone())),
             tokio::spawn(sweep_accounts(self.auth.clone(), stop.clone())),
+            // Not told by `stop`: sockets that are still open may bring positions.
+            tokio::spawn(self.history.clone().run(self.stop_history.clone())),
             tokio::spawn(take_suspended_off(self.drivers.clone(), self.rides.clone(), stop.clone())),
         ];
         let upkeep = (telemetry.clone(), stop.clone());
@@ -199,8 +208,10 @@ impl Services {
         tasks
     }
 
-    /// Lets the shard finish what it was given. Everything acknowledged is committed then.
+    /// Lets the shard finish what it was given. Everything acknowledged is committed then. The history stores what it
+    /// holds meanwhile; its task is one of the background.
     pub(super) async fn stop(&mut self) {
+        self.stop_history.cancel();
         self.stop_shard.cancel();
         if !self.shard.is_finished() {
             let _ = (&mut self.shard).await;
@@ -240,7 +251,7 @@ async fn deliver_notices(bus: Bus, hub: Arc<Hub>, stop: CancellationToken) {
             Some(Message::Missed) => {}
             Some(Message::Event(text)) => match serde_json::from_str::<NoticeMessage>(&text) {
                 Ok(notice) => {
-                    hub.send(notice.user, Event::Notice { key: notice.key, text: notice.text });
+                    hub.send(notice.user, realtime::Notice { key: notice.key, text: notice.text });
                 }
                 Err(error) => tracing::warn!(%error, "a message on the bus is not a notice"),
             },

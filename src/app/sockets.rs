@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::error::Error;
 use crate::ids::DriverId;
 use crate::index::Fix;
-use crate::locations::Refused;
+use crate::locations::{Refused, Track};
 use crate::realtime::protocol::client::{Command, Ping};
 use crate::realtime::{Handler, PingRefused, Reply, Snapshot};
 use crate::rides::Rides;
@@ -19,6 +19,8 @@ pub(super) struct SocketHandler {
 }
 
 impl Handler for SocketHandler {
+    type Track = Track;
+
     fn authenticate(&self, token: &str, now: Timestamp) -> Result<Caller, Error> {
         self.tokens.verify(token, now)
     }
@@ -30,7 +32,7 @@ impl Handler for SocketHandler {
         self.rides.snapshot(caller).await
     }
 
-    fn ping(&self, driver: DriverId, ping: &Ping, now: Timestamp) -> Result<(), PingRefused> {
+    fn ping(&self, driver: DriverId, track: &mut Track, ping: &Ping, now: Timestamp) -> Result<(), PingRefused> {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -38,7 +40,7 @@ impl Handler for SocketHandler {
         )]
         let bearing_deg = ping.bearing_deg.map(|deg| deg.round() as u16 % 360);
         let fix = Fix { position: ping.place, at: ping.at, bearing_deg, speed_mps: ping.speed_mps };
-        self.rides.ping(driver, fix, now).map_err(|refused| match refused {
+        self.rides.ping(driver, track, fix, now).map_err(|refused| match refused {
             Refused::OutsideServiceArea => PingRefused::OutsideServiceArea,
             Refused::TooOld { age } => PingRefused::TooOld { age },
             Refused::FromTheFuture { ahead } => PingRefused::FromTheFuture { ahead },
@@ -68,6 +70,8 @@ impl Handler for SocketHandler {
             Command::Arrive { ride } => Some(self.rides.arrive(driver, ride).await?),
             Command::Start { ride, pin } => Some(self.rides.start(driver, ride, &pin).await?),
             Command::Complete { ride } => Some(self.rides.complete(driver, ride).await?),
+            // The sockets carry these out themselves.
+            Command::Browse { .. } | Command::StopBrowsing => None,
             Command::Cancel { ride, reason, note } => {
                 Some(self.rides.cancel(caller, ride, &reason, note.as_deref()).await?)
             }

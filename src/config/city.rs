@@ -5,6 +5,7 @@
 
 use super::reader::Reader;
 use crate::geo::{Area, LatLng, RWANDA};
+use crate::locations::history;
 use crate::{dispatch, index, locations, rides};
 
 /// Travel times without a map.
@@ -89,4 +90,20 @@ pub fn locations(reader: &mut Reader<'_>) -> locations::Config {
         s.require(false, "cell_m", "city.drivers_max", &format!("makes no index: {error}"));
     }
     config
+}
+
+pub fn history(reader: &mut Reader<'_>) -> history::Config {
+    let mut s = reader.section("history");
+    history::Config {
+        sample: s.span("sample_ms", 50..=60_000),
+        retention_days: s.whole("retention_days", 1..=3_650),
+        days_ahead: s.whole("days_ahead", 1..=30),
+        buffer_segments_max: s.whole("buffer_segments_max", 1..=10_000_000),
+        copy_rows_max: s.whole("copy_rows_max", 1..=1_000_000),
+        copy_within: s.span("copy_within_ms", 100..=600_000).to_duration(),
+        retry: s.span("retry_ms", 50..=600_000).to_duration(),
+        read_within: s.span("read_within_ms", 50..=60_000).to_duration(),
+        path_span_max: s.span("path_max_hours", 1..=72),
+        track_points_max: s.whole("track_points_max", 2..=100_000),
+    }
 }

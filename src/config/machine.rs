@@ -8,9 +8,10 @@ use std::path::PathBuf;
 
 use super::people::DemoConfig;
 use super::reader::Reader;
+use crate::realtime::{self, AdmissionBounds, Rate};
 use crate::telemetry::{self, LogFormat, chain};
 use crate::time::Span;
-use crate::{bus, db, jobs, realtime};
+use crate::{bus, db, jobs};
 
 /// Connections to the private server beside the pool: commands, a person with psql.
 const CONNECTIONS_BESIDE_POOL: u32 = 8;
@@ -141,24 +142,43 @@ pub fn jobs(reader: &mut Reader<'_>) -> jobs::Config {
 
 pub fn sockets(reader: &mut Reader<'_>) -> realtime::Config {
     let mut s = reader.section("sockets");
+    let reactors: usize = s.whole("reactor_threads", 0..=256);
+    let frames =
+        Rate { per_s: s.whole("frames_per_s", 1..=10_000), burst_max: s.whole("frames_burst_max", 1..=100_000) };
     let config = realtime::Config {
+        reactors: if reactors == 0 { (processors() / 2).max(1) } else { reactors },
+        coalesce: s.span("coalesce_ms", 0..=20),
+        prompt_for: s.span("prompt_for_s", 0..=3_600),
         connections_max: s.whole("connections_max", 1..=10_000_000),
         pending_max: s.whole("pending_max", 1..=1_000_000),
+        admission: AdmissionBounds {
+            handshakes_per_s: s.whole("handshakes_per_s", 1..=1_000_000),
+            handshakes_per_address_per_s: s.whole("handshakes_per_address_per_s", 1..=1_000_000),
+            connections_per_address_max: s.whole("connections_per_address_max", 1..=10_000_000),
+        },
         hello_within: s.span("hello_within_s", 1..=60),
         heartbeat: s.span("heartbeat_s", 1..=300),
+        stall_max: s.span("stall_max_s", 1..=600),
         // The longest frame of the protocol must fit.
         frame_bytes_max: s.whole("frame_bytes_max", 2_048..=1 << 20),
-        read_buffer_bytes: s.whole("read_buffer_bytes", 256..=1 << 20),
+        receive_buffer_bytes: s.whole("receive_buffer_bytes", 2_048..=16 << 20),
+        send_buffer_bytes: s.whole("send_buffer_bytes", 4_096..=16 << 20),
         // So must the largest message to an app: a welcome with a ride and offers.
         write_buffer_bytes_max: s.whole("write_buffer_bytes_max", 16_384..=16 << 20),
         events_max: s.whole("events_max", 8..=10_000),
+        resume_window: s.span("resume_window_s", 1..=86_400),
+        resume_messages_max: s.whole("resume_messages_max", 8..=10_000),
+        return_spread: s.span("return_spread_ms", 0..=600_000),
         commands_max: s.whole("commands_max", 1..=1_000),
         bad_frames_max: s.whole("bad_frames_max", 1..=1_000),
-        frames_per_s: s.whole("frames_per_s", 1..=10_000),
-        frames_burst_max: s.whole("frames_burst_max", 1..=100_000),
+        frames,
         close_within: s.span("close_within_ms", 100..=60_000),
     };
-    let burst_fits = config.frames_burst_max >= config.frames_per_s;
+    let burst_fits = frames.burst_max >= frames.per_s;
     s.require(burst_fits, "frames_burst_max", "sockets.frames_per_s", "is less than frames_per_s");
     config
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }

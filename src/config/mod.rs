@@ -58,6 +58,8 @@ pub struct Config {
     pub travel: TravelConfig,
     /// Where drivers are.
     pub locations: locations::Config,
+    /// Where drivers were.
+    pub history: locations::history::Config,
     /// Dispatch, quotes and bookings.
     pub rides: rides::Config,
     /// Accounts.
@@ -158,6 +160,7 @@ fn build(reader: &mut Reader<'_>) -> Config {
         sockets: machine::sockets(reader),
         travel: city::travel(reader),
         locations: city::locations(reader),
+        history: city::history(reader),
         rides: city::rides(reader),
         auth: people::auth(reader),
         access_token_lifetime: people::access_token_lifetime(reader),

@@ -22,6 +22,15 @@ pub(super) struct Grid {
     cols: u32,
 }
 
+/// The number of a cell, and the offset of a place from its south-west corner in ten-millionths of a degree. The offset is
+/// negative or larger than the cell for a place beyond the border.
+#[derive(Clone, Copy)]
+pub(super) struct Spot {
+    pub(super) cell: u32,
+    pub(super) lat_e7: i64,
+    pub(super) lng_e7: i64,
+}
+
 /// Row and column of a cell.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Cell {
@@ -61,11 +70,25 @@ impl Grid {
         self.cols
     }
 
-    /// The number of the cell that a place belongs to.
-    pub(super) fn cell_of(&self, place: LatLng) -> u32 {
-        self.number(self.cell_at(place))
+    /// The cell that a place belongs to, and where in it.
+    #[inline]
+    pub(super) fn spot(&self, place: LatLng) -> Spot {
+        let cell = self.cell_at(place);
+        let (lat_e7, lng_e7) = self.corner_e7(cell);
+        Spot {
+            cell: self.number(cell),
+            lat_e7: i64::from(place.lat_e7()) - lat_e7,
+            lng_e7: i64::from(place.lng_e7()) - lng_e7,
+        }
     }
 
+    /// Latitude and longitude of the south-west corner of a cell, in ten-millionths of a degree.
+    pub(super) fn corner_e7(&self, cell: Cell) -> (i64, i64) {
+        let edge = |min_e7: i64, step: u32, cell_e7: u32| min_e7 + i64::from(step) * i64::from(cell_e7);
+        (edge(self.lat_min_e7, cell.row, self.cell_lat_e7), edge(self.lng_min_e7, cell.col, self.cell_lng_e7))
+    }
+
+    #[inline]
     pub(super) fn cell_at(&self, place: LatLng) -> Cell {
         let steps = |e7: i32, min_e7: i64, cell_e7: u32, count: u32| {
             // Between 0 and 3.6e9, so it fits.
@@ -107,60 +130,99 @@ fn gap_e7(offset_e7: i64, cell_e7: u32, home: u32, other: u32) -> i64 {
     }
 }
 
-/// A flat map around a place, on which "farther than so many metres on the globe" can be told by a square sum.
+/// A flat map around a place, on which distances on the globe are told apart by a square sum.
 ///
-/// Let φ be the latitude of the place, δ the angle of the reach, Λ = asin(sin δ / cos φ) the largest difference in
-/// longitude within reach, and c = cos φ · cos(|φ| + δ), which no place within reach has a smaller product of cosines
-/// than. For a place within reach at angle a ≤ δ, the haversine formula and x²(1 − x²/3) ≤ sin² x ≤ x² give
+/// Let φ be the latitude of the place, δ the angle of the reach, and Λ = asin(sin δ / cos φ) the largest difference in
+/// longitude within reach. The product of the cosines of φ and of a latitude within reach lies between
+/// c = cos φ · cos(|φ| + δ) and C = cos φ · cos(max(|φ| − δ, 0)). The square sum of a place is f = Δφ² + c Δλ².
 ///
-/// > (a/2)² ≥ sin²(a/2) ≥ [(Δφ/2)² + c (Δλ/2)²] (1 − Λ²/12), so Δφ² + c Δλ² ≤ a² / (1 − Λ²/12).
+/// *What has a large square sum is far.* For a place at angle a ≤ δ, the haversine formula and
+/// x²(1 − x²/3) ≤ sin² x ≤ x² give
 ///
-/// A place whose square sum is larger is therefore farther than a. This holds for every a ≤ δ. It needs the reach to
-/// stay clear of the poles and of the 180th meridian; where it does not, nothing is told to be far and a search scans
-/// everything.
+/// > (a/2)² ≥ sin²(a/2) ≥ [(Δφ/2)² + c (Δλ/2)²] (1 − Λ²/12), so f ≤ a² / (1 − Λ²/12) = a² · stretch.
+///
+/// A place whose square sum is larger is therefore farther than a.
+///
+/// *What has a small square sum is near.* Let r ≤ δ and f ≤ r² / widen, where widen = (C/c) / (1 − δ²/12) ≥ 1. Then
+/// |Δφ| ≤ δ, so that C bounds the cosines, and
+///
+/// > sin²(a/2) ≤ (Δφ/2)² + C (Δλ/2)² ≤ (C/c) f/4 ≤ (r/2)² (1 − δ²/12) ≤ (r/2)² (1 − (r/2)²/3) ≤ sin²(r/2), so a ≤ r.
+///
+/// *So k places decide about all others.* If k places within reach have square sums up to F, the k-th nearest place
+/// is at an angle of at most √(F · widen), and whatever is as near has a square sum of at most F · widen · stretch. In
+/// a city the two factors differ from one by some hundred-thousandths: the square sum finds nearly exactly the k
+/// nearest, and trigonometry is left to those.
+///
+/// All this needs the reach to stay clear of the poles and of the 180th meridian. Where it does not, the horizon is
+/// *blind*: places are ranked by the square of the true distance, and nothing is told about cells.
 pub(super) struct Horizon {
-    lat_e7: i64,
-    lng_e7: i64,
+    from: LatLng,
     /// c above.
     cosines: f64,
-    /// 1 / (1 − Λ²/12), or infinite.
     stretch: f64,
+    widen: f64,
+    /// Units of rank in a square metre.
+    unit: f64,
+    blind: bool,
 }
 
 impl Horizon {
-    pub(super) fn new(place: LatLng, reach_m: f64) -> Self {
+    pub(super) fn new(from: LatLng, reach_m: f64) -> Self {
         let reach = reach_m / EARTH_RADIUS_M;
-        let lat = place.lat().to_radians().abs();
-        let (mut cosines, mut stretch) = (0.0, f64::INFINITY);
+        let lat = from.lat().to_radians().abs();
         // At 80° the reach is still far enough from the pole for the arcsine.
         if lat + reach < 80.0_f64.to_radians() {
             let lng_reach = (reach.sin() / lat.cos()).asin();
-            if place.lng().to_radians().abs() + lng_reach < std::f64::consts::PI {
-                cosines = lat.cos() * (lat + reach).cos();
-                stretch = 1.0 / (1.0 - lng_reach * lng_reach / 12.0);
+            if from.lng().to_radians().abs() + lng_reach < std::f64::consts::PI {
+                let (far, near) = ((lat + reach).cos(), (lat - reach).max(0.0).cos());
+                return Self {
+                    from,
+                    cosines: lat.cos() * far,
+                    stretch: SLACK / (1.0 - lng_reach * lng_reach / 12.0),
+                    widen: SLACK * (near / far) / (1.0 - reach * reach / 12.0),
+                    unit: (E7_PER_RADIAN / EARTH_RADIUS_M).powi(2),
+                    blind: false,
+                };
             }
         }
-        Self { lat_e7: place.lat_e7().into(), lng_e7: place.lng_e7().into(), cosines, stretch }
+        Self { from, cosines: 0.0, stretch: SLACK, widen: SLACK, unit: 1.0, blind: true }
+    }
+
+    /// Whether square sums say nothing here.
+    pub(super) fn is_blind(&self) -> bool {
+        self.blind
     }
 
     /// The square sum of two differences, in square ten-millionths of a degree.
-    pub(super) fn flat(&self, lat_e7: i64, lng_e7: i64) -> f64 {
-        let (lat, lng) = (lat_e7 as f64, lng_e7 as f64);
-        lat * lat + self.cosines * (lng * lng)
+    #[inline]
+    pub(super) fn flat(&self, lat_e7: f64, lng_e7: f64) -> f64 {
+        lat_e7 * lat_e7 + self.cosines * (lng_e7 * lng_e7)
     }
 
-    /// The square sum of a place.
-    pub(super) fn flat_to(&self, place: LatLng) -> f64 {
-        self.flat(i64::from(place.lat_e7()) - self.lat_e7, i64::from(place.lng_e7()) - self.lng_e7)
-    }
-
-    /// A place whose square sum exceeds this is farther away than `metres`, which is within reach.
-    pub(super) fn limit(&self, metres: f64) -> f64 {
-        if self.stretch.is_infinite() {
-            return f64::INFINITY;
+    /// What places are sorted by: the square sum, or if blind the square of the distance in metres.
+    #[inline]
+    pub(super) fn rank(&self, place: LatLng) -> f64 {
+        if self.blind {
+            return self.from.distance_m(place).powi(2);
         }
-        let angle_e7 = metres / EARTH_RADIUS_M * E7_PER_RADIAN;
-        angle_e7 * angle_e7 * self.stretch * SLACK
+        let (lat_e7, lng_e7) = (f64::from(place.lat_e7()), f64::from(place.lng_e7()));
+        self.flat(lat_e7 - f64::from(self.from.lat_e7()), lng_e7 - f64::from(self.from.lng_e7()))
+    }
+
+    /// A place that ranks above this is farther away than `metres`, which is within reach.
+    pub(super) fn far(&self, metres: f64) -> f64 {
+        metres * metres * self.unit * self.stretch
+    }
+
+    /// A place that ranks up to this is no farther away than `metres`, which is within reach.
+    pub(super) fn near(&self, metres: f64) -> f64 {
+        metres * metres * self.unit / self.widen
+    }
+
+    /// When k places within reach rank up to `rank`, the k nearest rank up to this.
+    #[inline]
+    pub(super) fn spread(&self, rank: f64) -> f64 {
+        rank * (self.widen * self.stretch)
     }
 }
 
@@ -219,23 +281,44 @@ mod tests {
         }
 
         #[test]
-        fn what_lies_beyond_the_horizon_is_farther(
+        fn rank_bounds_distance_from_both_sides(
             lat in -89.0..89.0_f64, lng in -180.0..180.0_f64, bearing in 0.0..360.0_f64, metres in 0.0..3_000_000.0_f64, more in 1.0..4.0_f64,
         ) {
             let here = place(lat, lng);
             let there = here.destination(bearing, metres);
             let distance_m = here.distance_m(there);
             let horizon = Horizon::new(here, distance_m * more);
-            prop_assert!(horizon.flat_to(there) <= horizon.limit(distance_m));
+            let rank = horizon.rank(there);
+            prop_assert!(rank <= horizon.far(distance_m));
+            prop_assert!(rank * 1.000_001 >= horizon.near(distance_m * 0.999_999));
+            prop_assert!(rank <= horizon.spread(rank));
+        }
+
+        #[test]
+        fn whoever_ranks_beyond_the_spread_is_farther(
+            lat in -79.0..79.0_f64, lng in -179.0..179.0_f64, reach_m in 1_000.0..2_000_000.0_f64,
+            a in 0.0..360.0_f64, b in 0.0..360.0_f64, near in 0.0..1.0_f64, ratio in 0.9..1.1_f64,
+        ) {
+            let here = place(lat, lng);
+            let horizon = Horizon::new(here, reach_m);
+            let (one, other) = (here.destination(a, near * reach_m), here.destination(b, near * reach_m * ratio));
+            let within = |place: LatLng| here.distance_m(place) <= reach_m;
+            prop_assume!(within(one));
+            if horizon.rank(other) > horizon.spread(horizon.rank(one)) {
+                prop_assert!(here.distance_m(other) > here.distance_m(one));
+            }
+            if horizon.rank(other) <= horizon.near(reach_m) {
+                prop_assert!(within(other));
+            }
         }
 
         #[test]
         fn in_a_city_the_horizon_is_tight(bearing in 0.0..360.0_f64, metres in 10.0..20_000.0_f64) {
             let here = place(-1.95, 30.06);
             let there = here.destination(bearing, metres);
-            prop_assume!(metres < 20_000.0);
             let horizon = Horizon::new(here, 20_000.0);
-            prop_assert!(horizon.flat_to(there) > horizon.limit(here.distance_m(there) * 0.999));
+            prop_assert!(horizon.rank(there) > horizon.far(here.distance_m(there) * 0.999));
+            prop_assert!(horizon.spread(1.0) < 1.001);
         }
     }
 }

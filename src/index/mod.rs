@@ -6,42 +6,53 @@
 //! # Shape
 //! - A driver online has a *slot*: a cache line in a dense table, updated in place, found by a [`Slot`] handle without
 //!   hashing. A handle outlives its driver harmlessly: it carries the generation of the slot.
-//! - A uniform grid lies over the service area. Each cell lists the slots of its *free* drivers. Busy
-//!   drivers are in no list at all: a search never meets them, and who wants one has its id.
+//! - A uniform grid lies over the service area. Each cell lists its *free* drivers, with their positions packed beside
+//!   each other. Busy drivers are in no list at all: nobody searches for them, so their pings write one line, a search
+//!   never passes over them, and who wants one has its id.
 //!
 //! # Threads
-//! Everything is `&self`. Locks are taken in the order directory, slot, cell, one of each kind at a time:
-//! - A ping takes its own driver's slot lock, which nobody else wants, and, only when the cell changed, the locks of the
-//!   new and the old cell one after the other: a moving driver is in both lists for a moment, never in none.
-//! - A search takes cell locks only, one at a time. It reads positions as atomics, so it never waits for a ping.
+//! Everything is `&self`. Searches and walks take no lock: they never make a ping wait, and a thread that is put to sleep
+//! in the middle of a ping never makes a search wait. How that is done is told where it is done: [`slot`], [`lists`].
+//! Writers take locks in the order directory, slot, cells (the lower number first):
+//! - A ping takes its own driver's slot, which nobody else wants, and only when a free driver changed cells, the
+//!   turns of both: a moving driver is in both lists for a moment, never in none.
 //! - Going online and offline takes the directory's lock: rare.
 //!
 //! # Promises
 //! - When nothing is being written, [`nearest`](DriverIndex::nearest) is exact: it equals a linear scan.
 //! - Always: what was returned was online, free and young enough at some instant of the search, and no driver comes
-//!   twice. A driver who crosses into a cell already searched, out of one that was not yet, can be missed by that search.
+//!   twice. A driver who crosses into a cell already searched, out of one that was not yet, can be missed by that search;
+//!   one who stays cannot, whatever the others do.
 //! - A position outside the area is kept and found like any other; it counts to the nearest cell of the border.
 
+mod browse;
+mod directory;
 mod grid;
+mod lists;
 mod search;
 mod slot;
+mod sync;
 #[cfg(test)]
 mod tests;
+mod turn;
 
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use rustc_hash::FxHashMap;
-
+pub use browse::Online;
 pub use search::{Nearest, Neighbour};
 
 use crate::geo::{Area, LatLng};
 use crate::ids::DriverId;
 use crate::time::{Span, Timestamp};
+use directory::Directory;
 use grid::Grid;
-use slot::{Record, SlotCell};
+use lists::{Entry, Lists};
+use slot::{Record, Tag};
+use turn::Held;
 
-/// What fits in memory without a thought: a cell costs 36 bytes, a slot 64.
+/// What fits in memory without a thought: a cell costs 16 bytes, a slot 64, and the part of a list that one driver can need
+/// all alone another 64.
 const CELLS_MAX: u64 = 4_000_000;
 const DRIVERS_MAX: u32 = 4_000_000;
 
@@ -140,11 +151,23 @@ pub struct Slot {
     generation: u32,
 }
 
+impl Slot {
+    /// The number of the slot: below the largest number of drivers, and the next driver's after this one.
+    pub const fn index(self) -> u32 {
+        self.index
+    }
+
+    /// Which driver of the slot this is.
+    pub const fn generation(self) -> u32 {
+        self.generation
+    }
+}
+
 /// What became of a fix.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Update {
-    /// It is the driver's position now.
-    Moved,
+    /// It is the position of the driver, who does this now. (Nobody but a search looks at free drivers.)
+    Moved(DriverState),
     /// It is older than the one held, and was ignored.
     Stale,
     /// The driver is not online (any more), and it was ignored.
@@ -162,24 +185,12 @@ pub struct Full {
 /// The live positions of the drivers of one area.
 pub struct DriverIndex {
     grid: Grid,
-    slots: Vec<SlotCell>,
-    /// The slots of the free drivers in each cell.
-    cells: Vec<Mutex<Vec<u32>>>,
-    /// The length of each cell's list, so that a search passes empty ground without taking locks. Written under the
-    /// cell's lock.
-    occupied: Vec<AtomicU32>,
+    /// The slots.
+    records: Vec<Record>,
+    /// The free drivers in each cell.
+    lists: Lists,
     directory: RwLock<Directory>,
     free: AtomicUsize,
-}
-
-/// Who has which slot.
-#[derive(Default)]
-struct Directory {
-    by_driver: FxHashMap<DriverId, u32>,
-    /// Slots given back.
-    vacant: Vec<u32>,
-    /// Slots below this have been used at least once.
-    used: u32,
 }
 
 impl DriverIndex {
@@ -187,14 +198,12 @@ impl DriverIndex {
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         config.check()?;
         let grid = Grid::new(config.area, config.cell_m);
-        let cells = grid.cells();
         Ok(Self {
-            grid,
-            slots: (0..config.drivers_max).map(|_| SlotCell::default()).collect(),
-            cells: (0..cells).map(|_| Mutex::default()).collect(),
-            occupied: (0..cells).map(|_| AtomicU32::new(0)).collect(),
-            directory: RwLock::default(),
+            records: (0..config.drivers_max).map(|_| Record::new()).collect(),
+            lists: Lists::new(grid.cells(), config.drivers_max),
+            directory: RwLock::new(Directory::new(config.drivers_max)),
             free: AtomicUsize::new(0),
+            grid,
         })
     }
 
@@ -208,89 +217,88 @@ impl DriverIndex {
         classes: RideClasses,
     ) -> Result<Slot, Full> {
         let fix = Fix::new(position, at);
-        let mut directory = self.directory.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(&index) = directory.by_driver.get(&driver) {
-            let slot = self.slot(index);
-            let mut record = lock(&slot.record);
-            slot.set_classes(classes);
-            if at >= slot.at() {
-                self.move_to(index, &mut record, fix);
+        let mut directory = self.enter();
+        if let Some(index) = directory.find(&self.records, driver) {
+            let record = &self.records[index as usize];
+            let mut held = record.lock();
+            let tag = Tag { classes, ..record.tag() };
+            record.set_tag(&mut held, tag);
+            if at >= record.at() {
+                self.put(index, &mut held, tag, fix);
             }
-            return Ok(Slot { index, generation: record.generation });
+            return Ok(Slot { index, generation: tag.generation });
         }
-        let index = directory.take_slot(self.slots.len()).ok_or(Full { drivers_max: self.slots.len() as u32 })?;
-        directory.by_driver.insert(driver, index);
-        let slot = self.slot(index);
-        let mut record = lock(&slot.record);
-        // Not in any list yet, so no search can see a half-written slot.
-        slot.set_driver(driver);
-        slot.set_classes(classes);
-        slot.set_fix(&mut record, fix);
-        record.cell = self.grid.cell_of(position);
-        record.state = Some(DriverState::Free);
-        self.list(index, record.cell);
-        self.free.fetch_add(1, Ordering::Relaxed);
-        Ok(Slot { index, generation: record.generation })
+        let full = Full { drivers_max: self.records.len() as u32 };
+        let index = directory.vacant(&self.records).ok_or(full)?;
+        let record = &self.records[index as usize];
+        let mut held = record.lock();
+        // Vacant so far, so no search takes a half-written slot for a driver.
+        record.set_driver(&mut held, driver);
+        record.set_fix(&mut held, fix);
+        let tag = Tag { state: Some(DriverState::Free), classes, ..record.tag() };
+        record.set_tag(&mut held, tag);
+        directory.enter(&self.records, driver, index);
+        self.list(index, &held);
+        Ok(Slot { index, generation: tag.generation })
     }
 
     /// Takes a driver off at once: no search that begins after this returns finds the driver. False when the driver was
     /// not online.
     pub fn go_offline(&self, driver: DriverId) -> bool {
-        self.remove_if(driver, |_, _| true)
+        self.remove_if(driver, |_| true)
     }
 
     /// The handle of a driver online.
     pub fn slot_of(&self, driver: DriverId) -> Option<Slot> {
-        self.with_record(driver, |index, _, record| Slot { index, generation: record.generation })
+        self.with_record(driver, |index, record| Slot { index, generation: record.tag().generation })
     }
 
     /// Takes in a ping. A fix older than the newest held is ignored; one of the same instant replaces it.
     pub fn update(&self, slot: Slot, fix: Fix) -> Update {
-        let Some(cell) = self.slots.get(slot.index as usize) else { return Update::Offline };
-        let mut record = lock(&cell.record);
-        if record.generation != slot.generation || record.state.is_none() {
-            return Update::Offline;
+        let Some(record) = self.records.get(slot.index as usize) else { return Update::Offline };
+        let mut held = record.lock();
+        let tag = record.tag();
+        match tag.state {
+            Some(state) if tag.generation == slot.generation => {
+                if fix.at < record.at() {
+                    return Update::Stale;
+                }
+                self.put(slot.index, &mut held, tag, fix);
+                Update::Moved(state)
+            }
+            _ => Update::Offline,
         }
-        if fix.at < cell.at() {
-            return Update::Stale;
-        }
-        self.move_to(slot.index, &mut record, fix);
-        Update::Moved
     }
 
     /// Says what a driver does now; the answer is what the driver did before, or `None` when offline. No search that
     /// begins after this returns finds a driver who is no longer free.
     pub fn set_state(&self, driver: DriverId, state: DriverState) -> Option<DriverState> {
-        self.with_record(driver, |index, _, record| {
-            let before = record.state.replace(state);
-            match (before == Some(DriverState::Free), state == DriverState::Free) {
-                (true, false) => {
-                    self.unlist(index, record.cell);
-                    self.free.fetch_sub(1, Ordering::Relaxed);
-                }
-                (false, true) => {
-                    self.list(index, record.cell);
-                    self.free.fetch_add(1, Ordering::Relaxed);
-                }
+        self.with_record(driver, |index, record| {
+            let mut held = record.lock();
+            let before = record.tag();
+            record.set_tag(&mut held, Tag { state: Some(state), ..before });
+            match (before.is_free(), state == DriverState::Free) {
+                (true, false) => self.unlist(index, &held),
+                (false, true) => self.list(index, &held),
                 _ => {}
             }
-            before
+            before.state
         })?
     }
 
     /// The newest fix of a driver online.
     pub fn position_of(&self, driver: DriverId) -> Option<Fix> {
-        self.with_record(driver, |_, slot, record| slot.fix(record))
+        self.with_record(driver, |_, record| record.snapshot().fix)
     }
 
     /// What a driver does; `None` when offline.
     pub fn state_of(&self, driver: DriverId) -> Option<DriverState> {
-        self.with_record(driver, |_, _, record| record.state)?
+        self.with_record(driver, |_, record| record.tag().state)?
     }
 
     /// How many drivers are online.
     pub fn len(&self) -> usize {
-        self.directory.read().unwrap_or_else(PoisonError::into_inner).by_driver.len()
+        self.look_up().len()
     }
 
     /// Whether nobody is online.
@@ -303,112 +311,99 @@ impl DriverIndex {
         self.free.load(Ordering::Relaxed)
     }
 
-    /// Shows every driver online, whatever the age of the position, in no particular order. Each is shown as it is at
-    /// one instant; the whole is not a snapshot of one instant. No lock is held while `show` runs.
-    pub fn for_each(&self, mut show: impl FnMut(DriverId, Fix, DriverState)) {
-        let used = self.directory.read().unwrap_or_else(PoisonError::into_inner).used;
-        for slot in &self.slots[..used as usize] {
-            let seen = {
-                let record = lock(&slot.record);
-                record.state.map(|state| (slot.driver(), slot.fix(&record), state))
-            };
-            if let Some((driver, fix, state)) = seen {
-                show(driver, fix, state);
-            }
-        }
+    /// The memory held, in bytes. All of it but four bytes a slot is taken at the beginning, none afterwards.
+    pub fn size_bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.records.capacity() * size_of::<Record>()
+            + self.lists.size_bytes()
+            + self.look_up().size_bytes(self.records.len())
     }
 
     /// Takes off the *free* drivers who have been silent for longer than `silence_max`, and names them: phones that died
     /// without a word. Searches do not need this (they have an age limit of their own); memory and counts do. Who is busy
     /// is left alone: a lost driver with a rider is for dispatch to judge.
     pub fn expire(&self, now: Timestamp, silence_max: Span) -> Vec<DriverId> {
-        let silent =
-            |slot: &SlotCell, record: &Record| record.state == Some(DriverState::Free) && slot.at() < now - silence_max;
-        let used = self.directory.read().unwrap_or_else(PoisonError::into_inner).used;
+        let oldest = now - silence_max;
         let mut expired = Vec::new();
-        for slot in &self.slots[..used as usize] {
-            let record = lock(&slot.record);
-            if silent(slot, &record) {
-                expired.push(slot.driver());
+        for record in self.in_use() {
+            let seen = record.snapshot();
+            if seen.tag.is_free() && seen.fix.at < oldest {
+                expired.push(seen.driver);
             }
         }
         // A ping may have come since: judge again, now with the right to remove.
-        expired.retain(|driver| self.remove_if(*driver, silent));
+        expired.retain(|driver| self.remove_if(*driver, |record| record.tag().is_free() && record.at() < oldest));
         expired
     }
 
-    fn remove_if(&self, driver: DriverId, condition: impl FnOnce(&SlotCell, &Record) -> bool) -> bool {
-        let mut directory = self.directory.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(&index) = directory.by_driver.get(&driver) else { return false };
-        let slot = self.slot(index);
-        let mut record = lock(&slot.record);
-        if !condition(slot, &record) {
+    /// The condition is judged, and acted upon, under the turn of the slot.
+    fn remove_if(&self, driver: DriverId, condition: impl FnOnce(&Record) -> bool) -> bool {
+        let mut directory = self.enter();
+        let Some(index) = directory.find(&self.records, driver) else { return false };
+        let record = &self.records[index as usize];
+        let mut held = record.lock();
+        if !condition(record) {
             return false;
         }
-        if record.state.take() == Some(DriverState::Free) {
-            self.unlist(index, record.cell);
-            self.free.fetch_sub(1, Ordering::Relaxed);
+        let before = record.tag();
+        record.set_tag(&mut held, Tag { state: None, generation: before.generation.wrapping_add(1), ..before });
+        if before.is_free() {
+            self.unlist(index, &held);
         }
-        record.generation = record.generation.wrapping_add(1);
-        directory.by_driver.remove(&driver);
-        directory.vacant.push(index);
+        directory.strike(&self.records, driver);
         true
     }
 
-    fn with_record<T>(&self, driver: DriverId, then: impl FnOnce(u32, &SlotCell, &mut Record) -> T) -> Option<T> {
-        let directory = self.directory.read().unwrap_or_else(PoisonError::into_inner);
-        let index = *directory.by_driver.get(&driver)?;
-        let slot = self.slot(index);
-        let mut record = lock(&slot.record);
-        Some(then(index, slot, &mut record))
+    /// The slot of a driver, who cannot go offline meanwhile.
+    fn with_record<T>(&self, driver: DriverId, then: impl FnOnce(u32, &Record) -> T) -> Option<T> {
+        let directory = self.look_up();
+        let index = directory.find(&self.records, driver)?;
+        Some(then(index, &self.records[index as usize]))
     }
 
-    /// Writes a fix, and changes lists when it lies in another cell. The new list comes first: see the promises above.
-    fn move_to(&self, index: u32, record: &mut Record, fix: Fix) {
-        self.slot(index).set_fix(record, fix);
-        let cell = self.grid.cell_of(fix.position);
-        if cell != record.cell {
-            if record.state == Some(DriverState::Free) {
-                self.list(index, cell);
-                self.unlist(index, record.cell);
-            }
-            record.cell = cell;
+    /// Writes a fix. A free driver is moved within or between the lists; of a busy one nobody asks for the cell.
+    #[inline]
+    fn put(&self, index: u32, held: &mut Held<'_>, tag: Tag, fix: Fix) {
+        let record = &self.records[index as usize];
+        record.set_fix(held, fix);
+        if !tag.is_free() {
+            return;
+        }
+        let (spot, cell) = (self.grid.spot(fix.position), record.cell());
+        let entry = Entry::new(index, spot.lat_e7, spot.lng_e7);
+        if spot.cell == cell {
+            self.lists.shift(&self.records, cell, entry);
+        } else {
+            self.lists.relist(&self.records, cell, spot.cell, entry);
+            record.set_cell(held, spot.cell);
         }
     }
 
-    fn list(&self, index: u32, cell: u32) {
-        let mut list = lock(&self.cells[cell as usize]);
-        list.push(index);
-        self.occupied[cell as usize].store(list.len() as u32, Ordering::Relaxed);
+    fn list(&self, index: u32, held: &Held<'_>) {
+        let record = &self.records[index as usize];
+        let spot = self.grid.spot(record.position());
+        self.lists.list(&self.records, spot.cell, Entry::new(index, spot.lat_e7, spot.lng_e7));
+        record.set_cell(held, spot.cell);
+        self.free.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn unlist(&self, index: u32, cell: u32) {
-        let mut list = lock(&self.cells[cell as usize]);
-        // Tens of entries in a row: looking is faster than keeping every slot's place in its list up to date.
-        if let Some(place) = list.iter().position(|listed| *listed == index) {
-            list.swap_remove(place);
-            self.occupied[cell as usize].store(list.len() as u32, Ordering::Relaxed);
-        }
+    fn unlist(&self, index: u32, _held: &Held<'_>) {
+        self.lists.unlist(&self.records, self.records[index as usize].cell(), index);
+        self.free.fetch_sub(1, Ordering::Relaxed);
     }
 
-    fn slot(&self, index: u32) -> &SlotCell {
-        &self.slots[index as usize]
+    /// The slots that were ever used.
+    fn in_use(&self) -> &[Record] {
+        &self.records[..self.look_up().used()]
     }
-}
 
-impl Directory {
-    fn take_slot(&mut self, slots: usize) -> Option<u32> {
-        self.vacant.pop().or_else(|| {
-            let index = self.used;
-            ((index as usize) < slots).then(|| {
-                self.used += 1;
-                index
-            })
-        })
+    /// The directory, whatever became of the last holder: no code that runs under this lock can panic half-way through a
+    /// change.
+    fn look_up(&self) -> RwLockReadGuard<'_, Directory> {
+        self.directory.read().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-/// Locks, whatever became of the last holder: no code that runs under these locks can panic half-way through a change.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    fn enter(&self) -> RwLockWriteGuard<'_, Directory> {
+        self.directory.write().unwrap_or_else(PoisonError::into_inner)
+    }
 }

@@ -11,8 +11,10 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use uuid::Uuid;
 
+use super::lists::Entry;
+use super::slot::Record;
 use super::{Config, ConfigError, DriverIndex, DriverState, Fix, Full, Nearest, Neighbour, RideClasses, Slot, Update};
-use crate::geo::{Area, KIGALI, LatLng, RWANDA};
+use crate::geo::{Area, AreaError, KIGALI, LatLng, RWANDA};
 use crate::ids::DriverId;
 use crate::time::{Span, Timestamp};
 
@@ -73,6 +75,25 @@ impl Oracle {
         all
     }
 
+    /// As [`DriverIndex::free_in`]: position and bearing by slot.
+    fn free_in(
+        &self,
+        area: Area,
+        oldest: Timestamp,
+        handles: &BTreeMap<DriverId, Slot>,
+    ) -> Vec<(u32, LatLng, Option<u16>)> {
+        let mut all: Vec<_> = self
+            .drivers
+            .iter()
+            .filter(|(_, (fix, state, _))| {
+                *state == DriverState::Free && fix.at >= oldest && area.contains(fix.position)
+            })
+            .map(|(driver, (fix, _, _))| (handles[driver].index(), fix.position, fix.bearing_deg))
+            .collect();
+        all.sort_unstable();
+        all
+    }
+
     fn of(index: &DriverIndex) -> Self {
         let mut oracle = Self::default();
         index.for_each(|driver, fix, state| {
@@ -90,6 +111,7 @@ enum Step {
     SetState(u32, usize),
     Expire(i64, i64),
     Search { from: LatLng, k: usize, age_ms: i64, radius_m: f64, classes: u8, exclude: Vec<u32>, now_ms: i64 },
+    Browse { one: LatLng, other: LatLng, age_ms: i64, now_ms: i64 },
 }
 
 /// Places in and around an area: on a lattice (so that distances tie), anywhere within, a little outside, anywhere.
@@ -106,6 +128,15 @@ fn places(area: Area) -> impl Strategy<Value = LatLng> {
         1 => (-0.2..1.2_f64, -0.2..1.2_f64).prop_map(move |(a, b)| within(a, b)),
         1 => (-90.0..=90.0_f64, -180.0..=180.0_f64).prop_map(|(a, b)| place(a, b)),
     ]
+}
+
+/// The box with two places at opposite corners.
+fn between(one: LatLng, other: LatLng) -> Result<Area, AreaError> {
+    let corner = |choose: fn(i32, i32) -> i32| {
+        LatLng::from_e7(choose(one.lat_e7(), other.lat_e7()), choose(one.lng_e7(), other.lng_e7()))
+            .expect("on the globe")
+    };
+    Area::new(corner(i32::min), corner(i32::max))
 }
 
 fn steps(area: Area) -> impl Strategy<Value = Vec<Step>> {
@@ -125,6 +156,8 @@ fn steps(area: Area) -> impl Strategy<Value = Vec<Step>> {
         6 => (who(), places(area), 0_i64..100_000).prop_map(|(who, to, ms)| Step::Ping(who, to, ms)),
         2 => (who(), prop_oneof![Just(0), 0..STATES.len()]).prop_map(|(who, state)| Step::SetState(who, state)),
         1 => (0_i64..130_000, 30_000_i64..120_000).prop_map(|(now, silence)| Step::Expire(now, silence)),
+        2 => (places(area), places(area), 0_i64..120_000, 0_i64..130_000)
+            .prop_map(|(one, other, age_ms, now_ms)| Step::Browse { one, other, age_ms, now_ms }),
         5 => search.prop_map(|(from, k, age_ms, radius_m, classes, exclude, now_ms)| {
             Step::Search { from, k, age_ms, radius_m, classes, exclude, now_ms }
         }),
@@ -168,7 +201,7 @@ fn play(area: Area, cell_m: f64, steps: Vec<Step>) -> Result<(), TestCaseError> 
                     Some(known) if fix.at < known.0.at => Update::Stale,
                     Some(known) => {
                         known.0 = fix;
-                        Update::Moved
+                        Update::Moved(known.1)
                     }
                 };
                 prop_assert_eq!(index.update(*handle, fix), expected);
@@ -198,6 +231,15 @@ fn play(area: Area, cell_m: f64, steps: Vec<Step>) -> Result<(), TestCaseError> 
                 let mut out = vec![];
                 index.nearest(from, &query, at(now_ms), &mut out);
                 prop_assert_eq!(out, oracle.nearest(from, &query, at(now_ms)));
+            }
+            Step::Browse { one, other, age_ms, now_ms } => {
+                let Ok(area) = between(one, other) else { continue };
+                let mut shown = vec![];
+                index.free_in(area, Span::from_millis(age_ms), at(now_ms), |slot, position, bearing_deg| {
+                    shown.push((slot, position, bearing_deg));
+                });
+                shown.sort_unstable();
+                prop_assert_eq!(shown, oracle.free_in(area, at(now_ms - age_ms), &handles));
             }
         }
         prop_assert_eq!(index.len(), oracle.drivers.len());
@@ -294,6 +336,78 @@ fn an_index_that_would_not_fit_is_refused() {
         (Config { drivers_max: 0, ..config }, "0 drivers are out of range 1..=4000000"),
     ] {
         assert_eq!(DriverIndex::new(faulty).err().as_ref().map(ConfigError::to_string).as_deref(), Some(error));
+    }
+}
+
+#[test]
+fn half_a_million_drivers_fit_in_a_hundred_megabytes() {
+    for area in [KIGALI, RWANDA] {
+        let index = DriverIndex::new(Config { area, cell_m: 250.0, drivers_max: 500_000 }).expect("a sound config");
+        let (low, high) = (area.south_west(), area.north_east());
+        let size_bytes = index.size_bytes();
+        assert!(size_bytes < 100_000_000, "{size_bytes} bytes before anybody came");
+        // As thinly spread as can be: all over the country, nearly everyone is alone in a cell.
+        for number in 0..500_000_u32 {
+            let part = |step: u32, parts: u32| (f64::from(step) + 0.5) / f64::from(parts);
+            let lat = low.lat() + (high.lat() - low.lat()) * part(number / 700, 715);
+            let lng = low.lng() + (high.lng() - low.lng()) * part(number % 700, 700);
+            index.go_online(driver(number), place(lat, lng), at(0), BODA).expect("there is room");
+        }
+        assert_eq!((index.len(), index.free_len()), (500_000, 500_000));
+        assert_eq!(found(&index, area.centre(), &Nearest { k: 10, ..everyone() }, at(0)).len(), 10);
+        assert_eq!(index.size_bytes(), size_bytes, "nothing grew");
+    }
+}
+
+#[test]
+fn drivers_who_all_stand_at_one_corner_are_told_apart_by_their_names() {
+    let index = kigali(2_000);
+    let (here, near) = (place(-1.95, 30.06), place(-1.95, 30.060_01));
+    for number in (0..1_990).rev() {
+        index.go_online(driver(number), here, at(0), BODA).expect("there is room");
+    }
+    for number in 1_990..2_000 {
+        index.go_online(driver(number), near, at(0), BODA).expect("there is room");
+    }
+    for (from, k) in [(here, 3), (near, 3), (near, 13), (place(-1.97, 30.05), 12), (here, 1_995)] {
+        let query = Nearest { k, ..everyone() };
+        let mut out = vec![];
+        index.nearest(from, &query, at(0), &mut out);
+        assert_eq!(out, Oracle::of(&index).nearest(from, &query, at(0)), "from {from}, {k}");
+    }
+}
+
+#[test]
+fn a_slot_is_a_cache_line_and_a_fix_comes_out_as_it_went_in() {
+    assert_eq!(size_of::<Record>(), 64);
+    let record = Record::new();
+    for (lat, lng, bearing_deg, speed_mps) in [
+        (-1.95, 30.06, Some(359), Some(6.1)),
+        (90.0, -180.0, None, None),
+        (-90.0, 180.0, Some(0), Some(0.0)),
+        (0.0, 0.0, None, Some(1.0)),
+    ] {
+        let fix = Fix { position: place(lat, lng), at: at(-7), bearing_deg, speed_mps };
+        record.set_fix(&mut record.lock(), fix);
+        assert_eq!(record.snapshot().fix, fix);
+    }
+}
+
+#[test]
+fn an_entry_keeps_what_fits_and_says_what_does_not() {
+    for (slot, lat_e7, lng_e7, is_unknown) in [
+        (0, 0, 0, false),
+        (3_999_999, 2_097_150, 2_097_150, false),
+        (1, 2_097_151, 5, true),
+        (2, 5, 2_097_151, true),
+        (3, -1, 5, true),
+        (4, 5, i64::MAX, true),
+    ] {
+        let entry = Entry::new(slot, lat_e7, lng_e7);
+        assert_eq!((entry.slot(), entry.is_unknown()), (slot, is_unknown));
+        if !is_unknown {
+            assert_eq!((i64::from(entry.lat_e7()), i64::from(entry.lng_e7())), (lat_e7, lng_e7));
+        }
     }
 }
 

@@ -4,7 +4,9 @@
 //! area and the clock, and the drivers on shift whose position is not known (yet, or not any more since a restart).
 //! Invariant: a driver is in the index only while on shift, in the state in which dispatch has put them.
 
+pub mod history;
 pub mod http;
+mod store;
 
 use std::sync::Arc;
 
@@ -15,7 +17,7 @@ use crate::dispatch::{Availability, Candidate};
 use crate::error::{Error, Fault};
 use crate::geo::{Area, LatLng};
 use crate::ids::DriverId;
-use crate::index::{DriverIndex, DriverState, Fix, Nearest, Neighbour, RideClasses, Update};
+use crate::index::{DriverIndex, DriverState, Fix, Nearest, Neighbour, RideClasses, Slot, Update};
 use crate::road::TravelTime;
 use crate::time::{Span, Timestamp};
 
@@ -85,6 +87,12 @@ impl Refused {
     }
 }
 
+/// What is remembered of a driver's connection from one ping to the next, so that it is not looked up again.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Track {
+    slot: Option<Slot>,
+}
+
 /// The drivers on shift and where they are.
 #[derive(Clone)]
 pub struct Locations {
@@ -128,10 +136,17 @@ impl Locations {
     ///
     /// # Errors
     /// [`Refused`], with nothing changed.
-    pub fn ping(&self, driver: DriverId, fix: Fix, now: Timestamp) -> Result<(), Refused> {
+    pub fn ping(&self, driver: DriverId, track: &mut Track, fix: Fix, now: Timestamp) -> Result<(), Refused> {
         self.check(&fix, now)?;
         let index = &self.inner.index;
-        if let Some(slot) = index.slot_of(driver)
+        if let Some(slot) = track.slot
+            && index.update(slot, fix) != Update::Offline
+        {
+            return Ok(());
+        }
+        // The first ping of a connection, or of a shift that began since.
+        track.slot = index.slot_of(driver);
+        if let Some(slot) = track.slot
             && index.update(slot, fix) != Update::Offline
         {
             return Ok(());

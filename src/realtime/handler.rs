@@ -1,7 +1,7 @@
 //! What the sockets ask of the services, as one trait that `app` implements.
 //!
 //! Separate because it is the whole border between the two. The ping is a plain function: it runs once or more a second
-//! for every driver, inside the session, and must not wait, allocate or log. Everything else may wait.
+//! for every driver, inside a reactor, and must not wait, allocate or log. Everything else may wait.
 
 use crate::error::{Error, Fault};
 use crate::ids::DriverId;
@@ -13,6 +13,9 @@ use crate::web::Caller;
 
 /// The services behind the sockets.
 pub trait Handler: Send + Sync + 'static {
+    /// What the services remember of a driver's socket from one ping to the next.
+    type Track: Default + Send + 'static;
+
     /// Who an access token speaks for.
     ///
     /// # Errors
@@ -29,7 +32,7 @@ pub trait Handler: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`PingRefused`], which is told to the app and counted.
-    fn ping(&self, driver: DriverId, ping: &Ping, now: Timestamp) -> Result<(), PingRefused>;
+    fn ping(&self, driver: DriverId, track: &mut Self::Track, ping: &Ping, now: Timestamp) -> Result<(), PingRefused>;
 
     /// Carries out one command, to the end, even when the socket closes meanwhile. Idempotent: an app whose answer was
     /// lost sends it again. Drivers' commands only come from drivers.

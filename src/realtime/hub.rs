@@ -1,12 +1,12 @@
-//! Who is connected, and how everybody else reaches them.
+//! Who is connected, what they were told lately, and how everybody else reaches them.
 //!
-//! Services send events to a user; whether and where that user has a socket is known here only. Sending never waits:
-//! it puts into the connection's mailbox and returns. One sweeper enforces `hello` in time and heartbeats for all
-//! sockets: it counts ticks, every session notes the tick at which it last heard its app. Ticks rather than times,
-//! because a clock that steps, or a machine that was suspended, must not close the sockets of a whole city.
+//! Services tell users things; whether and where a user has a socket is known here only. Telling never waits: it puts into
+//! the session's mailbox and returns. Control messages are also kept for a while, so that an app that comes back gets what
+//! it missed. Order of the locks: a member's entry, then a mailbox, then a reactor's inbox.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use dashmap::DashMap;
@@ -14,52 +14,21 @@ use dashmap::mapref::entry::Entry;
 use rustc_hash::FxBuildHasher;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
-use crate::ids::{ConnectionId, DriverId, OfferId, RideId, RiderId, UserId};
+use crate::clock;
+use crate::ids::{ConnectionId, DriverId, Epoch, RideId, RiderId, StreamSeq, UserId};
 use crate::realtime::Config;
-use crate::realtime::mailbox::{Full, Mailbox, Slot};
+use crate::realtime::browse::{Browsing, Picture};
+use crate::realtime::event::{Event, Notice, RestoredStreams, Told};
+use crate::realtime::mailbox::{Full, Letter, Mailbox, Slot};
 use crate::realtime::metrics::{Metrics, Striped};
 use crate::realtime::protocol::close::CloseCode;
-use crate::realtime::protocol::server::{ServerMessage, Withdrawal};
-use crate::realtime::protocol::view::{OfferView, RideView};
+use crate::realtime::reactor::{Inbox, Note};
+use crate::realtime::stream::{Payload, Stream};
 use crate::realtime::watch::{Position, Watcher, Watches};
 use crate::time::Span;
-use crate::web::{Caller, Role};
-
-/// A state event for one user.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Event {
-    /// A ride is offered to a driver.
-    Offer(Box<OfferView>),
-    /// An offer ended otherwise than by the driver.
-    OfferWithdrawn {
-        /// Which.
-        offer_id: OfferId,
-        /// Why.
-        reason: Withdrawal,
-    },
-    /// A ride changed state; the view is the one for this user's eyes.
-    Ride(Box<RideView>),
-    /// A notification for the person.
-    Notice {
-        /// What it is about, stable for programs.
-        key: String,
-        /// For the person, in their language.
-        text: String,
-    },
-}
-
-impl Event {
-    /// The message with its place in a session's sequence.
-    pub(super) fn into_message(self, seq: u64) -> ServerMessage {
-        match self {
-            Self::Offer(offer) => ServerMessage::Offer { seq, offer },
-            Self::OfferWithdrawn { offer_id, reason } => ServerMessage::OfferWithdrawn { seq, offer_id, reason },
-            Self::Ride(ride) => ServerMessage::Ride { seq, ride },
-            Self::Notice { key, text } => ServerMessage::Notice { seq, key, text },
-        }
-    }
-}
+use crate::web::Role;
 
 /// What became of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,32 +52,46 @@ pub struct HubCounters {
     pub pings_per_s: u64,
 }
 
-/// One socket, from its handshake to its end.
-pub(super) struct Connection {
-    pub(super) id: ConnectionId,
-    pub(super) mailbox: Mailbox,
-    /// The hub's tick when the app was last heard.
-    heard: AtomicU32,
-    /// Which stripe of the ping counter it uses.
-    pub(super) lane: usize,
+/// What others know of a session.
+pub struct Connection {
+    /// Names it in logs.
+    pub id: ConnectionId,
+    /// What waits for it.
+    pub mailbox: Mailbox,
 }
 
-struct Member {
-    caller: Caller,
-    connection: Arc<Connection>,
+/// What the hub knows of a user: the socket, and what was told lately.
+#[derive(Default)]
+pub(super) struct Member {
+    pub(super) stream: Stream,
+    pub(super) socket: Option<Socket>,
+}
+
+pub(super) struct Socket {
+    pub(super) role: Role,
+    pub(super) connection: Arc<Connection>,
 }
 
 /// The sockets of this node.
 pub struct Hub {
     config: Config,
-    members: DashMap<UserId, Member, FxBuildHasher>,
-    pending: DashMap<ConnectionId, Arc<Connection>, FxBuildHasher>,
-    pending_count: AtomicUsize,
+    epoch: OnceLock<Epoch>,
+    pub(super) members: DashMap<UserId, Member, FxBuildHasher>,
+    /// Position of the newest control message told to anybody.
+    pub(super) latest: AtomicU64,
+    /// Position up to which control messages may have expired.
+    pub(super) horizon: AtomicU64,
+    /// Who was told what, in order, until it expires.
+    told: Mutex<VecDeque<(StreamSeq, UserId)>>,
+    pub(super) pending: AtomicUsize,
     drivers: AtomicUsize,
     customers: AtomicUsize,
     watches: Watches,
+    pub(super) browsing: Browsing,
     draining: AtomicBool,
-    tick: AtomicU32,
+    reactors: RwLock<Vec<Arc<Inbox>>>,
+    /// Events that wait for slow sockets, by reactor.
+    depths: Striped,
     pings: Striped,
     pings_per_s: AtomicU64,
     pub(super) tasks: TaskTracker,
@@ -116,27 +99,32 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// An empty hub with its sweeper, which ends with the hub. Metrics go to the recorder that is installed now.
+    /// An empty hub with its upkeep, which ends with the hub. Metrics go to the recorder that is installed now.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn start(config: Config) -> Arc<Self> {
         let hub = Arc::new(Self {
             config,
+            epoch: OnceLock::new(),
             members: DashMap::default(),
-            pending: DashMap::default(),
-            pending_count: AtomicUsize::new(0),
+            latest: AtomicU64::new(0),
+            horizon: AtomicU64::new(0),
+            told: Mutex::default(),
+            pending: AtomicUsize::new(0),
             drivers: AtomicUsize::new(0),
             customers: AtomicUsize::new(0),
             watches: Watches::default(),
+            browsing: Browsing::default(),
             draining: AtomicBool::new(false),
-            tick: AtomicU32::new(0),
+            reactors: RwLock::default(),
+            depths: Striped::default(),
             pings: Striped::default(),
             pings_per_s: AtomicU64::new(0),
             tasks: TaskTracker::new(),
             metrics: Metrics::new(),
         });
-        tokio::spawn(sweep(Arc::downgrade(&hub), hub.tick_length()));
+        tokio::spawn(keep_up(Arc::downgrade(&hub)));
         hub
     }
 
@@ -145,10 +133,51 @@ impl Hub {
         &self.config
     }
 
-    /// Hands an event to the user's socket.
-    pub fn send(&self, user: UserId, event: Event) -> Delivery {
-        let Some(connection) = self.connection(user) else { return Delivery::Offline };
-        match connection.mailbox.put_event(event) {
+    /// Takes over what was told before a restart. To be called before anybody is told anything.
+    pub fn restore_streams(&self, restored: RestoredStreams) {
+        let RestoredStreams { epoch, horizon, messages } = restored;
+        // A hub is restored once; a second epoch would be a fault of the caller, and the first one stands.
+        let _ = self.epoch.set(epoch);
+        self.horizon.fetch_max(horizon.0, Ordering::AcqRel);
+        self.latest.fetch_max(horizon.0, Ordering::AcqRel);
+        for (user, seq, event) in messages {
+            self.keep(user, seq, event, |_, _| ());
+        }
+    }
+
+    /// The epoch of the stream positions of this node.
+    pub fn epoch(&self) -> Epoch {
+        // Without a store behind it (in tests of the sockets alone) a hub has an epoch of its own life.
+        *self.epoch.get_or_init(|| Epoch(Uuid::now_v7()))
+    }
+
+    /// Tells a user of a committed decision, and keeps it for a while. Positions must grow from call to call.
+    pub fn tell(&self, user: UserId, told: Told, event: Event) -> Delivery {
+        // What a person waits for with a deadline is measured on its way.
+        let decided = matches!(event, Event::Offer(_)).then_some(told.decided);
+        self.keep(user, told.seq, event, |member, payload| self.deliver(member, Letter { payload, decided }))
+    }
+
+    /// Hands a notice to the user's socket. Not kept: the durable list is the notification service's.
+    pub fn send(&self, user: UserId, notice: Notice) -> Delivery {
+        let Some(member) = self.members.get(&user) else { return Delivery::Offline };
+        self.deliver(&member, Letter { payload: notice.into_payload(), decided: None })
+    }
+
+    fn keep<T>(&self, user: UserId, seq: StreamSeq, event: Event, then: impl FnOnce(&Member, Payload) -> T) -> T {
+        let mut member = self.members.entry(user).or_default();
+        let payload = event.into_payload(seq, member.stream.head());
+        member.stream.push(seq, Arc::clone(&payload), self.config.resume_messages_max);
+        lock(&self.told).push_back((seq, user));
+        let done = then(&member, payload);
+        // After the message is in its stream: a session that begins after `latest` has everything up to it.
+        self.latest.fetch_max(seq.0, Ordering::AcqRel);
+        done
+    }
+
+    fn deliver(&self, member: &Member, letter: Letter) -> Delivery {
+        let Some(socket) = &member.socket else { return Delivery::Offline };
+        match socket.connection.mailbox.put_letter(letter) {
             Ok(()) => Delivery::Queued,
             Err(Full) => {
                 self.metrics.queue_full.increment(1);
@@ -159,7 +188,7 @@ impl Hub {
 
     /// Whether the user has a socket here.
     pub fn is_connected(&self, user: UserId) -> bool {
-        self.members.contains_key(&user)
+        self.members.get(&user).is_some_and(|member| member.socket.is_some())
     }
 
     /// Closes the user's socket, if there is one: signed out, suspended.
@@ -191,19 +220,48 @@ impl Hub {
     pub fn position_changed(&self, driver: DriverId, position: Position) {
         let Some(watcher) = self.watches.watcher(driver) else { return };
         let Some(connection) = self.connection(watcher.rider.into()) else { return };
-        match connection.mailbox.put_position(position.for_ride(watcher.ride)) {
+        self.count(connection.mailbox.put_position(position.for_ride(watcher.ride)));
+    }
+
+    /// From now on the user is shown the free drivers of these tiles and of no others.
+    pub fn browse(&self, user: UserId, tiles: Vec<u32>) {
+        let Some(connection) = self.connection(user) else { return };
+        connection.mailbox.clear_tiles();
+        for picture in self.browsing.look(user, tiles) {
+            connection.mailbox.put_tile(picture);
+        }
+        // The socket may have closed just before, and nobody would look away in its place.
+        if !self.is_connected(user) {
+            self.browsing.look(user, Vec::new());
+        }
+    }
+
+    /// The tiles that somebody looks at, ascending.
+    pub fn browsed_tiles(&self) -> Vec<u32> {
+        self.browsing.tiles()
+    }
+
+    /// Shows a tile as it is now to those who look at it, unless it looks as before.
+    pub fn show_tile(&self, picture: Picture) {
+        let picture = Arc::new(picture);
+        for user in self.browsing.show(&picture) {
+            if let Some(connection) = self.connection(user) {
+                self.count(connection.mailbox.put_tile(Arc::clone(&picture)));
+            }
+        }
+    }
+
+    fn count(&self, slot: Slot) {
+        match slot {
             Slot::Filled => {}
             Slot::Replaced | Slot::Outdated => self.metrics.dropped_positions.increment(1),
         }
     }
 
-    /// Closes every socket with this code, those that are being opened too.
+    /// Closes every socket with this code, those that have not signed on too.
     pub fn close_all(&self, code: CloseCode) {
-        for member in &self.members {
-            member.connection.mailbox.order_close(code);
-        }
-        for connection in &self.pending {
-            connection.mailbox.order_close(code);
+        for reactor in self.reactors.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            reactor.put(Note::CloseAll(code));
         }
     }
 
@@ -226,46 +284,44 @@ impl Hub {
         }
     }
 
+    /// Whether a stop has begun.
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
+    }
+
     /// Whether a handshake may begin; `user` where it proved who is there already.
     pub(super) fn has_room(&self, user: Option<UserId>) -> bool {
-        let members = self.drivers.load(Ordering::Relaxed) + self.customers.load(Ordering::Relaxed);
         let known = user.is_some_and(|user| self.is_connected(user));
-        !self.draining.load(Ordering::SeqCst)
-            && self.pending_count.load(Ordering::Relaxed) < self.config.pending_max
-            && (known || members < self.config.connections_max)
+        !self.is_draining()
+            && self.pending.load(Ordering::Relaxed) < self.config.pending_max
+            && (known || self.sockets() < self.config.connections_max)
     }
 
-    /// A socket whose handshake begins.
-    pub(super) fn open(self: &Arc<Self>, id: ConnectionId) -> Pending {
-        let connection = Arc::new(Connection {
-            id,
-            mailbox: Mailbox::new(self.config.events_max),
-            heard: AtomicU32::new(self.tick.load(Ordering::Relaxed)),
-            lane: usize::from(id.0.as_bytes()[15]),
-        });
-        self.pending.insert(id, Arc::clone(&connection));
-        self.pending_count.fetch_add(1, Ordering::Relaxed);
-        if self.draining.load(Ordering::SeqCst) {
-            connection.mailbox.order_close(CloseCode::ShuttingDown);
-        }
-        Pending { hub: Arc::clone(self), connection }
+    pub(super) fn sockets(&self) -> usize {
+        self.drivers.load(Ordering::Relaxed) + self.customers.load(Ordering::Relaxed)
     }
 
-    /// The connection's app was heard just now.
-    pub(super) fn heard(&self, connection: &Connection) {
-        connection.heard.store(self.tick.load(Ordering::Relaxed), Ordering::Relaxed);
+    /// A reactor that is to hear of a stop.
+    pub(super) fn add_reactor(&self, inbox: Arc<Inbox>) {
+        self.reactors.write().unwrap_or_else(PoisonError::into_inner).push(inbox);
     }
 
-    /// A ping of this connection was taken in.
-    pub(super) fn pinged(&self, connection: &Connection) {
-        self.pings.increment(connection.lane);
+    /// A ping was taken in by this reactor.
+    pub(super) fn pinged(&self, reactor: usize) {
+        self.pings.increment(reactor);
+    }
+
+    /// So many events wait for this reactor's slow sockets.
+    pub(super) fn note_depth(&self, reactor: usize, letters: u64) {
+        self.depths.set(reactor, letters);
     }
 
     fn connection(&self, user: UserId) -> Option<Arc<Connection>> {
-        self.members.get(&user).map(|member| Arc::clone(&member.connection))
+        let member = self.members.get(&user)?;
+        member.socket.as_ref().map(|socket| Arc::clone(&socket.connection))
     }
 
-    fn count_of(&self, role: Role) -> &AtomicUsize {
+    pub(super) fn count_of(&self, role: Role) -> &AtomicUsize {
         match role {
             Role::Driver => &self.drivers,
             // Other roles have no socket: a session checks that before it joins.
@@ -273,121 +329,47 @@ impl Hub {
         }
     }
 
-    /// Four ticks to the shorter of the two limits, but at most one a second: late by a quarter at worst.
-    fn tick_length(&self) -> Duration {
-        let shorter = self.config.hello_within.min(self.config.heartbeat).to_duration();
-        (shorter / 4).clamp(Duration::from_millis(5), Duration::from_secs(1))
-    }
-
-    /// One round of the sweeper.
-    fn sweep(&self) {
-        let now = self.tick.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
-        let tick_ms = self.tick_length().as_millis().max(1);
-        let ticks = |span: Span| u32::try_from(span.to_duration().as_millis().div_ceil(tick_ms)).unwrap_or(u32::MAX);
-        let (hello_ticks, silence_ticks) =
-            (ticks(self.config.hello_within), ticks(self.config.heartbeat).saturating_mul(2));
-        let silent = |connection: &Connection| now.wrapping_sub(connection.heard.load(Ordering::Relaxed));
-        for connection in &self.pending {
-            if silent(&connection) > hello_ticks {
-                connection.mailbox.order_close(CloseCode::ProtocolViolation);
+    /// Forgets control messages that nobody may ask for any more.
+    fn expire(&self) {
+        let oldest = (clock::now() - self.config.resume_window).as_millis().max(0).unsigned_abs();
+        let horizon = StreamSeq(oldest.saturating_mul(StreamSeq::PER_MS));
+        let horizon = StreamSeq(self.horizon.fetch_max(horizon.0, Ordering::AcqRel).max(horizon.0));
+        loop {
+            let expired = lock(&self.told).pop_front_if(|(seq, _)| *seq <= horizon);
+            let Some((_, user)) = expired else { break };
+            if let Entry::Occupied(mut member) = self.members.entry(user) {
+                member.get_mut().stream.expire(horizon);
+                if member.get().stream.is_empty() && member.get().socket.is_none() {
+                    member.remove();
+                }
             }
         }
-        let mut events_waiting = 0;
-        for member in &self.members {
-            events_waiting += member.connection.mailbox.events_waiting();
-            if silent(&member.connection) > silence_ticks {
-                member.connection.mailbox.order_close(CloseCode::NoHeartbeat);
-            }
-        }
-        self.metrics.queue_depth(events_waiting);
-        self.metrics.open(self.drivers.load(Ordering::Relaxed), self.customers.load(Ordering::Relaxed));
     }
 }
 
-/// Runs the sweeper until the hub is gone.
-async fn sweep(hub: Weak<Hub>, tick: Duration) {
-    let mut ticks = tokio::time::interval(tick);
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How often figures are made and old messages forgotten.
+const UPKEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// Does so until the hub is gone.
+async fn keep_up(hub: Weak<Hub>) {
+    let mut ticks = tokio::time::interval(UPKEEP_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut counted, mut since) = (0, Instant::now());
     loop {
         ticks.tick().await;
         let Some(hub) = hub.upgrade() else { return };
-        hub.sweep();
-        let elapsed = since.elapsed();
-        if elapsed >= Duration::from_secs(1) {
-            let total = hub.pings.total();
-            let per_s = u128::from(total - counted) * 1_000 / elapsed.as_millis().max(1);
-            hub.pings_per_s.store(u64::try_from(per_s).unwrap_or(u64::MAX), Ordering::Relaxed);
-            hub.metrics.pings(total - counted);
-            (counted, since) = (total, Instant::now());
-        }
-    }
-}
-
-/// A socket that has not proved who it is. Counts against `pending_max` while it lives.
-pub(super) struct Pending {
-    hub: Arc<Hub>,
-    pub(super) connection: Arc<Connection>,
-}
-
-impl Pending {
-    /// Makes the socket the user's one socket; an older one of the same user is told to close.
-    pub(super) fn join(self, caller: Caller) -> Result<Membership, CloseCode> {
-        let hub = Arc::clone(&self.hub);
-        let connection = Arc::clone(&self.connection);
-        let member = Member { caller, connection: Arc::clone(&connection) };
-        match hub.members.entry(caller.user) {
-            Entry::Occupied(mut held) => {
-                let old = held.insert(member);
-                hub.count_of(old.caller.role).fetch_sub(1, Ordering::Relaxed);
-                hub.count_of(caller.role).fetch_add(1, Ordering::Relaxed);
-                old.connection.mailbox.order_close(CloseCode::Replaced);
-            }
-            Entry::Vacant(free) => {
-                let members = hub.drivers.load(Ordering::Relaxed) + hub.customers.load(Ordering::Relaxed);
-                if members >= hub.config.connections_max {
-                    return Err(CloseCode::NodeFull);
-                }
-                hub.count_of(caller.role).fetch_add(1, Ordering::Relaxed);
-                free.insert(member);
-            }
-        }
-        // After the insertion, so that either this line or `shutdown` sees the other.
-        if hub.draining.load(Ordering::SeqCst) {
-            connection.mailbox.order_close(CloseCode::ShuttingDown);
-        }
-        Ok(Membership { hub, caller, connection })
-    }
-}
-
-impl Drop for Pending {
-    fn drop(&mut self) {
-        self.hub.pending.remove(&self.connection.id);
-        self.hub.pending_count.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// A user's place in the hub.
-pub(super) struct Membership {
-    hub: Arc<Hub>,
-    pub(super) caller: Caller,
-    pub(super) connection: Arc<Connection>,
-}
-
-impl Membership {
-    /// Gives the place up. Whether the user is now without a socket, that is, no newer one took the place before.
-    pub(super) fn leave(&self) -> bool {
-        let own = |_: &UserId, member: &Member| member.connection.id == self.connection.id;
-        let left = self.hub.members.remove_if(&self.caller.user, own).is_some();
-        if left {
-            self.hub.count_of(self.caller.role).fetch_sub(1, Ordering::Relaxed);
-        }
-        left
-    }
-}
-
-impl Drop for Membership {
-    fn drop(&mut self) {
-        self.leave();
+        hub.expire();
+        let (total, elapsed_ms) = (hub.pings.total(), since.elapsed().as_millis().max(1));
+        let per_s = u128::from(total - counted) * 1_000 / elapsed_ms;
+        hub.pings_per_s.store(u64::try_from(per_s).unwrap_or(u64::MAX), Ordering::Relaxed);
+        hub.metrics.pings(total - counted);
+        (counted, since) = (total, Instant::now());
+        hub.metrics.queue_depth(hub.depths.total());
+        hub.metrics.streams_kept(lock(&hub.told).len());
+        hub.metrics.open(hub.drivers.load(Ordering::Relaxed), hub.customers.load(Ordering::Relaxed));
     }
 }

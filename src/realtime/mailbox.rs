@@ -1,31 +1,43 @@
-//! What waits for one connection: state events, the newest position, and the order to close.
+//! What waits for one session: state events, the newest positions, and the order to close.
 //!
-//! Separate because it is the only thing that two tasks share: services put in, the session takes out. State events come
-//! out first, in order, none is dropped: when there is no room the socket is told to close and the app starts again from
-//! a fresh `welcome`. A position waits in a slot of its own where a newer one replaces it, so a slow phone gets fewer
-//! positions, never old ones. Putting in never waits and never writes to the socket.
+//! Separate because it is the only thing that two threads share: services put in, the session's reactor takes out. State
+//! events come out first, in order, none is dropped: when there is no room the socket is told to close and the app resumes.
+//! Positions wait in slots where newer ones replace them (one for the driver of the ride, one for each browsed tile), so a
+//! slow phone gets fewer positions, never old ones, and costs a constant amount of memory. Putting in never waits and
+//! never writes to the socket.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::Context;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use futures_util::task::AtomicWaker;
-
-use crate::realtime::hub::Event;
+use crate::realtime::browse::Picture;
 use crate::realtime::protocol::close::CloseCode;
 use crate::realtime::protocol::server::DriverPosition;
+use crate::realtime::reactor::{Inbox, Key, Note};
+use crate::realtime::stream::Payload;
 
 /// No order to close was given.
 const STAY_OPEN: u16 = 0;
 
+/// A state event, encoded.
+#[derive(Clone, Debug)]
+pub struct Letter {
+    /// The text frame's payload.
+    pub payload: Payload,
+    /// When the core decided it, if its way to the wire is to be measured.
+    pub decided: Option<Instant>,
+}
+
 /// The next thing to write.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub enum Mail {
     /// A state event.
-    Event(Event),
+    Letter(Letter),
     /// Where the watched driver is.
     Position(DriverPosition),
+    /// The free drivers of a browsed tile.
+    Tile(Arc<Picture>),
 }
 
 /// What became of a position.
@@ -43,47 +55,55 @@ pub enum Slot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
-/// The mailbox of one connection.
+/// The mailbox of one session.
 pub struct Mailbox {
     contents: Mutex<Contents>,
-    /// Whether `contents` may hold something; changed under its lock only, read without.
-    has_mail: AtomicBool,
+    /// Whether a note about this mailbox is on its way to the reactor.
+    is_announced: AtomicBool,
     close: AtomicU16,
-    session: AtomicWaker,
-    events_max: usize,
+    reactor: Arc<Inbox>,
+    session: Key,
+    letters_max: usize,
 }
 
 #[derive(Default)]
 struct Contents {
-    events: VecDeque<Event>,
+    letters: VecDeque<Letter>,
     position: Option<DriverPosition>,
+    tiles: Vec<Arc<Picture>>,
 }
 
 impl Mailbox {
-    /// An empty mailbox for at most so many events.
-    pub fn new(events_max: usize) -> Self {
+    /// An empty mailbox for at most so many events, of a session that lives in this reactor.
+    pub fn new(letters_max: usize, reactor: Arc<Inbox>, session: Key) -> Self {
         Self {
             contents: Mutex::default(),
-            has_mail: AtomicBool::new(false),
+            is_announced: AtomicBool::new(false),
             close: AtomicU16::new(STAY_OPEN),
-            session: AtomicWaker::new(),
-            events_max,
+            reactor,
+            session,
+            letters_max,
         }
     }
 
     /// Puts an event at the end of the queue; when there is no room, the connection is told to close.
-    pub fn put_event(&self, event: Event) -> Result<(), Full> {
+    pub fn put_letter(&self, letter: Letter) -> Result<(), Full> {
         let mut contents = self.lock();
-        if contents.events.len() >= self.events_max {
+        if contents.letters.len() >= self.letters_max {
             drop(contents);
             self.order_close(CloseCode::TooSlow);
             return Err(Full);
         }
-        contents.events.push_back(event);
-        self.has_mail.store(true, Ordering::Release);
+        contents.letters.push_back(letter);
         drop(contents);
-        self.session.wake();
+        self.announce();
         Ok(())
+    }
+
+    /// Puts in what a resuming app missed, before anything else gets in. Bounded by what a stream keeps.
+    pub fn put_missed<'a>(&self, missed: impl Iterator<Item = &'a Payload>) {
+        let letter = |payload: &Payload| Letter { payload: Arc::clone(payload), decided: None };
+        self.lock().letters.extend(missed.map(letter));
     }
 
     /// Puts a position in place of the one that waits, unless that one is newer.
@@ -97,12 +117,8 @@ impl Mailbox {
             Some(_) => Slot::Replaced,
         };
         contents.position = Some(position);
-        self.has_mail.store(true, Ordering::Release);
         drop(contents);
-        // Who left an earlier position there has woken the session already.
-        if slot == Slot::Filled {
-            self.session.wake();
-        }
+        self.announce();
         slot
     }
 
@@ -111,39 +127,73 @@ impl Mailbox {
         self.lock().position = None;
     }
 
+    /// Puts a tile's picture in place of the one that waits.
+    pub fn put_tile(&self, picture: Arc<Picture>) -> Slot {
+        let mut contents = self.lock();
+        let waiting = contents.tiles.iter_mut().find(|waiting| waiting.tile() == picture.tile());
+        let slot = match waiting {
+            Some(waiting) => {
+                *waiting = picture;
+                Slot::Replaced
+            }
+            None => {
+                contents.tiles.push(picture);
+                Slot::Filled
+            }
+        };
+        drop(contents);
+        self.announce();
+        slot
+    }
+
+    /// Forgets the tiles that wait.
+    pub fn clear_tiles(&self) {
+        self.lock().tiles = Vec::new();
+    }
+
     /// Tells the session to close with this code. The first order stands.
     pub fn order_close(&self, code: CloseCode) {
         let _ = self.close.compare_exchange(STAY_OPEN, code.code(), Ordering::AcqRel, Ordering::Acquire);
-        self.session.wake();
+        self.announce();
     }
 
-    /// The session asks whether it has to close, and will be woken by whatever is put in from now on.
-    pub fn poll_close(&self, cx: &Context<'_>) -> Option<CloseCode> {
-        self.session.register(cx.waker());
+    /// With which code the session has to close, if it has to.
+    pub fn ordered_close(&self) -> Option<CloseCode> {
         CloseCode::from_code(self.close.load(Ordering::Acquire))
     }
 
-    /// Whether there may be something to take.
-    pub fn has_mail(&self) -> bool {
-        self.has_mail.load(Ordering::Acquire)
+    /// The session has the note and looks into the mailbox now; what is put in from now on is announced anew.
+    pub fn heed(&self) {
+        self.is_announced.store(false, Ordering::Release);
     }
 
     /// How many events wait.
-    pub fn events_waiting(&self) -> usize {
-        if self.has_mail() { self.lock().events.len() } else { 0 }
+    pub fn letters_waiting(&self) -> usize {
+        self.lock().letters.len()
     }
 
     /// Takes the next thing to write.
     pub fn take(&self) -> Option<Mail> {
         let mut contents = self.lock();
-        if let Some(event) = contents.events.pop_front() {
-            return Some(Mail::Event(event));
+        if let Some(letter) = contents.letters.pop_front() {
+            return Some(Mail::Letter(letter));
         }
         if let Some(position) = contents.position.take() {
             return Some(Mail::Position(position));
         }
-        self.has_mail.store(false, Ordering::Release);
-        None
+        let tile = contents.tiles.pop().map(Mail::Tile);
+        if tile.is_none() {
+            // What a busy minute needed is not kept for a quiet hour.
+            contents.letters = VecDeque::new();
+            contents.tiles = Vec::new();
+        }
+        tile
+    }
+
+    fn announce(&self) {
+        if !self.is_announced.swap(true, Ordering::AcqRel) {
+            self.reactor.put(Note::Mail(self.session));
+        }
     }
 
     /// A session that panicked while it held the lock has left whole values behind: every change is one assignment.
@@ -159,35 +209,59 @@ mod tests {
     use super::*;
     use crate::ids::RideId;
 
-    fn notice(key: &str) -> Event {
-        Event::Notice { key: key.into(), text: String::new() }
+    fn mailbox(letters_max: usize) -> (Mailbox, Arc<Inbox>) {
+        let poll = mio::Poll::new().expect("a poll");
+        let inbox = Inbox::new(mio::Waker::new(poll.registry(), mio::Token(0)).expect("a bell"));
+        (Mailbox::new(letters_max, Arc::clone(&inbox), Key { index: 0, generation: 0 }), inbox)
+    }
+
+    fn letter(text: &str) -> Letter {
+        Letter { payload: text.as_bytes().into(), decided: None }
     }
 
     fn position(t_ms: i64) -> DriverPosition {
         DriverPosition { ride_id: RideId(Uuid::nil()), lat: 0.0, lng: 0.0, bearing_deg: None, t_ms, eta_s: None }
     }
 
+    fn shown(mail: Mail) -> String {
+        match mail {
+            Mail::Letter(letter) => String::from_utf8_lossy(&letter.payload).into_owned(),
+            Mail::Position(position) => position.t_ms.to_string(),
+            Mail::Tile(picture) => format!("tile {} with {}", picture.tile(), picture.len()),
+        }
+    }
+
+    fn notes(inbox: &Inbox) -> usize {
+        let mut notes = Vec::new();
+        inbox.take(&mut notes);
+        notes.len()
+    }
+
     #[test]
     fn events_go_first_and_in_order_and_of_positions_only_the_newest() {
-        let mailbox = Mailbox::new(8);
+        let (mailbox, inbox) = mailbox(8);
+        assert_eq!(mailbox.put_tile(Picture::new(5, Vec::new()).into()), Slot::Filled);
         assert_eq!(mailbox.put_position(position(2)), Slot::Filled);
         assert_eq!(mailbox.put_position(position(3)), Slot::Replaced);
         assert_eq!(mailbox.put_position(position(1)), Slot::Outdated);
-        mailbox.put_event(notice("a")).expect("there is room");
-        mailbox.put_event(notice("b")).expect("there is room");
-        let taken: Vec<_> = std::iter::from_fn(|| mailbox.take()).collect();
-        assert_eq!(taken, [Mail::Event(notice("a")), Mail::Event(notice("b")), Mail::Position(position(3))]);
-        assert!(!mailbox.has_mail());
+        assert_eq!(mailbox.put_tile(Picture::new(5, Vec::new()).into()), Slot::Replaced);
+        mailbox.put_letter(letter("a")).expect("there is room");
+        mailbox.put_letter(letter("b")).expect("there is room");
+        assert_eq!(notes(&inbox), 1, "one note, however much there is");
+        let taken: Vec<_> = std::iter::from_fn(|| mailbox.take()).map(shown).collect();
+        assert_eq!(taken, ["a", "b", "3", "tile 5 with 0"]);
+        mailbox.heed();
+        mailbox.put_position(position(4));
+        assert_eq!(notes(&inbox), 1, "what comes after is announced anew");
     }
 
     #[test]
     fn an_event_without_room_orders_a_close_that_says_reconnect() {
-        let mailbox = Mailbox::new(1);
-        mailbox.put_event(notice("a")).expect("there is room");
-        assert_eq!(mailbox.put_event(notice("b")), Err(Full));
+        let (mailbox, _inbox) = mailbox(1);
+        mailbox.put_letter(letter("a")).expect("there is room");
+        assert_eq!(mailbox.put_letter(letter("b")), Err(Full));
         mailbox.order_close(CloseCode::Replaced);
-        let waker = std::task::Waker::noop();
-        let code = mailbox.poll_close(&Context::from_waker(waker)).expect("the close was ordered");
+        let code = mailbox.ordered_close().expect("the close was ordered");
         assert_eq!(code, CloseCode::TooSlow, "the first order stands");
         assert!(code.reconnect());
     }

@@ -1,9 +1,11 @@
 //! What the sockets count. Handles are made once, so that counting is one atomic addition.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use metrics::{Counter, Gauge, counter, gauge};
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
+use crate::realtime::admission;
 use crate::realtime::handler::PingRefused;
 use crate::realtime::protocol::close::CloseCode;
 use crate::telemetry::names;
@@ -14,6 +16,12 @@ pub struct Metrics {
     open_drivers: Gauge,
     open_customers: Gauge,
     queue_depth: Gauge,
+    streams_kept: Gauge,
+    offer_written: Histogram,
+    /// In the order of the cases in [`Metrics::joined`].
+    joined: [Counter; 3],
+    /// In the order of [`admission::Refused::LABELS`].
+    handshakes_refused: Vec<Counter>,
     /// In the order of [`CloseCode::ALL`].
     closed: Vec<Counter>,
     /// Sockets that the other side closed or that broke.
@@ -38,10 +46,16 @@ impl Metrics {
     pub fn new() -> Self {
         let closed = |code: CloseCode| counter!(names::SOCKETS_CLOSED_TOTAL, "code" => code.code().to_string());
         let refused = |reason: &'static str| counter!(names::PINGS_REFUSED_TOTAL, "reason" => reason);
+        let handshake_refused = |reason: &'static str| counter!(names::HANDSHAKES_REFUSED_TOTAL, "reason" => reason);
         Self {
             open_drivers: gauge!(names::SOCKETS_OPEN, "role" => Role::Driver.as_str()),
             open_customers: gauge!(names::SOCKETS_OPEN, "role" => Role::Customer.as_str()),
             queue_depth: gauge!(names::HUB_QUEUE_DEPTH),
+            streams_kept: gauge!(names::HUB_STREAM_MESSAGES),
+            offer_written: histogram!(names::DISPATCH_OFFER_WRITTEN_SECONDS),
+            joined: ["fresh", "recovered", "not_recovered"]
+                .map(|how| counter!(names::SOCKETS_OPENED_TOTAL, "how" => how)),
+            handshakes_refused: admission::Refused::LABELS.into_iter().map(handshake_refused).collect(),
             closed: CloseCode::ALL.into_iter().map(closed).collect(),
             closed_by_peer: counter!(names::SOCKETS_CLOSED_TOTAL, "code" => "peer"),
             pings: counter!(names::PINGS_TOTAL),
@@ -61,10 +75,38 @@ impl Metrics {
         self.open_customers.set(customers as f64);
     }
 
-    /// Sets how many state events wait in all mailboxes.
+    /// Sets how many state events wait for sockets that do not read.
     #[expect(clippy::cast_precision_loss, reason = "as above")]
-    pub fn queue_depth(&self, events: usize) {
+    pub fn queue_depth(&self, events: u64) {
         self.queue_depth.set(events as f64);
+    }
+
+    /// Sets how many control messages are kept for apps that come back.
+    #[expect(clippy::cast_precision_loss, reason = "as above")]
+    pub fn streams_kept(&self, messages: usize) {
+        self.streams_kept.set(messages as f64);
+    }
+
+    /// Notes how long an offer took from the decision to the wire.
+    pub fn offer_written(&self, after: Duration) {
+        self.offer_written.record(after);
+    }
+
+    /// Counts a socket that signed on: whether it asked to go on somewhere, and whether it could.
+    pub fn joined(&self, recovered: Option<bool>) {
+        let [fresh, there, lost] = &self.joined;
+        match recovered {
+            None => fresh.increment(1),
+            Some(true) => there.increment(1),
+            Some(false) => lost.increment(1),
+        }
+    }
+
+    /// Counts a handshake that was refused.
+    pub fn handshake_refused(&self, refused: admission::Refused) {
+        if let Some(counter) = self.handshakes_refused.get(refused as usize) {
+            counter.increment(1);
+        }
     }
 
     /// Counts a socket that ended; without a code, by the other side.
@@ -103,6 +145,11 @@ impl Striped {
     /// Adds one; callers with different `lane`s do not disturb each other.
     pub fn increment(&self, lane: usize) {
         self.0[lane % STRIPES].0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Sets a lane's value, for figures that are not counts.
+    pub fn set(&self, lane: usize, value: u64) {
+        self.0[lane % STRIPES].0.store(value, Ordering::Relaxed);
     }
 
     /// The sum.

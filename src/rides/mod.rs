@@ -23,6 +23,7 @@ mod tell;
 #[cfg(test)]
 mod tests;
 mod tidy;
+mod track;
 mod view;
 mod words;
 
@@ -39,6 +40,7 @@ use crate::error::{Checks, Error, Fault};
 use crate::fares::TariffBook;
 use crate::ids::{DriverId, OfferId, RideId};
 use crate::locations::Locations;
+use crate::locations::history::History;
 use crate::money::Francs;
 use crate::realtime::Hub;
 use crate::realtime::protocol::view::RideView;
@@ -49,10 +51,11 @@ use crate::web::{Caller, RequestId, Role};
 pub use booking::{BookRide, Booked, PlaceRequest};
 pub use city::{AreaView, CitySnapshot};
 pub use quote::Quote;
-pub use reading::{EventView, TrackView};
+pub use reading::EventView;
 pub use start::{Parts, Started};
 pub use store::Filter;
 pub use tidy::tidy;
+pub use track::{PathView, TrackView};
 
 use live::Live;
 use people::People;
@@ -99,6 +102,7 @@ struct Inner {
     people: People,
     drivers: Drivers,
     locations: Locations,
+    history: History,
     tariffs: Arc<TariffBook>,
 }
 

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::geo::LatLng;
 use crate::ids::DriverId;
 use crate::index::Fix;
-use crate::locations::Refused;
+use crate::locations::{Refused, Track};
 use crate::realtime::Position;
 use crate::rides::words::RideType;
 use crate::time::Timestamp;
@@ -33,7 +33,7 @@ impl Rides {
         let details = Details::Shift { fix, ride_types };
         self.command(driver_actor(driver), Input::GoOnline { driver }, details).await.map_err(|e| self.refused(e))?;
         // On shift before: the index may know an older position, or none since a restart.
-        match self.inner.locations.ping(driver, fix, now) {
+        match self.inner.locations.ping(driver, &mut Track::default(), fix, now) {
             Ok(()) => Ok(()),
             Err(refused) => Err(refused.into_error(&fix)),
         }
@@ -64,8 +64,8 @@ impl Rides {
     ///
     /// # Errors
     /// [`Refused`], with nothing changed.
-    pub fn ping(&self, driver: DriverId, fix: Fix, now: Timestamp) -> Result<(), Refused> {
-        self.inner.locations.ping(driver, fix, now)?;
+    pub fn ping(&self, driver: DriverId, track: &mut Track, fix: Fix, now: Timestamp) -> Result<(), Refused> {
+        self.inner.locations.ping(driver, track, fix, now)?;
         let Some(watched) = self.inner.hub.watched_ride(driver) else { return Ok(()) };
         let eta_s = self.inner.live.ride(watched).and_then(|ride| self.eta_s(&ride, fix.position));
         let bearing_deg = fix.bearing_deg.map(f32::from);

@@ -1,4 +1,4 @@
-//! Reading rides: one, the live ones, the history, the timeline, where the driver is.
+//! Reading rides: one, the live ones, the history, the timeline.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -11,8 +11,8 @@ use crate::dispatch::{Canceller, Input};
 use crate::error::Error;
 use crate::geo::LatLng;
 use crate::ids::{DriverId, RideId};
+use crate::realtime::Snapshot;
 use crate::realtime::protocol::view::{OfferView, RideStatus, RideView};
-use crate::realtime::{Snapshot, protocol};
 use crate::time::Timestamp;
 use crate::web::page::{Page, PageRequest, Position};
 use crate::web::{Caller, Role};
@@ -33,16 +33,6 @@ pub struct EventView {
     pub data: serde_json::Value,
 }
 
-/// Where the driver of a live ride is.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct TrackView {
-    /// The ride.
-    #[schema(value_type = Uuid)]
-    pub ride_id: RideId,
-    /// Null while there is no driver, or no recent position.
-    pub driver_position: Option<protocol::server::DriverPosition>,
-}
-
 impl Rides {
     /// A ride, for its parties and operators.
     ///
@@ -53,7 +43,7 @@ impl Rides {
         Ok(self.view(&ride, viewer).await)
     }
 
-    async fn visible(&self, caller: Caller, id: RideId) -> Result<(Ride, Viewer), Error> {
+    pub(super) async fn visible(&self, caller: Caller, id: RideId) -> Result<(Ride, Viewer), Error> {
         let ride = match self.inner.live.ride(id) {
             Some(ride) => (*ride).clone(),
             None => self.stored(id).await?,
@@ -113,26 +103,6 @@ impl Rides {
             data: if operator { event.data } else { serde_json::json!({}) },
         };
         Ok(store::events(&self.inner.pool, id).await?.into_iter().map(view).collect())
-    }
-
-    /// Where the driver is, for the parties of a live ride and operators.
-    ///
-    /// # Errors
-    /// Not found unless the caller may see the ride.
-    pub async fn track(&self, caller: Caller, id: RideId) -> Result<TrackView, Error> {
-        let (ride, _) = self.visible(caller, id).await?;
-        let live_driver = ride.driver.filter(|_| ride.status.is_live());
-        let position = live_driver.and_then(|driver| self.inner.locations.position_of(driver)).map(|fix| {
-            protocol::server::DriverPosition {
-                ride_id: id,
-                lat: fix.position.lat(),
-                lng: fix.position.lng(),
-                bearing_deg: fix.bearing_deg,
-                t_ms: fix.at.as_millis(),
-                eta_s: self.eta_s(&ride, fix.position),
-            }
-        });
-        Ok(TrackView { ride_id: id, driver_position: position })
     }
 
     /// Travel time from where the driver is to where the ride goes next, in seconds.

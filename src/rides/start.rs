@@ -25,6 +25,7 @@ use crate::fares::TariffBook;
 use crate::ids::{DriverId, OfferId};
 use crate::index::RideClasses;
 use crate::locations::Locations;
+use crate::locations::history::History;
 use crate::realtime::Hub;
 use crate::realtime::protocol::view::RideStatus;
 use crate::rides::words::RideType;
@@ -45,6 +46,8 @@ pub struct Parts {
     pub drivers: Drivers,
     /// Where drivers are.
     pub locations: Locations,
+    /// Where drivers were.
+    pub history: History,
     /// Prices.
     pub tariffs: Arc<TariffBook>,
 }
@@ -63,7 +66,7 @@ impl Rides {
     /// # Errors
     /// When the store cannot be read.
     pub async fn open(parts: Parts, stop: CancellationToken) -> Result<Started, Error> {
-        let Parts { config, pool, hub, bus, auth, drivers, locations, tariffs } = parts;
+        let Parts { config, pool, hub, bus, auth, drivers, locations, history, tariffs } = parts;
         let (live, tally) = (Arc::new(Live::default()), Arc::new(Tally::default()));
         let people = People::new(auth, drivers.clone());
         let teller = Teller::new(Arc::clone(&hub), bus, Arc::clone(&live), Arc::clone(&tally));
@@ -81,7 +84,7 @@ impl Rides {
             awaiting_offer: FxHashMap::default(),
         };
         restore(&mut shard, &config, &hub).await?;
-        let inner = Inner { config, pool, inbox, live, tally, hub, people, drivers, locations, tariffs };
+        let inner = Inner { config, pool, inbox, live, tally, hub, people, drivers, locations, history, tariffs };
         Ok(Started { rides: Self { inner: Arc::new(inner) }, shard: tokio::spawn(shard.run(receiver, stop)) })
     }
 }

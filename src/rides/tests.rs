@@ -32,15 +32,17 @@ impl House {
         let auth = auth.expect("random");
         let cards = crate::drivers::Config { cards_remembered_max: 100, card_age_max: Span::from_minutes(60) };
         let travel = Arc::new(StraightLine::new(1.33, 22.0).expect("valid"));
+        let locations = Locations::new(location_config(), travel).expect("valid");
         let stop = CancellationToken::new();
         let parts = Parts {
             config: config(),
             pool: pool.clone(),
-            hub: Hub::start(socket_config()),
+            hub: Hub::start(crate::realtime::Config::for_tests()),
             bus: Bus::connect(&bus::Config { queue_max: 16, redis: None }).expect("in process"),
             drivers: Drivers::new(pool.clone(), auth.clone(), &cards),
             auth,
-            locations: Locations::new(location_config(), travel).expect("valid"),
+            history: History::new(crate::locations::history::tests::config(), pool.clone(), locations.clone()),
+            locations,
             tariffs: Arc::new(TariffBook::rwanda_moto()),
         };
         let Started { rides, shard } = Rides::open(parts, stop.clone()).await.expect("opens");
@@ -99,24 +101,6 @@ fn location_config() -> crate::locations::Config {
         ping_ahead_max: Span::from_secs(30),
         search_radius_m: 5_000.0,
         candidates_max: 8,
-    }
-}
-
-fn socket_config() -> crate::realtime::Config {
-    crate::realtime::Config {
-        connections_max: 100,
-        pending_max: 100,
-        hello_within: Span::from_secs(5),
-        heartbeat: Span::from_secs(30),
-        frame_bytes_max: 4_096,
-        read_buffer_bytes: 1_024,
-        write_buffer_bytes_max: 64 * 1_024,
-        events_max: 64,
-        commands_max: 8,
-        bad_frames_max: 3,
-        frames_per_s: 20,
-        frames_burst_max: 40,
-        close_within: Span::from_secs(2),
     }
 }
 

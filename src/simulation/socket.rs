@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::http::{HeaderValue, Request};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-use crate::realtime::protocol::SUBPROTOCOL;
+use crate::realtime::protocol::SUBPROTOCOL_JSON;
 use crate::realtime::protocol::close::CloseCode;
 use crate::realtime::protocol::server::{ServerMessage, Welcome};
 use crate::simulation::account::Account;
@@ -195,7 +195,7 @@ impl Socket {
 fn handshake(authority: &str, token: &str) -> Option<Request<()>> {
     let mut request = format!("ws://{authority}{API_PREFIX}/socket").into_client_request().ok()?;
     let headers = request.headers_mut();
-    headers.insert("sec-websocket-protocol", HeaderValue::from_static(SUBPROTOCOL));
+    headers.insert("sec-websocket-protocol", HeaderValue::from_static(SUBPROTOCOL_JSON));
     headers.insert("authorization", HeaderValue::from_str(&format!("Bearer {token}")).ok()?);
     Some(request)
 }

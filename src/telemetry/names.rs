@@ -36,12 +36,18 @@ const DECISION_SECONDS: &[f64] =
     &[0.000_001, 0.000_002_5, 0.000_005, 0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.001, 0.01];
 /// One group commit: a flush to disk takes 0.5-10 ms; above that the disk or a lock is in trouble.
 const COMMIT_SECONDS: &[f64] = &[0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.05, 0.1, 0.5, 2.0];
+/// From a decision to its bytes on a socket: a commit in between takes most of it; dense around the promise of 5 ms.
+const WRITTEN_SECONDS: &[f64] =
+    &[0.000_1, 0.000_25, 0.000_5, 0.001, 0.001_5, 0.002, 0.003, 0.004, 0.005, 0.007_5, 0.01, 0.02, 0.05, 0.25, 1.0];
 /// Decisions in one group commit: powers of two.
 const BATCH_SIZE: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 /// A job: milliseconds for our own tables, seconds for a provider, up to the longest leases.
 const JOB_SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 /// A provider's answer over the internet.
 const PROVIDER_SECONDS: &[f64] = &[0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+
+/// Copying a minute of a city: one or two round trips for a few rows, half a second for a hundred thousand drivers.
+const COPY_SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0];
 
 macro_rules! catalogue {
     ($($(#[doc = $help:literal])+ $constant:ident = $name:literal, $shape:expr;)+) => {
@@ -65,6 +71,10 @@ catalogue! {
 
     /// Sockets open; labels: role.
     SOCKETS_OPEN = "boda_sockets_open", Shape::Gauge;
+    /// Sockets that signed on; labels: how (fresh, recovered: went on where the app was, not_recovered).
+    SOCKETS_OPENED_TOTAL = "boda_sockets_opened_total", Shape::Counter;
+    /// Socket handshakes refused; labels: reason (node_busy, address_busy, address_full).
+    HANDSHAKES_REFUSED_TOTAL = "boda_handshakes_refused_total", Shape::Counter;
     /// Sockets closed; labels: code (the protocol's close code, or peer when the other side ended it).
     SOCKETS_CLOSED_TOTAL = "boda_sockets_closed_total", Shape::Counter;
     /// Sessions and socket commands that panicked.
@@ -76,6 +86,17 @@ catalogue! {
 
     /// Drivers in the live index; labels: state (free, busy).
     INDEX_DRIVERS = "boda_index_drivers", Shape::Gauge;
+
+    /// Positions taken into the history.
+    HISTORY_SAMPLES_TOTAL = "boda_history_samples_total", Shape::Counter;
+    /// Minutes of drivers in memory; labels: state (open, waiting for the database).
+    HISTORY_SEGMENTS = "boda_history_segments", Shape::Gauge;
+    /// Minutes of drivers that were lost; labels: reason (buffer_full, stopped).
+    HISTORY_DROPPED_TOTAL = "boda_history_dropped_total", Shape::Counter;
+    /// Minutes of drivers stored.
+    HISTORY_ROWS_TOTAL = "boda_history_rows_total", Shape::Counter;
+    /// Time of one bulk copy of them.
+    HISTORY_COPY_SECONDS = "boda_history_copy_seconds", Shape::Histogram(COPY_SECONDS);
 
     /// Rides requested of the core.
     DISPATCH_REQUESTS_TOTAL = "boda_dispatch_requests_total", Shape::Counter;
@@ -89,6 +110,8 @@ catalogue! {
     DISPATCH_RIDES_LIVE = "boda_dispatch_rides_live", Shape::Gauge;
     /// Time from a booking's arrival to its first offer handed to the hub.
     DISPATCH_REQUEST_TO_OFFER_SECONDS = "boda_dispatch_request_to_offer_seconds", Shape::Histogram(OFFER_SECONDS);
+    /// Time from the core's decision to make an offer to its bytes on the driver's socket, the commit included.
+    DISPATCH_OFFER_WRITTEN_SECONDS = "boda_dispatch_offer_written_seconds", Shape::Histogram(WRITTEN_SECONDS);
     /// Time of one step of the core.
     DISPATCH_DECISION_SECONDS = "boda_dispatch_decision_seconds", Shape::Histogram(DECISION_SECONDS);
     /// Time of one group commit.
@@ -98,8 +121,10 @@ catalogue! {
     /// Inputs that wait for the shard.
     DISPATCH_QUEUE_DEPTH = "boda_dispatch_queue_depth", Shape::Gauge;
 
-    /// Messages that wait in sockets' outgoing queues.
+    /// State events that wait for sockets that do not read.
     HUB_QUEUE_DEPTH = "boda_hub_queue_depth", Shape::Gauge;
+    /// Control messages kept for apps that come back.
+    HUB_STREAM_MESSAGES = "boda_hub_stream_messages", Shape::Gauge;
     /// What was dropped under pressure; labels: queue (positions a newer one replaced, frames over a socket's limit,
     /// commands behind too many others).
     HUB_DROPPED_TOTAL = "boda_hub_dropped_total", Shape::Counter;

@@ -25,7 +25,7 @@ pub struct App {
     /// The first frame.
     pub welcome: Value,
     commands: u32,
-    events: i64,
+    last_seq: u64,
 }
 
 /// What comes next on a socket.
@@ -55,7 +55,7 @@ impl App {
     pub async fn with_request(house: &House, request: Request<()>) -> Self {
         let (socket, response) = Self::shake_hands(house, request).await.expect("the handshake succeeds");
         assert_eq!(response.headers().get("sec-websocket-protocol"), Some(&HeaderValue::from_static("boda.v1.json")));
-        Self { socket, unread: VecDeque::new(), welcome: Value::Null, commands: 0, events: 0 }
+        Self { socket, unread: VecDeque::new(), welcome: Value::Null, commands: 0, last_seq: 0 }
     }
 
     /// Only the handshake.
@@ -188,14 +188,18 @@ impl App {
         }
     }
 
-    /// State events are numbered from 1 without a gap.
+    /// The control messages are a chain: each comes once and names the one before it. The welcome says where it goes on.
     fn count(&mut self, frame: &Value) {
-        let is_event = matches!(frame["type"].as_str(), Some("offer" | "offer_withdrawn" | "ride" | "notice"));
-        if is_event {
-            self.events += 1;
-            assert_eq!(frame["seq"], self.events, "{frame}");
-        } else {
-            assert!(frame["seq"].is_null(), "{frame}");
+        let seq = frame["seq"].as_u64();
+        match frame["type"].as_str() {
+            Some("welcome") => self.last_seq = seq.expect("a welcome says where the stream goes on"),
+            Some("offer" | "offer_withdrawn" | "ride") => {
+                let seq = seq.expect("a control message has a place in the stream");
+                let prev = frame["prev"].as_u64().expect("a control message names the one before it");
+                assert!(prev <= self.last_seq && self.last_seq < seq, "after {}: {frame}", self.last_seq);
+                self.last_seq = seq;
+            }
+            _ => assert_eq!(seq, None, "{frame}"),
         }
     }
 }

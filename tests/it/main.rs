@@ -35,5 +35,6 @@ mod outages;
 mod random_input;
 mod signing_in;
 mod sockets;
+mod tracks;
 mod whole_rides;
 mod workers;

@@ -140,6 +140,26 @@ async fn the_description_has_every_route_and_every_answer() {
     check_references(&document, &document);
 }
 
+#[tokio::test]
+async fn the_description_of_the_sockets_is_served_and_shares_its_views_with_that_of_the_routes() {
+    let house = shared();
+    let routes = outside(&house).get("/api/openapi.json").await.expect(200);
+    let sockets = outside(&house).get("/api/asyncapi.json").await.expect(200);
+    assert_eq!(sockets["asyncapi"], "3.0.0");
+    let of_routes = routes["components"]["schemas"].as_object().expect("an object");
+    let of_sockets = sockets["components"]["schemas"].as_object().expect("an object");
+    let mut shared_names = BTreeSet::new();
+    for (name, schema) in of_sockets {
+        if let Some(other) = of_routes.get(name) {
+            assert_eq!(schema, other, "{name} is described in two ways");
+            shared_names.insert(name.as_str());
+        }
+    }
+    let views = ["DriverPosition", "DriverView", "OfferView", "PersonView", "Place", "RideStatus", "RideView"];
+    let missing: Vec<_> = views.into_iter().filter(|view| !shared_names.contains(view)).collect();
+    assert!(missing.is_empty(), "not shared: {missing:?}");
+}
+
 /// Every `$ref` leads somewhere.
 fn check_references(document: &Value, part: &Value) {
     match part {

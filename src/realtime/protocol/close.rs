@@ -20,6 +20,8 @@ pub enum CloseCode {
     NodeFull = 4003,
     /// The state at sign-on could not be read just now.
     Unavailable = 4004,
+    /// The same address holds as many sockets as one address may.
+    TooManyFromAddress = 4005,
     /// Too many bad frames, broken framing, or no `hello` in time.
     ProtocolViolation = 4500,
     /// The token is bad, expired or revoked.
@@ -32,13 +34,14 @@ pub enum CloseCode {
 
 impl CloseCode {
     /// Every code, ascending.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::FrameTooLarge,
         Self::ShuttingDown,
         Self::NoHeartbeat,
         Self::TooSlow,
         Self::NodeFull,
         Self::Unavailable,
+        Self::TooManyFromAddress,
         Self::ProtocolViolation,
         Self::NotAuthenticated,
         Self::Replaced,
@@ -55,7 +58,7 @@ impl CloseCode {
         matches!(self.code(), 4000..=4499)
     }
 
-    /// The reason text on the wire, which is also the label in the metrics.
+    /// The name: the reason text on the wire (before the hint), and the label in the metrics.
     pub const fn reason(self) -> &'static str {
         match self {
             Self::FrameTooLarge => "frame_too_large",
@@ -64,10 +67,19 @@ impl CloseCode {
             Self::TooSlow => "too_slow",
             Self::NodeFull => "node_full",
             Self::Unavailable => "unavailable",
+            Self::TooManyFromAddress => "too_many_from_address",
             Self::ProtocolViolation => "protocol_violation",
             Self::NotAuthenticated => "not_authenticated",
             Self::Replaced => "replaced",
             Self::RoleWithoutSocket => "role_without_socket",
+        }
+    }
+
+    /// The reason text on the wire: the name, and for an app that should come back when it should (`NAME retry_ms=N`).
+    pub fn reason_with_hint(self, retry_ms: Option<u32>) -> String {
+        match retry_ms.filter(|_| self.reconnect()) {
+            Some(retry_ms) => format!("{} retry_ms={retry_ms}", self.reason()),
+            None => self.reason().to_owned(),
         }
     }
 
@@ -92,6 +104,17 @@ mod tests {
         for code in CloseCode::ALL {
             assert_eq!(code.reconnect(), (4000..4500).contains(&code.code()), "{code}");
             assert_eq!(CloseCode::from_code(code.code()), Some(code));
+        }
+    }
+
+    #[test]
+    fn a_hint_is_given_to_those_who_should_come_back_only_and_fits_a_close_frame() {
+        for code in CloseCode::ALL {
+            let hinted = code.reason_with_hint(Some(u32::MAX));
+            assert_eq!(hinted.contains(" retry_ms=4294967295"), code.reconnect(), "{code}");
+            // A control frame carries 125 bytes, two of them the code.
+            assert!(hinted.len() <= 123 && hinted.starts_with(code.reason()), "{hinted}");
+            assert_eq!(code.reason_with_hint(None), code.reason());
         }
     }
 }

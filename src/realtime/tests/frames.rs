@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::{Server, config, user};
-use crate::realtime::Config;
+use crate::realtime::{Config, Rate};
 use crate::time::Span;
 
 fn ping(t_ms: i64, lat: f64, ack: bool) -> String {
@@ -123,7 +123,7 @@ async fn frames_that_break_websocket_itself_close_with_4500() {
 
 #[tokio::test]
 async fn a_flood_costs_the_one_who_floods() {
-    let server = Server::start(Config { frames_per_s: 20, frames_burst_max: 40, ..config() }).await;
+    let server = Server::start(Config { frames: Rate { per_s: 20, burst_max: 40 }, ..config() }).await;
     let mut flooder = server.phone("driver-1").await;
     let mut other = server.phone("driver-2").await;
     for t_ms in 0..1_000 {

@@ -1,8 +1,10 @@
 //! Sockets over real loopback TCP: an HTTP server with the socket route, a handler for tests, and phones.
 
+mod browsing;
 mod commands;
 mod delivery;
 mod frames;
+mod resuming;
 mod signing_on;
 
 use std::net::SocketAddr;
@@ -20,33 +22,18 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use uuid::Uuid;
 
 use crate::error::Error;
-use crate::ids::{DriverId, RideId, SessionId, UserId};
+use crate::ids::{DriverId, RideId, SessionId, StreamSeq, UserId};
 use crate::realtime::protocol::client::{Command, Ping};
 use crate::realtime::protocol::view::{PersonView, Place, RideStatus, RideView};
-use crate::realtime::{Config, Event, Handler, Hub, PingRefused, Reply, Snapshot, Sockets, router};
+use crate::realtime::{Config, Event, Handler, Hub, Notice, PingRefused, Reply, Snapshot, Sockets, Told, router};
 use crate::time::{Span, Timestamp};
 use crate::web::{Caller, Role};
 
 /// Long enough for a busy machine, short enough for a test that fails.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Bounds with room; a test shortens the one it is about.
 fn config() -> Config {
-    Config {
-        connections_max: 100,
-        pending_max: 100,
-        hello_within: Span::from_secs(5),
-        heartbeat: Span::from_secs(30),
-        frame_bytes_max: 4_096,
-        read_buffer_bytes: 1_024,
-        write_buffer_bytes_max: 64 * 1_024,
-        events_max: 64,
-        commands_max: 8,
-        bad_frames_max: 3,
-        frames_per_s: 10_000,
-        frames_burst_max: 10_000,
-        close_within: Span::from_secs(2),
-    }
+    Config::for_tests()
 }
 
 /// Tokens read `ROLE-NUMBER`. `arrive` waits for a permit of `gate`, `complete` panics, `cancel` conflicts, `accept_offer`
@@ -58,6 +45,9 @@ struct TestHandler {
 }
 
 impl Handler for TestHandler {
+    /// Counts the pings of a connection.
+    type Track = u32;
+
     fn authenticate(&self, token: &str, _now: Timestamp) -> Result<Caller, Error> {
         let refused = || Error::unauthenticated("unauthenticated", "no");
         let (role, number) = token.split_once('-').ok_or_else(refused)?;
@@ -77,7 +67,8 @@ impl Handler for TestHandler {
         Ok(Snapshot { online: (caller.role == Role::Driver).then_some(false), ride: None, offers: Vec::new() })
     }
 
-    fn ping(&self, _driver: DriverId, ping: &Ping, _now: Timestamp) -> Result<(), PingRefused> {
+    fn ping(&self, _driver: DriverId, track: &mut u32, ping: &Ping, _now: Timestamp) -> Result<(), PingRefused> {
+        *track += 1;
         assert!(ping.place.lat_e7() != 5_000_000, "a ping that panics");
         if ping.place.lat() > 0.0 { Err(PingRefused::OutsideServiceArea) } else { Ok(()) }
     }
@@ -135,8 +126,14 @@ fn ride_view(id: RideId) -> RideView {
     }
 }
 
-fn notice(text: impl Into<String>) -> Event {
-    Event::Notice { key: "test".into(), text: text.into() }
+fn notice(text: impl Into<String>) -> Notice {
+    Notice { key: "test".into(), text: text.into() }
+}
+
+/// A control message that can be told from others, and the decision behind it.
+fn told(seq: u64) -> (Told, Event) {
+    let decided = std::time::Instant::now();
+    (Told { seq: StreamSeq(seq), decided }, Event::Ride(Box::new(ride_view(ride_id()))))
 }
 
 /// A running server.
@@ -161,20 +158,26 @@ impl Server {
         };
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let address = listener.local_addr().expect("bound");
-        let routes = axum::Router::new().nest("/api/v1", router(Sockets::new(Arc::clone(&hub), handler)));
-        tokio::spawn(async move { axum::serve(listener, routes).await });
+        let sockets = Sockets::start(Arc::clone(&hub), handler).expect("threads and descriptors");
+        let routes = axum::Router::new().nest("/api/v1", router(sockets));
+        let service = routes.into_make_service_with_connect_info::<SocketAddr>();
+        tokio::spawn(async move { axum::serve(listener, service).await });
         Self { address, hub, gate, welcome_gate, closed }
     }
 
     fn request(&self, token: Option<&str>) -> Request {
+        self.request_with(token, "boda.v1.json", "")
+    }
+
+    fn request_with(&self, token: Option<&str>, subprotocol: &str, query: &str) -> Request {
         let request = Request::builder()
-            .uri(format!("ws://{}/api/v1/socket", self.address))
+            .uri(format!("ws://{}/api/v1/socket{query}", self.address))
             .header("host", self.address.to_string())
             .header("connection", "keep-alive, Upgrade")
             .header("upgrade", "websocket")
             .header("sec-websocket-version", "13")
             .header("sec-websocket-key", generate_key())
-            .header("sec-websocket-protocol", "boda.v1.json");
+            .header("sec-websocket-protocol", subprotocol);
         let request = match token {
             Some(token) => request.header("authorization", format!("Bearer {token}")),
             None => request,
@@ -249,6 +252,13 @@ impl Phone {
         }
     }
 
+    async fn read_binary(&mut self) -> Vec<u8> {
+        match self.next().await {
+            Some(Ok(Message::Binary(bytes))) => bytes.to_vec(),
+            other => panic!("not a binary frame: {other:?}"),
+        }
+    }
+
     /// The next frame, an `error` of this code.
     async fn read_error(&mut self, code: &str) -> Value {
         let frame = self.read().await;
@@ -264,9 +274,14 @@ impl Phone {
 
     /// Reads on to the close frame.
     async fn read_close(&mut self) -> u16 {
+        self.read_goodbye().await.0
+    }
+
+    /// Reads on to the close frame: its code and its reason.
+    async fn read_goodbye(&mut self) -> (u16, String) {
         loop {
             match self.next().await {
-                Some(Ok(Message::Close(Some(frame)))) => return frame.code.into(),
+                Some(Ok(Message::Close(Some(frame)))) => return (frame.code.into(), frame.reason.to_string()),
                 Some(Ok(_)) => {}
                 other => panic!("no close frame: {other:?}"),
             }

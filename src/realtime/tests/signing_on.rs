@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
 use super::{Server, config, notice, user};
-use crate::realtime::{Config, Delivery};
+use crate::realtime::{AdmissionBounds, Config, Delivery};
 use crate::time::Span;
 use crate::web::Role;
 
@@ -105,7 +105,7 @@ async fn a_newer_connection_of_the_same_user_replaces_the_older_one() {
     assert_eq!(old.read_close().await, 4502);
     new.check_alive().await;
     assert_eq!(server.hub.send(user(1), notice("for the new one")), Delivery::Queued);
-    assert_eq!(new.read().await["seq"], 1);
+    assert_eq!(new.read().await["text"], "for the new one");
     assert_eq!(server.hub.counters().drivers_connected, 1);
     assert!(server.closed.lock().expect("not poisoned").is_empty(), "the user was never away");
     drop(new);
@@ -125,7 +125,7 @@ async fn what_happens_while_the_welcome_is_made_follows_it() {
     server.welcome_gate.add_permits(all);
     assert_eq!(phone.read().await["type"], "welcome");
     let event = phone.read().await;
-    assert_eq!((event["type"].as_str(), event["seq"].as_u64()), (Some("notice"), Some(1)));
+    assert_eq!((event["type"].as_str(), event["text"].as_str()), (Some("notice"), Some("meanwhile")));
 }
 
 #[tokio::test]
@@ -143,7 +143,8 @@ async fn a_full_node_refuses_strangers_and_lets_its_own_reconnect() {
     match server.try_connect(server.request(Some("driver-2")), None).await {
         Err(WsError::Http(answer)) => {
             assert_eq!(answer.status(), 503);
-            assert_eq!(answer.headers()["retry-after"], "5");
+            let retry_after: u32 = answer.headers()["retry-after"].to_str().expect("text").parse().expect("seconds");
+            assert!((5..=10).contains(&retry_after), "{retry_after}");
         }
         other => panic!("not refused: {:?}", other.err()),
     }
@@ -219,4 +220,29 @@ async fn shutting_down_closes_every_socket_with_4000_and_takes_no_new_ones() {
     assert!(
         matches!(server.try_connect(server.request(None), None).await, Err(WsError::Http(answer)) if answer.status() == 503)
     );
+}
+
+#[tokio::test]
+async fn too_many_handshakes_are_told_to_come_back_a_little_later() {
+    let admission = AdmissionBounds { handshakes_per_s: 3, handshakes_per_address_per_s: 2, ..config().admission };
+    let server = Server::start(Config { admission, ..config() }).await;
+    let _phones = (server.phone("driver-1").await, server.phone("driver-2").await);
+    match server.try_connect(server.request(Some("driver-3")), None).await {
+        Err(WsError::Http(answer)) => {
+            assert_eq!(answer.status(), 429);
+            assert!(answer.headers().contains_key("retry-after"));
+        }
+        other => panic!("not refused: {:?}", other.err()),
+    }
+}
+
+#[tokio::test]
+async fn a_close_that_says_reconnect_says_when() {
+    let server = Server::start(config()).await;
+    let mut phone = server.phone("driver-1").await;
+    server.hub.close_all(crate::realtime::protocol::close::CloseCode::ShuttingDown);
+    let (code, reason) = phone.read_goodbye().await;
+    assert_eq!(code, 4000);
+    let hint_ms: u32 = reason.strip_prefix("shutting_down retry_ms=").expect("a hint").parse().expect("a number");
+    assert!((250..=5_000).contains(&hint_ms), "{reason}");
 }

@@ -273,7 +273,10 @@ async fn events(
     Ok(Json(Items { items: rides.events(caller, id).await? }))
 }
 
-/// Shows where the driver is
+/// Shows where the driver is, and the way the ride took
+///
+/// For its parties and admins, also after the ride. The driver and admins see the way from the moment the driver was
+/// assigned, the rider from the start of the ride: where a driver came from is not the rider's business.
 #[utoipa::path(get, path = "/rides/{id}/track", tag = "rides", security(("bearer" = [])), params(("id" = Uuid, Path)),
     responses((status = 200, body = TrackView), (status = 404, body = ErrorBody)))]
 async fn track(

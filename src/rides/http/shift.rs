@@ -12,6 +12,7 @@ use utoipa_axum::routes;
 use crate::clock;
 use crate::error::{Checks, Error};
 use crate::index::Fix;
+use crate::locations::Track;
 use crate::rides::Rides;
 use crate::time::Timestamp;
 use crate::web::body::Json;
@@ -107,6 +108,6 @@ async fn send_location(
         fix.bearing_deg = body.bearing_deg.map(|deg| deg.round() as u16 % 360);
     }
     fix.speed_mps = body.speed_mps;
-    rides.ping(driver, fix, now).map_err(|refused| refused.into_error(&fix))?;
+    rides.ping(driver, &mut Track::default(), fix, now).map_err(|refused| refused.into_error(&fix))?;
     Ok(StatusCode::ACCEPTED)
 }

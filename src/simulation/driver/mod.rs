@@ -206,6 +206,7 @@ impl Driver {
             ServerMessage::Error(error) => self.refused(&error, socket).await?,
             ServerMessage::Ack { .. }
             | ServerMessage::DriverPosition(_)
+            | ServerMessage::DriversNearby { .. }
             | ServerMessage::Notice { .. }
             | ServerMessage::Heartbeat { .. } => {}
         }

@@ -10,23 +10,30 @@ use serde::de::{self, Deserialize, Deserializer, Visitor};
 
 use crate::error::Fault;
 use crate::geo::LatLng;
-use crate::ids::{OfferId, RideId};
+use crate::ids::{OfferId, RideId, StreamSeq};
 use crate::realtime::protocol::client::explain::explain;
 use crate::realtime::protocol::client::{
-    COMMAND_ID_CHARS_MAX, ClientMessage, Command, DecodeError, NOTE_CHARS_MAX, Ping, REASON_CHARS_MAX, Token,
+    ACCURACY_M_MAX, BEARING_DEG_MAX, COMMAND_ID_CHARS_MAX, ClientMessage, Command, DecodeError, NOTE_CHARS_MAX, Ping,
+    REASON_CHARS_MAX, Resume, SEQ_MAX, SPEED_MPS_MAX, Token, decode_plain_ping,
 };
 use crate::time::Timestamp;
-
-/// Fastest motorcycle that is believed.
-const SPEED_MPS_MAX: f64 = 100.0;
-/// Worst accuracy that is worth sending.
-const ACCURACY_M_MAX: f64 = 100_000.0;
 
 /// Reads one text frame.
 ///
 /// # Errors
 /// [`DecodeError`] when it is not an object of a known type with right fields.
 pub fn decode(frame: &str) -> Result<ClientMessage<'_>, DecodeError> {
+    match decode_plain_ping(frame) {
+        Some(ping) => Ok(ClientMessage::Ping(ping)),
+        None => decode_general(frame),
+    }
+}
+
+/// As [`decode`], without the shortcut for pings; with the same result for every frame.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_general(frame: &str) -> Result<ClientMessage<'_>, DecodeError> {
     // The derived reader would take an array in field order for the object.
     if !frame.trim_start().starts_with('{') {
         return Err(DecodeError::frame("the frame is not a JSON object"));
@@ -35,13 +42,9 @@ pub fn decode(frame: &str) -> Result<ClientMessage<'_>, DecodeError> {
     match &*flat.kind.0 {
         "ping" => flat.ping().map(ClientMessage::Ping),
         "heartbeat" => Ok(ClientMessage::Heartbeat),
-        "hello" => match flat.token {
-            Some(token) if !token.0.is_empty() => Ok(ClientMessage::Hello { token: Token(token.0) }),
-            _ => Err(DecodeError::values(None, vec![Fault::without_value("token", "is missing")])),
-        },
-        "go_online" | "go_offline" | "accept_offer" | "decline_offer" | "arrive" | "start" | "complete" | "cancel" => {
-            flat.command()
-        }
+        "hello" => flat.hello(),
+        "go_online" | "go_offline" | "accept_offer" | "decline_offer" | "arrive" | "start" | "complete" | "cancel"
+        | "browse" | "stop_browsing" => flat.command(),
         unknown => {
             let shown: String = unknown.chars().take(COMMAND_ID_CHARS_MAX).collect();
             let id = flat.id.as_ref().map(|id| id.0.chars().take(COMMAND_ID_CHARS_MAX).collect());
@@ -76,6 +79,9 @@ struct Flat<'a> {
     note: Option<Text<'a>>,
     #[serde(borrow)]
     pin: Option<Text<'a>>,
+    #[serde(borrow)]
+    epoch: Option<Text<'a>>,
+    after: Option<u64>,
 }
 
 /// A string that borrows from the frame unless it has escapes. (`Option<Cow<str>>` would always copy.)
@@ -105,13 +111,23 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
-impl Flat<'_> {
+impl<'a> Flat<'a> {
+    fn hello(self) -> Result<ClientMessage<'a>, DecodeError> {
+        let mut fields = Fields::default();
+        let token = fields.present("token", self.token.filter(|token| !token.0.is_empty()));
+        let resume = fields.resume(self.epoch.as_ref(), self.after);
+        match token {
+            Some(token) if fields.faults.is_empty() => Ok(ClientMessage::Hello { token: Token(token.0), resume }),
+            _ => Err(DecodeError::values(None, fields.faults)),
+        }
+    }
+
     fn ping(&self) -> Result<Ping, DecodeError> {
         let mut fields = Fields::default();
         let at = fields.present("t_ms", self.t_ms).map(Timestamp::from_millis);
         let place = self.place(&mut fields);
         let speed_mps = fields.measure("speed_mps", self.speed_mps, SPEED_MPS_MAX);
-        let bearing_deg = fields.measure("bearing_deg", self.bearing_deg, 360.0);
+        let bearing_deg = fields.measure("bearing_deg", self.bearing_deg, BEARING_DEG_MAX);
         let accuracy_m = fields.measure("accuracy_m", self.accuracy_m, ACCURACY_M_MAX);
         match (at, place) {
             (Some(at), Some(place)) if fields.faults.is_empty() => {
@@ -138,6 +154,8 @@ impl Flat<'_> {
                 self.ride(&mut fields).zip(pin).map(|(ride, pin)| Command::Start { ride, pin })
             }
             "complete" => self.ride(&mut fields).map(|ride| Command::Complete { ride }),
+            "browse" => self.place(&mut fields).map(|place| Command::Browse { place }),
+            "stop_browsing" => Some(Command::StopBrowsing),
             _cancel => {
                 let reason = fields.text("reason", self.reason.as_ref(), REASON_CHARS_MAX);
                 let note = fields.optional_text("note", self.note.as_ref(), NOTE_CHARS_MAX);
@@ -221,6 +239,20 @@ impl Fields {
     fn optional_text(&mut self, field: &str, value: Option<&Text<'_>>, chars_max: usize) -> Option<String> {
         let value = value.filter(|text| !text.0.is_empty())?;
         self.text(field, Some(value), chars_max)
+    }
+
+    /// Both or neither: a position says nothing without its epoch.
+    fn resume(&mut self, epoch: Option<&Text<'_>>, after: Option<u64>) -> Option<Resume> {
+        if epoch.is_none() && after.is_none() {
+            return None;
+        }
+        let epoch = self.present("epoch", epoch);
+        let epoch = epoch.and_then(|text| self.accept("epoch", &text.0, text.0.parse().map_err(|_| "is not a UUID")));
+        let after = self.present("after", after).and_then(|after| {
+            let within = if after <= SEQ_MAX { Ok(after) } else { Err(format_args!("is out of range 0..={SEQ_MAX}")) };
+            self.accept("after", &after.to_string(), within)
+        });
+        Some(Resume { epoch: epoch?, after: StreamSeq(after?) })
     }
 
     fn pin(&mut self, value: Option<&Text<'_>>) -> Option<String> {

@@ -56,7 +56,7 @@ fn is_known(field: &str) -> bool {
             | "id"
             | "token"
             | "offer_id"
-    ) || matches!(field, "ride_id" | "reason" | "note" | "pin")
+    ) || matches!(field, "ride_id" | "reason" | "note" | "pin" | "epoch" | "after")
 }
 
 /// What a field of that name must be, as a predicate of the value that is not.
@@ -64,6 +64,7 @@ fn expected(field: &str) -> &'static str {
     match field {
         "t_ms" => "is not a whole number of milliseconds",
         "lat" | "lng" | "speed_mps" | "bearing_deg" | "accuracy_m" => "is not a finite number",
+        "after" => "is not a position in the stream",
         "ack" => "is neither true nor false",
         _ => "is not a string",
     }

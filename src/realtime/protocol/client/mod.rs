@@ -1,11 +1,13 @@
 //! What an app says to the server.
 //!
-//! Reading is in `decode`, the wording of refusals in `explain`. What is written down here is already checked: types, ranges
+//! Reading is in `decode` (JSON, with a shortcut in `fast`) and `binary`, the wording of refusals in `explain`. What is written down here is already checked: types, ranges
 //! and lengths are right, a place is on the globe. What needs the world (service area, clock, ownership) is checked
 //! further in. The `Debug` forms hide tokens, PINs and places.
 
+mod binary;
 mod decode;
 mod explain;
+mod fast;
 mod locate;
 
 #[cfg(test)]
@@ -14,11 +16,13 @@ mod tests;
 use std::borrow::Cow;
 use std::fmt;
 
-pub use decode::decode;
+pub use binary::{HEARTBEAT_FRAME, PING_BYTES, decode_binary};
+pub use decode::{decode, decode_general};
+pub use fast::decode_plain_ping;
 
 use crate::error::Fault;
 use crate::geo::LatLng;
-use crate::ids::{OfferId, RideId};
+use crate::ids::{Epoch, OfferId, RideId, StreamSeq};
 use crate::time::Timestamp;
 
 /// Longest `id` of a command.
@@ -28,6 +32,15 @@ pub const REASON_CHARS_MAX: usize = 64;
 /// Longest `note`.
 pub const NOTE_CHARS_MAX: usize = 500;
 
+/// Fastest motorcycle that is believed.
+pub(super) const SPEED_MPS_MAX: f64 = 100.0;
+/// A full turn.
+pub(super) const BEARING_DEG_MAX: f64 = 360.0;
+/// Worst accuracy that is worth sending.
+pub(super) const ACCURACY_M_MAX: f64 = 100_000.0;
+/// Largest position in a stream: what a JavaScript number holds exactly.
+pub(super) const SEQ_MAX: u64 = (1 << 53) - 1;
+
 /// A frame from an app.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ClientMessage<'a> {
@@ -35,6 +48,8 @@ pub enum ClientMessage<'a> {
     Hello {
         /// The access token.
         token: Token<'a>,
+        /// Where the app's stream of control messages broke off, when it wants the rest.
+        resume: Option<Resume>,
     },
     /// Where a driver is.
     Ping(Ping),
@@ -47,6 +62,15 @@ pub enum ClientMessage<'a> {
         /// What to do.
         command: Command,
     },
+}
+
+/// The last control message an app has, so that the server can send what came after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resume {
+    /// The epoch of the session in which it came.
+    pub epoch: Epoch,
+    /// Its `seq`, or that of the welcome when none came after it.
+    pub after: StreamSeq,
 }
 
 /// An access token as it came in; its `Debug` form hides it.
@@ -130,6 +154,13 @@ pub enum Command {
         /// Why, in the person's own words.
         note: Option<String>,
     },
+    /// Be told of the free drivers around this place, until told otherwise; again is to move.
+    Browse {
+        /// The middle.
+        place: LatLng,
+    },
+    /// No more of that.
+    StopBrowsing,
 }
 
 impl Command {
@@ -144,12 +175,19 @@ impl Command {
             Self::Start { .. } => "start",
             Self::Complete { .. } => "complete",
             Self::Cancel { .. } => "cancel",
+            Self::Browse { .. } => "browse",
+            Self::StopBrowsing => "stop_browsing",
         }
     }
 
     /// Whether only drivers may send it.
     pub const fn is_drivers_only(&self) -> bool {
-        !matches!(self, Self::Cancel { .. })
+        !matches!(self, Self::Cancel { .. }) && !self.is_riders_only()
+    }
+
+    /// Whether only riders may send it.
+    pub const fn is_riders_only(&self) -> bool {
+        matches!(self, Self::Browse { .. } | Self::StopBrowsing)
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::{ClientMessage, Command, DecodeError, Token, decode};
+use super::{ClientMessage, Command, DecodeError, Resume, Token, decode};
 use crate::error::Fault;
+use crate::ids::StreamSeq;
 
 fn refused(frame: &str) -> DecodeError {
     decode(frame).expect_err("a bad frame must be refused")
@@ -94,8 +95,26 @@ fn unknown_fields_are_ignored_and_null_counts_as_left_out() {
 }
 
 #[test]
+fn a_resume_has_an_epoch_and_a_position_or_neither() {
+    let hello = |fields: &str| format!(r#"{{"type":"hello","token":"t"{fields}}}"#);
+    let epoch = r#","epoch":"5b0c9d7e-2f41-4c8a-9a53-1e6f0d2b7c84""#;
+    check_fault(&hello(epoch), "after", None, "is missing");
+    check_fault(&hello(r#","after":7"#), "epoch", None, "is missing");
+    check_fault(&hello(r#","epoch":"x","after":7"#), "epoch", Some("x"), "is not a UUID");
+    let too_far = format!(r#"{epoch},"after":9007199254740992"#);
+    check_fault(&hello(&too_far), "after", Some("9007199254740992"), "is out of range 0..=9007199254740991");
+    check_fault(&hello(&format!("{epoch},\"after\":-1")), "after", Some("-1"), "is not a position in the stream");
+    check_fault(&hello(&format!("{epoch},\"after\":\"7\"")), "after", Some("\"7\""), "is not a position in the stream");
+    let read = hello(&format!("{epoch},\"after\":7"));
+    assert!(
+        matches!(decode(&read), Ok(ClientMessage::Hello { resume: Some(Resume { after: StreamSeq(7), .. }), .. })),
+        "{read}"
+    );
+}
+
+#[test]
 fn a_token_is_borrowed_from_the_frame_and_hidden_in_debug_output() {
     let message = decode(r#"{"type":"hello","token":"secret"}"#).expect("a good hello");
-    assert!(matches!(&message, ClientMessage::Hello { token: Token(Cow::Borrowed("secret")) }));
+    assert!(matches!(&message, ClientMessage::Hello { token: Token(Cow::Borrowed("secret")), resume: None }));
     assert!(!format!("{message:?}").contains("secret"));
 }

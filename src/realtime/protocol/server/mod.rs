@@ -1,20 +1,24 @@
-//! What the server says to an app, and how it is written.
+//! What the server says to an app.
 //!
 //! One enum for all of it, decodable as well as encodable, because the simulated city and the tests are clients of the
-//! same protocol. Encoding cannot fail: there is no map with odd keys and no number that JSON lacks (positions are
-//! rounded from checked coordinates).
+//! same protocol. How it is written is in `encode`, the layout of the binary frames in `binary`.
+
+mod binary;
+mod encode;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::error::{Error, Fault};
-use crate::ids::{ConnectionId, OfferId, RideId, UserId};
+use crate::ids::{ConnectionId, Epoch, OfferId, RideId, StreamSeq, UserId};
 use crate::realtime::protocol::client::DecodeError;
 use crate::realtime::protocol::view::{OfferView, RideView};
 use crate::web::Role;
 
+pub use binary::decode_binary;
+
 /// A frame from the server.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ServerMessage {
     /// The whole truth at the start of a session.
@@ -36,33 +40,51 @@ pub enum ServerMessage {
     },
     /// A ride is offered.
     Offer {
-        /// Position in the session's sequence of state events.
-        seq: u64,
+        /// Its place in the stream.
+        #[schema(value_type = u64)]
+        seq: StreamSeq,
+        /// That of the control message before it in this user's stream; 0 when none is known.
+        #[schema(value_type = u64)]
+        prev: StreamSeq,
         /// The offer.
         offer: Box<OfferView>,
     },
     /// An offer ended otherwise than by this app.
     OfferWithdrawn {
-        /// Position in the session's sequence of state events.
-        seq: u64,
+        /// Its place in the stream.
+        #[schema(value_type = u64)]
+        seq: StreamSeq,
+        /// That of the control message before it in this user's stream; 0 when none is known.
+        #[schema(value_type = u64)]
+        prev: StreamSeq,
         /// The offer.
+        #[schema(value_type = String, example = "8f1b2c3d-0000-8000-8000-000000000001.1")]
         offer_id: OfferId,
         /// Why.
         reason: Withdrawal,
     },
     /// A ride changed state.
     Ride {
-        /// Position in the session's sequence of state events.
-        seq: u64,
+        /// Its place in the stream.
+        #[schema(value_type = u64)]
+        seq: StreamSeq,
+        /// That of the control message before it in this user's stream; 0 when none is known.
+        #[schema(value_type = u64)]
+        prev: StreamSeq,
         /// The ride after it.
         ride: Box<RideView>,
     },
     /// Where the assigned driver is; only the newest.
     DriverPosition(DriverPosition),
+    /// The free drivers of one tile around a rider who browses; replaces what was known of the tile.
+    DriversNearby {
+        /// Which tile.
+        tile: u32,
+        /// Those in it.
+        drivers: Vec<NearbyDriver>,
+    },
     /// A notification for the person.
     Notice {
-        /// Position in the session's sequence of state events.
-        seq: u64,
         /// What it is about, stable for programs.
         key: String,
         /// For the person, in their language.
@@ -76,14 +98,24 @@ pub enum ServerMessage {
 }
 
 /// The state at the start of a session.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Welcome {
     /// This connection.
+    #[schema(value_type = Uuid)]
     pub session_id: ConnectionId,
     /// Who is connected.
+    #[schema(value_type = Uuid)]
     pub user_id: UserId,
     /// As what: `driver` or `customer`, the roles that have a socket.
     pub role: Role,
+    /// The life of the city's stream that `seq` belongs to.
+    #[schema(value_type = Uuid)]
+    pub epoch: Epoch,
+    /// The stream goes on after this position.
+    #[schema(value_type = u64)]
+    pub seq: StreamSeq,
+    /// Whether exactly the missed control messages follow; null when no resume was asked for.
+    pub recovered: Option<bool>,
     /// The server's clock.
     pub server_time_ms: i64,
     /// The longest an app may be silent is twice this.
@@ -97,7 +129,7 @@ pub struct Welcome {
 }
 
 /// Why an offer ended without this driver's doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Withdrawal {
     /// Its deadline passed.
@@ -109,7 +141,7 @@ pub enum Withdrawal {
 }
 
 /// A refusal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ErrorFrame {
     /// The command; absent when the last frame was not a command.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -127,7 +159,7 @@ pub struct ErrorFrame {
 }
 
 /// One wrong field.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FaultView {
     /// The field.
     pub field: String,
@@ -159,6 +191,19 @@ pub struct DriverPosition {
     pub t_ms: i64,
     /// Until the next stop (the pickup, then the destination), where it is known.
     pub eta_s: Option<i64>,
+}
+
+/// A free driver as somebody who browses sees them.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct NearbyDriver {
+    /// Stands for the driver while the server's process runs, and says nothing about who it is.
+    pub key: u32,
+    /// Degrees north.
+    pub lat: f64,
+    /// Degrees east.
+    pub lng: f64,
+    /// Direction of travel, clockwise from north.
+    pub bearing_deg: Option<u16>,
 }
 
 impl ErrorFrame {
@@ -194,12 +239,5 @@ impl From<DecodeError> for ErrorFrame {
     fn from(error: DecodeError) -> Self {
         let DecodeError { id, code, message, faults } = error;
         Self { faults: faults.into_iter().map(FaultView::from).collect(), ..Self::new(id, code, message) }
-    }
-}
-
-impl ServerMessage {
-    /// The text of the frame.
-    pub fn encode(&self) -> String {
-        serde_json::to_string(self).expect("a server message has string keys and finite numbers only")
     }
 }
