@@ -135,8 +135,8 @@ impl Pinging {
 
     /// The same, on circles of another size.
     pub fn around(pace: Pace, homes: &[Point], radius_m: f64, dialect: Dialect, ack_every: u64) -> Self {
-        let count = homes.len().max(1) as f64;
-        let round = |(at, home): (usize, &Point)| Round::new(*home, at as f64 / count, radius_m);
+        // By the golden section: spread over the circle, and the same for the same driver however many there are.
+        let round = |(at, home): (usize, &Point)| Round::new(*home, (at as f64 * 0.618_034).fract(), radius_m);
         Self {
             pace,
             rounds: homes.iter().enumerate().map(round).collect(),
@@ -311,7 +311,7 @@ impl Fleet {
     ) -> u64 {
         let now = Instant::now();
         let t_ms = pinging.clock.ms_at(now);
-        let fix = pinging.rounds[who].at(pinging.clock.since_start(now), t_ms);
+        let fix = pinging.rounds[who].at(t_ms);
         self.frames.clear();
         for _ in 0..count {
             ping::append(&mut self.frames, &mut self.scratch, pinging.dialect, &fix, wants_ack);

@@ -138,15 +138,13 @@ fn from_json(payload: &[u8]) -> Option<Place> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::generator::ping::{self, Dialect, Round};
     use crate::world::KIGALI;
 
     #[test]
     fn it_stores_what_the_generator_sends() {
-        let fix = Round::new(KIGALI, 0.3, 150.0).at(Duration::from_secs(7), 1_790_000_000_123);
+        let fix = Round::new(KIGALI, 0.3, 150.0).at(1_790_000_000_123);
         for dialect in [Dialect::Json, Dialect::Binary] {
             let mut bytes = Vec::new();
             ping::append(&mut bytes, &mut Vec::new(), dialect, &fix, false);
