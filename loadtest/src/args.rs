@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -11,9 +11,18 @@ Examples:
   boda-loadtest city --orders orders.csv --speedup 60 --seconds 300 --json
   boda-loadtest city --target http://127.0.0.1:8080 --admin-phone +250788123456 --admin-password SECRET
   boda-loadtest crash --kills 20 --json
+  boda-loadtest compare --json                            every figure of the hot path beside its reference points, 10 minutes
+  boda-loadtest ingest --binary --coalesce-ms 2        what one ping costs; also --saturated, --against textbook or floor
+  boda-loadtest idle --connections 9000 --minutes 30      memory of a connection, and whether pings make it grow
+  boda-loadtest fanout --stalled-percent 10               readers that do not read; positions that travel together
+  boda-loadtest storm --graceful                          everybody comes back after a restart
+  boda-loadtest offers --bookings-per-s 20                from a booking to the offer on a socket while 9,000 drivers ping
+  boda-loadtest nearby --questions-per-s 500
+  boda-loadtest plot compare.json --out docs              curves of saved reports as SVG
 
-Exit codes: 0 every promise was kept; 1 a promise was broken or the run failed; 64 wrong usage.
-The server must run with --sandbox (a server of our own does): SMS codes are read there.";
+Exit codes: 0 every promise was kept; 1 a promise was broken or the run failed; 64 wrong usage. `compare` and the other
+measuring scenarios exit with 0 when they could measure: a missed target is shown, not hidden in the code.
+For `city` and `crash` the server must run with --sandbox (a server of our own does): SMS codes are read there.";
 
 /// Plays a city of riders and drivers over the public API of a boda server, measures it, and checks its promises from
 /// outside: nothing acknowledged is ever lost, no driver has two rides, no ride has two drivers, every ride ends.
@@ -34,6 +43,247 @@ pub enum Scenario {
     /// The same load while the server is killed with SIGKILL and restarted, again and again
     #[command(after_help = EXAMPLES)]
     Crash(Crash),
+    /// Every figure of the hot path in one job, beside the textbook stack and a bare epoll loop
+    #[command(after_help = EXAMPLES)]
+    Compare(Compare),
+    /// Memory of connections that say nothing, and its growth under pings
+    #[command(after_help = EXAMPLES)]
+    Idle(Idle),
+    /// What one ping costs, paced or saturated, for the engine or a reference point
+    #[command(after_help = EXAMPLES)]
+    Ingest(Ingest),
+    /// Readers that stall, and positions that travel together
+    #[command(after_help = EXAMPLES)]
+    Fanout(Fanout),
+    /// The server ends under a full house and everybody comes back
+    #[command(after_help = EXAMPLES)]
+    Storm(Storm),
+    /// From a booking to the offer on a driver's socket while the fleet pings
+    #[command(after_help = EXAMPLES)]
+    Offers(Offers),
+    /// "Who is near me?" over REST while the fleet pings
+    #[command(after_help = EXAMPLES)]
+    Nearby(Nearby),
+    /// Curves of saved reports as SVG
+    #[command(after_help = EXAMPLES)]
+    Plot(Plot),
+    /// The textbook stack, for `compare` and `ingest`
+    #[command(hide = true)]
+    ReferenceTextbook(ReferenceTextbook),
+    /// The floor, for `compare` and `ingest`
+    #[command(hide = true)]
+    ReferenceFloor,
+}
+
+/// What the measuring scenarios understand.
+#[derive(Debug, Clone, Args)]
+pub struct Measured {
+    /// Print exactly one JSON object on standard output instead of a table, and no progress
+    #[arg(long)]
+    pub json: bool,
+    /// Server program to start
+    #[arg(long, value_name = "FILE", default_value = "target/release/boda")]
+    pub server: PathBuf,
+}
+
+/// Who is loaded by `ingest`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Against {
+    /// A boda server.
+    Engine,
+    /// tokio-tungstenite with its defaults, serde_json and Redis.
+    Textbook,
+    /// A bare epoll loop.
+    Floor,
+}
+
+/// Arguments of `compare`.
+#[derive(Debug, Args)]
+pub struct Compare {
+    /// Shared arguments.
+    #[command(flatten)]
+    pub common: Measured,
+    /// Connections, each a driver who pings once a second
+    #[arg(long, value_name = "N", default_value_t = 9_000, value_parser = crowd)]
+    pub connections: usize,
+    /// Rounds of each contender, in turns
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = few)]
+    pub rounds: usize,
+    /// Measured seconds of a round
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = seconds)]
+    pub seconds: u64,
+    /// How long the coalescing engine may let a ping wait, milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 2)]
+    pub coalesce_ms: u64,
+}
+
+/// Arguments of `idle`.
+#[derive(Debug, Args)]
+pub struct Idle {
+    /// Shared arguments.
+    #[command(flatten)]
+    pub common: Measured,
+    /// Connections
+    #[arg(long, value_name = "N", default_value_t = 9_000, value_parser = crowd)]
+    pub connections: usize,
+    /// Then let everybody ping once a second for so long, and see whether memory grows
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub minutes: u64,
+    /// Speak boda.v1.bin
+    #[arg(long)]
+    pub binary: bool,
+}
+
+/// Arguments of `ingest`.
+#[derive(Debug, Args)]
+pub struct Ingest {
+    /// Shared arguments.
+    #[command(flatten)]
+    pub common: Measured,
+    /// Who is loaded
+    #[arg(long, value_enum, default_value_t = Against::Engine)]
+    pub against: Against,
+    /// Connections
+    #[arg(long, value_name = "N", default_value_t = 9_000, value_parser = crowd)]
+    pub connections: usize,
+    /// Pings a second over all connections
+    #[arg(long, value_name = "RATE", default_value_t = 9_000.0, value_parser = pings, conflicts_with = "saturated")]
+    pub rate: f64,
+    /// As many as the server takes, 16 in one write
+    #[arg(long)]
+    pub saturated: bool,
+    /// Measured seconds of a round
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = seconds)]
+    pub seconds: u64,
+    /// Rounds
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = few)]
+    pub rounds: usize,
+    /// Speak boda.v1.bin
+    #[arg(long)]
+    pub binary: bool,
+    /// Every so many pings ask for an acknowledgement; 0 is none
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub ack_every: u64,
+    /// How long the engine may let a ping wait, milliseconds [default: the server's]
+    #[arg(long, value_name = "MS")]
+    pub coalesce_ms: Option<u64>,
+}
+
+/// Arguments of `fanout`.
+#[derive(Debug, Args)]
+pub struct Fanout {
+    /// Shared arguments.
+    #[command(flatten)]
+    pub common: Measured,
+    /// Drivers on shift, all in one quarter
+    #[arg(long, value_name = "N", default_value_t = 1_200, value_parser = crowd)]
+    pub drivers: usize,
+    /// Riders who watch their driver and browse the quarter
+    #[arg(long, value_name = "N", default_value_t = 600, value_parser = crowd)]
+    pub readers: usize,
+    /// Share of readers that stop reading
+    #[arg(long, value_name = "PERCENT", default_value_t = 10.0, value_parser = percent)]
+    pub stalled_percent: f64,
+    /// Riders who browse where positions travel together
+    #[arg(long, value_name = "N", default_value_t = 1_500, value_parser = crowd)]
+    pub watchers: usize,
+    /// Rounds, with and without stalled readers in turns
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = few)]
+    pub rounds: usize,
+    /// Measured seconds of a round
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = seconds)]
+    pub seconds: u64,
+    /// Speak boda.v1.bin
+    #[arg(long)]
+    pub binary: bool,
+}
+
+/// Arguments of `storm`.
+#[derive(Debug, Args)]
+pub struct Storm {
+    /// Shared arguments.
+    #[command(flatten)]
+    pub common: Measured,
+    /// Connections, one in ten a rider
+    #[arg(long, value_name = "N", default_value_t = 9_000, value_parser = crowd)]
+    pub connections: usize,
+    /// Bookings a second before the storm
+    #[arg(long, value_name = "RATE", default_value_t = 20.0, value_parser = rate)]
+    pub bookings_per_s: f64,
+    /// How long to book before the storm
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = seconds)]
+    pub seconds: u64,
+    /// Stop the server with SIGTERM instead of killing it
+    #[arg(long)]
+    pub graceful: bool,
+    /// Speak boda.v1.bin
+    #[arg(long)]
+    pub binary: bool,
+}
+
+/// Arguments of `offers`.
+#[derive(Debug, Args)]
+pub struct Offers {
+    /// Shared arguments.
+    #[command(flatten)]
+    pub common: Measured,
+    /// Drivers on shift
+    #[arg(long, value_name = "N", default_value_t = 9_000, value_parser = crowd)]
+    pub drivers: usize,
+    /// Pings a second over all drivers
+    #[arg(long, value_name = "RATE", default_value_t = 9_000.0, value_parser = pings)]
+    pub pings_per_s: f64,
+    /// Bookings a second
+    #[arg(long, value_name = "RATE", default_value_t = 20.0, value_parser = rate)]
+    pub bookings_per_s: f64,
+    /// How long to book
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = seconds)]
+    pub seconds: u64,
+    /// Speak boda.v1.bin
+    #[arg(long)]
+    pub binary: bool,
+    /// How long the engine may let a ping wait, milliseconds [default: the server's]
+    #[arg(long, value_name = "MS")]
+    pub coalesce_ms: Option<u64>,
+}
+
+/// Arguments of `nearby`.
+#[derive(Debug, Args)]
+pub struct Nearby {
+    /// Shared arguments.
+    #[command(flatten)]
+    pub common: Measured,
+    /// Drivers on shift, each pinging once a second
+    #[arg(long, value_name = "N", default_value_t = 9_000, value_parser = crowd)]
+    pub drivers: usize,
+    /// Questions a second
+    #[arg(long, value_name = "RATE", default_value_t = 200.0, value_parser = rate)]
+    pub questions_per_s: f64,
+    /// How long to ask
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = seconds)]
+    pub seconds: u64,
+    /// Speak boda.v1.bin
+    #[arg(long)]
+    pub binary: bool,
+}
+
+/// Arguments of `plot`.
+#[derive(Debug, Args)]
+pub struct Plot {
+    /// Reports of `compare`, `ingest` and `idle`, as --json printed them
+    #[arg(value_name = "JSON", required = true)]
+    pub reports: Vec<PathBuf>,
+    /// Folder to write to
+    #[arg(long, value_name = "DIR", default_value = "docs")]
+    pub out: PathBuf,
+}
+
+/// Arguments of the textbook stack.
+#[derive(Debug, Args)]
+pub struct ReferenceTextbook {
+    /// Where its Redis listens
+    #[arg(long)]
+    pub redis_port: u16,
 }
 
 /// What both scenarios understand.
@@ -139,6 +389,15 @@ fn speedup(text: &str) -> Result<f64, String> {
     number_in(text, 1.0, 600.0)
 }
 
+fn pings(text: &str) -> Result<f64, String> {
+    number_in(text, 1.0, 1_000_000.0)
+}
+
+fn few(text: &str) -> Result<usize, String> {
+    let count: usize = text.parse().map_err(|_| "is not a whole number".to_owned())?;
+    (1..=100).contains(&count).then_some(count).ok_or_else(|| "is out of range 1..=100".to_owned())
+}
+
 fn time_of_day(text: &str) -> Result<f64, String> {
     let part = |text: &str, below: u32| text.parse().ok().filter(|number: &u32| *number < below);
     let time = text.split_once(':').and_then(|(hours, minutes)| Some((part(hours, 24)?, part(minutes, 60)?)));
@@ -169,6 +428,17 @@ mod tests {
             "boda-loadtest city --orders orders.csv --speedup 60 --seconds 300",
             "boda-loadtest city --target http://127.0.0.1:1 --admin-phone +250788123456 --admin-password x",
             "boda-loadtest crash --kills 20 --json",
+            "boda-loadtest compare --json",
+            "boda-loadtest ingest --binary --coalesce-ms 2",
+            "boda-loadtest ingest --saturated --against textbook",
+            "boda-loadtest idle --connections 9000 --minutes 30",
+            "boda-loadtest fanout --stalled-percent 10",
+            "boda-loadtest storm --graceful",
+            "boda-loadtest offers --bookings-per-s 20",
+            "boda-loadtest nearby --questions-per-s 500",
+            "boda-loadtest plot compare.json --out docs",
+            "boda-loadtest reference-textbook --redis-port 6379",
+            "boda-loadtest reference-floor",
         ] {
             assert!(parse(line).is_ok(), "{line}: {:?}", parse(line).err());
         }
@@ -187,6 +457,10 @@ mod tests {
             "boda-loadtest city --target http://127.0.0.1:1",
             "boda-loadtest city --orders x --orders-from 25:00",
             "boda-loadtest crash --target http://127.0.0.1:1",
+            "boda-loadtest compare --rounds 0",
+            "boda-loadtest ingest --saturated --rate 100",
+            "boda-loadtest ingest --against django",
+            "boda-loadtest plot",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

@@ -9,9 +9,9 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rand::Rng;
@@ -20,6 +20,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
+use crate::child::{Pinned, prepared};
 use crate::cpu;
 
 /// Longest wait for `ready`; the first start runs initdb and all migrations.
@@ -29,6 +30,8 @@ const STOP_WITHIN: Duration = Duration::from_secs(30);
 /// Ports below the range from which clients get theirs: otherwise a client that reconnects while the server is down can
 /// connect to itself and hold the port.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
+/// How many servers this process has made: each has a log of its own.
+static SERVERS: AtomicU32 = AtomicU32::new(0);
 
 /// What went wrong with the server of our own.
 #[derive(Debug, thiserror::Error)]
@@ -59,9 +62,26 @@ fn machine(doing: &str) -> impl FnOnce(std::io::Error) -> Trouble {
     move |source| Trouble::Machine { doing, source }
 }
 
+/// How a server of our own is to run.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Keys of its configuration, as variables of the environment.
+    pub settings: Vec<(String, String)>,
+    /// On which core.
+    pub pinned: Pinned,
+}
+
+impl Setup {
+    /// As it comes.
+    pub fn plain() -> Self {
+        Self { settings: Vec::new(), pinned: Pinned::Nowhere }
+    }
+}
+
 /// A running server of our own.
 #[derive(Debug)]
 pub struct Server {
+    setup: Setup,
     program: PathBuf,
     address: String,
     log: PathBuf,
@@ -76,17 +96,90 @@ pub struct Server {
 impl Server {
     /// Starts `program` and waits until it accepts work.
     pub async fn start(program: &Path) -> Result<Self, Trouble> {
+        let mut server = Self::prepare(program, Setup::plain())?;
+        server.spawn().await?;
+        Ok(server)
+    }
+
+    /// A server that is not started yet: a folder of its own and a port.
+    pub fn prepare(program: &Path, setup: Setup) -> Result<Self, Trouble> {
         let program = found(program)?;
         let dir = tempfile::Builder::new().prefix("boda-loadtest-").tempdir().map_err(machine("make a folder"))?;
         // Started by root, the private Postgres gives up its privileges and must still reach its data.
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).map_err(machine("open the folder"))?;
-        let log = std::env::temp_dir().join(format!("boda-loadtest-{}.log", std::process::id()));
+        let number = SERVERS.fetch_add(1, Ordering::Relaxed);
+        let log = std::env::temp_dir().join(format!("boda-loadtest-{}-{number}.log", std::process::id()));
         File::create(&log).map_err(machine("make the log"))?;
         let address = format!("127.0.0.1:{}", free_port()?);
-        let mut server =
-            Self { program, address, log, dir, child: None, output: None, spent_cpu_s: 0.0, keep_log: false };
-        server.spawn().await?;
-        Ok(server)
+        Ok(Self { setup, program, address, log, dir, child: None, output: None, spent_cpu_s: 0.0, keep_log: false })
+    }
+
+    /// Lays further keys over its configuration, from the next start on.
+    pub fn set(&mut self, key: &str, value: &str) {
+        self.setup.settings.push((key.to_owned(), value.to_owned()));
+    }
+
+    /// Takes a key back, from the next start on.
+    pub fn unset(&mut self, key: &str) {
+        self.setup.settings.retain(|(known, _)| known != key);
+    }
+
+    /// The keys of its configuration, as `section.key`.
+    pub async fn keys(&self) -> Result<Vec<String>, Trouble> {
+        let output = Command::new(&self.program).arg("print-config").stdin(Stdio::null()).output().await;
+        let output = output.map_err(machine("run `boda print-config`"))?;
+        Ok(keys_in(&String::from_utf8_lossy(&output.stdout)))
+    }
+
+    /// Runs a command of the program on this server's data and settings, and returns what it says on standard output.
+    pub async fn command(&mut self, arguments: &[&str]) -> Result<String, Trouble> {
+        let mut command = Command::new(&self.program);
+        command.args(arguments).arg("--data-dir").arg(self.data_dir()).envs(self.setup.settings.iter().cloned());
+        command.stdin(Stdio::null()).stderr(self.log_file()?).kill_on_drop(true);
+        match timeout(READY_WITHIN * 2, command.output()).await {
+            Ok(Ok(output)) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+            Ok(Ok(output)) => {
+                Err(self.failed(format!("command `{}` ended with {}", arguments.join(" "), output.status)))
+            }
+            Ok(Err(err)) => Err(machine("run a command of the server")(err)),
+            Err(_) => Err(self.failed(format!("command `{}` did not end", arguments.join(" ")))),
+        }
+    }
+
+    /// What `program COMMAND --help` says; none when there is no such command.
+    pub async fn help_of(&self, command: &str) -> Option<String> {
+        let output = Command::new(&self.program).args([command, "--help"]).stdin(Stdio::null()).output().await.ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// Starts it.
+    pub async fn run(&mut self) -> Result<(), Trouble> {
+        self.spawn().await
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref()?.id()
+    }
+
+    /// Its process and the one of its Postgres, which may outlive it.
+    pub fn pids(&self) -> Vec<u32> {
+        self.pid().into_iter().chain(cpu::postmaster_below(self.dir.path())).collect()
+    }
+
+    /// Asks it to stop, and starts it again on the same port and data once it has. Returns the time from the request to
+    /// `ready`.
+    pub async fn stop_and_restart(&mut self) -> Result<Duration, Trouble> {
+        let asked = Instant::now();
+        if let Some(mut child) = self.child.take() {
+            terminate(&child);
+            let ended = timeout(STOP_WITHIN, child.wait()).await;
+            if !matches!(ended, Ok(Ok(status)) if status.success()) {
+                return Err(self.failed("did not stop clean".to_owned()));
+            }
+        }
+        self.spawn().await?;
+        Ok(asked.elapsed())
     }
 
     /// `host:port`.
@@ -158,7 +251,8 @@ impl Server {
         &self.log
     }
 
-    fn data_dir(&self) -> PathBuf {
+    /// Where its data are.
+    pub fn data_dir(&self) -> PathBuf {
         self.dir.path().join("data")
     }
 
@@ -174,8 +268,8 @@ impl Server {
         let mut command = Command::new(&self.program);
         command.args(["serve", "--sandbox", "--listen", &self.address, "--data-dir"]).arg(self.data_dir());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(self.log_file()?);
-        die_with_us(&mut command);
-        let mut child = command.spawn().map_err(machine("start the server"))?;
+        command.envs(self.setup.settings.iter().cloned());
+        let mut child = prepared(&mut command, self.setup.pinned).spawn().map_err(machine("start the server"))?;
         let stdout = child.stdout.take().expect("stdout was asked to be piped");
         self.child = Some(child);
         let mut lines = BufReader::new(stdout).lines();
@@ -251,6 +345,20 @@ fn found(program: &Path) -> Result<PathBuf, Trouble> {
     found.ok_or_else(|| Trouble::NoProgram(program.to_owned()))
 }
 
+/// The keys in a printed configuration: TOML with one key a line.
+fn keys_in(config: &str) -> Vec<String> {
+    let mut section = String::new();
+    let mut keys = Vec::new();
+    for line in config.lines() {
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            section = format!("{name}.");
+        } else if let Some((key, _)) = line.split_once(" = ") {
+            keys.push(format!("{section}{key}"));
+        }
+    }
+    keys
+}
+
 fn free_port() -> Result<u16, Trouble> {
     let mut rng = rand::rng();
     let mut refusal = None;
@@ -264,15 +372,6 @@ fn free_port() -> Result<u16, Trouble> {
     Err(machine("find a free port")(refusal.expect("fifty refusals were seen")))
 }
 
-/// Has the kernel send the child SIGTERM when we die without a chance to stop it.
-#[expect(unsafe_code, reason = "there is no safe way to run prctl in the child before it becomes the server")]
-fn die_with_us(command: &mut Command) {
-    // SAFETY: the closure makes one async-signal-safe system call and neither allocates nor locks.
-    unsafe {
-        command.pre_exec(|| set_pdeathsig(Signal::SIGTERM).map_err(std::io::Error::from));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -281,6 +380,12 @@ mod tests {
     fn a_port_lies_below_the_clients_range() {
         let port = free_port().expect("there is a free port");
         assert!(PORTS.contains(&port));
+    }
+
+    #[test]
+    fn keys_of_a_printed_configuration_carry_their_section() {
+        let keys = keys_in("data_dir = \"x\"\n\n[sockets]\nframes_per_s = 20\n[database.embedded]\nport = 1\n");
+        assert_eq!(keys, ["data_dir", "sockets.frames_per_s", "database.embedded.port"]);
     }
 
     #[test]

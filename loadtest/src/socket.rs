@@ -18,6 +18,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use crate::api::{Api, Outages};
+use crate::apps::stream::{Place, Stream};
 use crate::people::Person;
 use crate::tally::Tally;
 use crate::wire::{Frame, Kind};
@@ -83,7 +84,7 @@ pub struct Link {
     socket: Option<WebSocketStream<TcpStream>>,
     rng: SmallRng,
     pause: Duration,
-    last_seq: u64,
+    stream: Stream,
     gone: bool,
     /// How often it was opened again.
     pub reopened: u64,
@@ -92,7 +93,7 @@ pub struct Link {
 impl Link {
     /// A link that is not open yet.
     pub fn new(person: Arc<Person>, rng: SmallRng) -> Self {
-        Self { person, socket: None, rng, pause: PAUSE_FIRST, last_seq: 0, gone: false, reopened: 0 }
+        Self { person, socket: None, rng, pause: PAUSE_FIRST, stream: Stream::default(), gone: false, reopened: 0 }
     }
 
     /// True while frames can flow.
@@ -181,7 +182,6 @@ impl Link {
     }
 
     async fn open_once(&mut self, api: &Api) -> Result<Frame, End> {
-        self.last_seq = 0;
         let token = self.person.token(api).await.map_err(|failure| End::Broken(failure.to_string()))?;
         let deadline = Instant::now() + OPEN_WITHIN;
         let stream = within(deadline, TcpStream::connect(api.address())).await?;
@@ -205,8 +205,7 @@ impl Link {
         if says_hello {
             self.send(format!(r#"{{"type":"hello","token":"{token}"}}"#)).await?;
         }
-        let unwelcome = Tally::default();
-        match timeout(OPEN_WITHIN, self.next(&unwelcome)).await {
+        match timeout(OPEN_WITHIN, self.next(&api.errors)).await {
             Ok(Ok(frame)) if frame.kind == Kind::Welcome => Ok(frame),
             Ok(Ok(frame)) => Err(End::Nonsense(format!("first frame is {:?}", frame.kind))),
             Ok(Err(end)) => Err(end),
@@ -214,21 +213,18 @@ impl Link {
         }
     }
 
-    /// The control messages of a stream are a chain: each names the one before it. The welcome says where it goes on.
+    /// Control messages come once each, in the order of the stream, and none is left out.
     fn check_sequence(&mut self, frame: &Frame, errors: &Tally) {
-        let is_control = matches!(frame.kind, Kind::Offer | Kind::OfferWithdrawn | Kind::Ride);
-        match (frame.seq, frame.prev) {
-            (Some(seq), Some(prev)) if is_control => {
-                if prev > self.last_seq {
-                    errors.add("socket sequence gap");
-                }
-                if seq <= self.last_seq {
-                    errors.add("socket control message twice");
-                }
-                self.last_seq = self.last_seq.max(seq);
-            }
-            (Some(seq), None) if frame.kind == Kind::Welcome => self.last_seq = seq,
-            _ if is_control => errors.add("socket control message without seq"),
+        match frame.kind {
+            Kind::Welcome => self.stream.welcomed(frame.epoch, frame.seq, frame.recovered),
+            Kind::Offer | Kind::OfferWithdrawn | Kind::Ride => match (frame.seq, frame.prev) {
+                (Some(seq), Some(prev)) => match self.stream.heard(seq, prev) {
+                    Place::Next => {}
+                    Place::Gap => errors.add("socket sequence gap"),
+                    Place::Duplicate => errors.add("socket sequence repeated"),
+                },
+                _ => errors.add("socket control message without seq and prev"),
+            },
             _ => {}
         }
     }

@@ -3,6 +3,7 @@
 //! Written from the published protocol, not shared with the server: a change that breaks phones must break here too.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use uuid::Uuid;
 
 use crate::world::Point;
@@ -147,6 +148,8 @@ pub enum Kind {
     Ride,
     /// Where the driver is.
     DriverPosition,
+    /// Free drivers of a tile.
+    DriversNearby,
     /// A notification.
     Notice,
     /// Answer to a heartbeat.
@@ -166,6 +169,7 @@ impl From<String> for Kind {
             "offer_withdrawn" => Self::OfferWithdrawn,
             "ride" => Self::Ride,
             "driver_position" => Self::DriverPosition,
+            "drivers_nearby" => Self::DriversNearby,
             "notice" => Self::Notice,
             "heartbeat" => Self::Heartbeat,
             _ => Self::Other,
@@ -182,12 +186,18 @@ pub struct Frame {
     /// The command it answers.
     #[serde(default)]
     pub id: Option<String>,
-    /// The place of a control message in the stream; in a `welcome`, where the stream goes on.
+    /// In an `offer`, `offer_withdrawn` or `ride`: its stream position. In a `welcome`: where the stream goes on.
     #[serde(default)]
     pub seq: Option<u64>,
-    /// The place of the control message before it.
+    /// The position of the control message before it in this person's stream; 0 when none is known.
     #[serde(default)]
     pub prev: Option<u64>,
+    /// In a `welcome`: which city the positions belong to.
+    #[serde(default)]
+    pub epoch: Option<Uuid>,
+    /// In a `welcome`: whether exactly the missed control messages follow. Absent when no resume was asked.
+    #[serde(default)]
+    pub recovered: Option<bool>,
     /// Why a command was refused.
     #[serde(default)]
     pub code: Option<String>,
@@ -203,9 +213,15 @@ pub struct Frame {
     /// The offer of an `offer_withdrawn` frame.
     #[serde(default)]
     pub offer_id: Option<String>,
-    /// The ping an `ack` frame is about.
+    /// The ping an `ack` or `driver_position` frame is about.
     #[serde(default)]
     pub t_ms: Option<u64>,
+    /// The ride of a `driver_position`.
+    #[serde(default)]
+    pub ride_id: Option<Uuid>,
+    /// The drivers of a `drivers_nearby`.
+    #[serde(default)]
+    pub drivers: Option<Vec<IgnoredAny>>,
     /// In a driver's `welcome`: on shift or not.
     #[serde(default)]
     pub online: Option<bool>,
@@ -231,18 +247,21 @@ mod tests {
     fn the_protocols_examples_decode() {
         let welcome = frame(
             r#"{"type":"welcome","session_id":"x","user_id":"y","role":"driver","server_time_ms":1790000000000,
-                "heartbeat_s":30,"online":true,"ride":null,"offers":[]}"#,
+                "heartbeat_s":30,"online":true,"ride":null,"offers":[],
+                "epoch":"0190f3b4-0000-7000-8000-00000000000e","seq":1832960000000000,"recovered":null}"#,
         );
+        assert_eq!((welcome.seq, welcome.recovered), (Some(1_832_960_000_000_000), None));
+        assert!(welcome.epoch.is_some());
         assert_eq!(
             (welcome.kind, welcome.online, welcome.offers.map(|offers| offers.len())),
             (Kind::Welcome, Some(true), Some(0))
         );
         let offer = frame(
-            r#"{"type":"offer","seq":1,"offer":{"offer_id":"8f1b2c3d-0000-8000-8000-000000000001.1",
+            r#"{"type":"offer","seq":1832960000000001,"prev":0,"offer":{"offer_id":"8f1b2c3d-0000-8000-8000-000000000001.1",
                 "ride_id":"8f1b2c3d-0000-8000-8000-000000000001","pickup":{"lat":-1.94,"lng":30.06},
                 "pickup_eta_s":120,"fare_rwf":658,"deadline_ms":1790000015000}}"#,
         );
-        assert_eq!((offer.kind, offer.seq), (Kind::Offer, Some(1)));
+        assert_eq!((offer.kind, offer.seq, offer.prev), (Kind::Offer, Some(1_832_960_000_000_001), Some(0)));
         let refused = frame(r#"{"type":"error","id":"6","code":"wrong_pin","message":"4 attempts left"}"#);
         assert_eq!((refused.id.as_deref(), refused.code.as_deref()), (Some("6"), Some("wrong_pin")));
         assert_eq!(frame(r#"{"type":"from_the_future","x":1}"#).kind, Kind::Other);
