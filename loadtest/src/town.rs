@@ -3,6 +3,7 @@
 //! People come from `boda seed`, which writes them into the database in bulk; with a server that cannot do that they
 //! register through the public doors, which takes minutes for thousands.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -112,25 +113,27 @@ impl Town {
         (0..count).map(|_| home()).collect()
     }
 
-    /// Apps of the first `drivers` and `riders`, drivers first, connected by nobody yet.
+    /// Apps of some drivers and of the first `riders`, drivers first, connected by nobody yet. A driver who was seen in one
+    /// part of the town is not believed in another a moment later, so scenarios that place drivers elsewhere take others.
     ///
     /// # Errors
     /// When there are not so many people, or no epoll.
     pub fn stage(
         &self,
         dialect: Dialect,
-        drivers: usize,
+        drivers: Range<usize>,
         riders: usize,
         manners: Manners,
     ) -> Result<Stage<Apps>, Stop> {
-        if drivers > self.drivers.len() || riders > self.riders.len() {
+        if drivers.end > self.drivers.len() || riders > self.riders.len() {
             return Err(Stop::Failed("the town has too few people for this scenario".to_owned()));
         }
-        let passes = self.drivers[..drivers].iter().chain(&self.riders[..riders]);
-        let apps = passes.zip(Self::homes(drivers + riders)).map(|(pass, home)| App::new(pass.clone(), home)).collect();
+        let passes = self.drivers[drivers.clone()].iter().chain(&self.riders[..riders]);
+        let apps =
+            passes.zip(Self::homes(drivers.len() + riders)).map(|(pass, home)| App::new(pass.clone(), home)).collect();
         let address =
             self.server.address().parse().map_err(|_| Stop::Failed("the server has no address".to_owned()))?;
-        let fleet = Fleet::new(address, drivers + riders).map_err(Stop::Failed)?;
+        let fleet = Fleet::new(address, drivers.len() + riders).map_err(Stop::Failed)?;
         let phones = Apps::new(self.server.address().to_owned(), dialect, apps, manners);
         Ok(Stage { fleet, phones, pinging: None })
     }

@@ -113,13 +113,14 @@ pub async fn run(args: &args::Compare, machine: &Machine, progress: Progress) ->
 async fn to_readers(town: &Town, args: &args::Compare, progress: Progress) -> (Value, Value) {
     let time = Duration::from_secs(args.seconds);
     progress.say("F2: positions that travel together");
-    let f2 = row(fanout::coalescing(town, RIDERS, time, Dialect::Binary).await, |seen| {
+    let f2 = row(fanout::coalescing(town, args.connections, RIDERS, time, Dialect::Binary).await, |seen| {
         json!({"cpu_ratio": seen.cpu_ratio, "target": "cpu_ratio <= 0.3",
                "met": seen.cpu_ratio.is_some_and(|ratio| ratio <= 0.3), "figures": seen})
     });
     progress.say("F1: readers that stall");
     let load = fanout::Load {
-        drivers: STALL_DRIVERS.min(args.connections),
+        first_driver: args.connections + fanout::TOGETHER,
+        drivers: STALL_DRIVERS,
         riders: STALL_RIDERS,
         stalled_percent: 10.0,
         rounds: args.rounds.min(2),
@@ -203,7 +204,9 @@ async fn founded(
         // F4 makes the core half busy with more pings than a phone may send.
         settings.extend(ingest::settings(None, true));
     }
-    Town::found(&Plan { program, drivers: args.connections, riders: RIDERS, settings }, progress).await
+    // Those of F1 and F2 are others, because they live elsewhere.
+    let drivers = args.connections + fanout::TOGETHER + STALL_DRIVERS;
+    Town::found(&Plan { program, drivers, riders: RIDERS, settings }, progress).await
 }
 
 /// Who takes turns. Numbers are places in the list of contenders.

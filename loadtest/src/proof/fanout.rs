@@ -37,12 +37,16 @@ const CALLED_OFF_WITHIN: Duration = Duration::from_secs(4);
 const BOOKINGS_PER_S: f64 = 60.0;
 /// All drivers of F1 wait within this many metres, so that a rider's tiles are full.
 const CROWD_M: f64 = 700.0;
+/// Positions in one frame of F2.
+pub const TOGETHER: usize = 5;
 /// Drivers that F2 puts in one place ride circles this small, so that they stay in one tile.
 const SPOT_M: f64 = 10.0;
 
 /// What F1 plays.
 #[derive(Clone, Copy, Debug)]
 pub struct Load {
+    /// The first of the drivers.
+    pub first_driver: usize,
     /// Drivers on shift, all in one quarter.
     pub drivers: usize,
     /// Riders on rides.
@@ -90,7 +94,8 @@ pub struct Stalls {
 /// When connections fail or rides cannot be set up.
 pub async fn stalls(town: &Town, load: &Load) -> Result<Stalls, Stop> {
     let manners = Manners { accept: true, come_back: true, ..Manners::default() };
-    let mut stage = town.stage(load.dialect, load.drivers, load.riders, manners)?;
+    let mut stage =
+        town.stage(load.dialect, load.first_driver..load.first_driver + load.drivers, load.riders, manners)?;
     let stalled = (load.riders as f64 * load.stalled_percent / 100.0).round() as usize;
     let victims = load.drivers..load.drivers + stalled;
     let homes = crowd(load.drivers);
@@ -222,9 +227,14 @@ pub struct Coalescing {
 ///
 /// # Errors
 /// When connections fail, or the server does not know browsing.
-pub async fn coalescing(town: &Town, watchers: usize, time: Duration, dialect: Dialect) -> Result<Coalescing, Stop> {
-    const TOGETHER: usize = 5;
-    let mut stage = town.stage(dialect, TOGETHER, watchers, Manners::default())?;
+pub async fn coalescing(
+    town: &Town,
+    first_driver: usize,
+    watchers: usize,
+    time: Duration,
+    dialect: Dialect,
+) -> Result<Coalescing, Stop> {
+    let mut stage = town.stage(dialect, first_driver..first_driver + TOGETHER, watchers, Manners::default())?;
     // Near the middle of the town, whatever the tiles are; the five stand within some metres.
     let spot = KIGALI.moved(310.0, 270.0);
     for (who, app) in stage.phones.apps.iter_mut().enumerate() {
@@ -286,7 +296,7 @@ struct Figures {
 pub async fn run(args: &args::Fanout, machine: &Machine, progress: Progress) -> Result<Outcome, Stop> {
     let plan = Plan {
         program: &args.common.server,
-        drivers: args.drivers,
+        drivers: args.drivers + TOGETHER,
         riders: args.readers.max(args.watchers),
         settings: Vec::new(),
     };
@@ -294,12 +304,13 @@ pub async fn run(args: &args::Fanout, machine: &Machine, progress: Progress) -> 
     let dialect = if args.binary { Dialect::Binary } else { Dialect::Json };
     let time = Duration::from_secs(args.seconds);
     progress.say("positions that travel together");
-    let (coalescing, coalescing_trouble) = match coalescing(&town, args.watchers, time, dialect).await {
+    let (coalescing, coalescing_trouble) = match coalescing(&town, args.drivers, args.watchers, time, dialect).await {
         Ok(coalescing) => (Some(coalescing), None),
         Err(stop) => (None, Some(stop.to_string())),
     };
     progress.say("readers that stall");
     let load = Load {
+        first_driver: 0,
         drivers: args.drivers,
         riders: args.readers,
         stalled_percent: args.stalled_percent,

@@ -66,7 +66,7 @@ pub async fn measured(town: &Town, connections: usize, minutes: u64, dialect: Di
     let reading = || memory::read(pid).ok_or_else(|| Stop::Failed("the server's memory cannot be read".to_owned()));
     tokio::time::sleep(SETTLE).await;
     let before = reading()?;
-    let stage = town.stage(dialect, connections, 0, Manners::default())?;
+    let stage = town.stage(dialect, 0..connections, 0, Manners::default())?;
     let mut stage = town::gathered(stage).await?;
     stage = stage.play_for(SETTLE).await.map_err(Stop::Failed)?;
     let idle = reading()?;

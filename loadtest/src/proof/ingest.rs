@@ -112,7 +112,7 @@ impl Contender {
         let pinging = Pinging::new(Pace::Flood { burst: BURST, next: 0 }, &homes, load.dialect, load.ack_every);
         let (before, round) = match self {
             Self::Engine(town) => {
-                let stage = town.stage(load.dialect, load.connections, 0, Manners::default())?;
+                let stage = town.stage(load.dialect, 0..load.connections, 0, Manners::default())?;
                 let mut stage = town::gathered(stage).await?;
                 stage.pinging = Some(pinging);
                 let before = self.counts().await?;

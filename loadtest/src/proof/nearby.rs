@@ -50,7 +50,7 @@ pub async fn run(args: &args::Nearby, machine: &Machine, progress: Progress) -> 
     let plan = Plan { program: &args.common.server, drivers: args.drivers, riders: RIDERS, settings: Vec::new() };
     let town = Town::found(&plan, progress).await?;
     let dialect = if args.binary { Dialect::Binary } else { Dialect::Json };
-    let stage = town.stage(dialect, args.drivers, 0, Manners::default())?;
+    let stage = town.stage(dialect, 0..args.drivers, 0, Manners::default())?;
     let mut stage = town::gathered(stage).await?;
     let homes = Town::homes(args.drivers);
     let (pings_per_s, time) = (args.drivers as f64, Duration::from_secs(args.seconds));

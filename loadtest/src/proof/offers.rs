@@ -81,7 +81,7 @@ pub struct Figures {
 /// When connections fail.
 pub async fn measured(town: &Town, load: &Load) -> Result<Figures, Stop> {
     let manners = Manners { accept: true, drive: Some(DRIVE), ..Manners::default() };
-    let stage = town.stage(load.dialect, load.drivers, load.riders, manners)?;
+    let stage = town.stage(load.dialect, 0..load.drivers, load.riders, manners)?;
     let mut stage = town::gathered(stage).await?;
     let homes = Town::homes(load.drivers);
     let pace = Pace::Even(Ticks::new(Instant::now(), load.pings_per_s, load.drivers));

@@ -100,7 +100,7 @@ pub async fn measured(town: &mut Town, load: &Load) -> Result<Figures, Stop> {
     town.admits_as_usual();
     let manners = Manners { accept: true, drive: Some(DRIVE), come_back: true, ..Manners::default() };
     let frozen = manners.frozen.clone();
-    let stage = town.stage(load.dialect, load.drivers, load.riders, manners)?;
+    let stage = town.stage(load.dialect, 0..load.drivers, load.riders, manners)?;
     let mut stage = town::gathered(stage).await?;
     let (homes, all) = (Town::homes(load.drivers), load.drivers + load.riders);
     let pace = Pace::Even(Ticks::new(Instant::now(), load.drivers as f64, load.drivers));
