@@ -98,9 +98,13 @@ impl Judge<'_> {
     #[inline]
     pub(super) fn admit(&self, slot: u32) -> Option<Neighbour> {
         // A vacant entry, met while a list was changed, names no slot.
-        let seen = self.index.records.get(slot as usize)?.sight(self.query.classes)?;
+        let seen = self.index.records.get(slot as usize)?.sight()?;
         let rank = self.horizon.rank(seen.position);
-        if seen.at < self.oldest || rank > self.limit || self.query.exclude.contains(&seen.driver) {
+        if !seen.classes.meets(self.query.classes)
+            || seen.at < self.oldest
+            || rank > self.limit
+            || self.query.exclude.contains(&seen.driver)
+        {
             return None;
         }
         if rank > self.within && self.from.distance_m(seen.position) > self.query.radius_m_max {

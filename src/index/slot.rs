@@ -70,6 +70,7 @@ pub(super) struct Sighting {
     pub(super) position: LatLng,
     pub(super) at: Timestamp,
     pub(super) bearing_deg: Option<u16>,
+    pub(super) classes: RideClasses,
 }
 
 impl Tag {
@@ -231,18 +232,23 @@ impl Record {
         }
     }
 
-    /// The driver, if free and serving one of `classes`. See the rules at the head of this file.
+    /// The driver, if free. See the rules at the head of this file.
     #[inline]
-    pub(super) fn sight(&self, classes: RideClasses) -> Option<Sighting> {
+    pub(super) fn sight(&self) -> Option<Sighting> {
         loop {
             let before = self.tag.load(Ordering::Acquire);
             let tag = Tag::of(before);
-            if !tag.is_free() || !tag.classes.meets(classes) {
+            if !tag.is_free() {
                 return None;
             }
             let at = self.at();
-            let sighting =
-                Sighting { driver: self.driver(), position: self.position(), at, bearing_deg: self.bearing_deg() };
+            let sighting = Sighting {
+                driver: self.driver(),
+                position: self.position(),
+                at,
+                bearing_deg: self.bearing_deg(),
+                classes: tag.classes,
+            };
             fence(Ordering::Acquire);
             // Every further round means that the driver's work has changed in these few nanoseconds.
             if self.tag.load(Ordering::Relaxed) == before {

@@ -245,7 +245,7 @@ fn a_search_sees_no_position_older_than_its_instant() {
                 other.set_fix(&mut held, fix(step));
             }
         });
-        let seen = record.sight(RideClasses::ANY).expect("free all the time");
+        let seen = record.sight().expect("free all the time");
         assert!(i64::from(seen.position.lat_e7()) >= seen.at.as_millis());
         pinging.join().expect("no panic");
     });
@@ -261,7 +261,7 @@ fn a_search_takes_no_driver_for_the_next_one_in_the_slot() {
             vacate(&other);
             occupy(&other, 2 << 64 | 2, 2);
         });
-        if let Some(seen) = record.sight(RideClasses::ANY) {
+        if let Some(seen) = record.sight() {
             let step = seen.at.as_millis();
             assert_eq!(seen.position, fix(step as i32).position);
             assert_eq!(seen.driver.0.as_u128(), if step == 1 { 1 } else { 2 << 64 | 2 });
