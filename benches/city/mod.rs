@@ -1,7 +1,8 @@
 //! The drivers that the index's benches play with.
 //!
 //! Separate because two benches use them. Of the drivers of Kigali, 60 % are around twenty centres and the rest anywhere;
-//! they move at most 40 m a ping, so that about one ping in eight changes the cell of the 250 m grid.
+//! they move at most 40 m a ping, so that about one ping in eight changes the cell of the 250 m grid. Nobody leaves the
+//! service area, since such pings are refused before they come to the index.
 
 use boda::geo::{KIGALI, LatLng};
 use boda::ids::DriverId;
@@ -42,7 +43,7 @@ impl City {
         for _ in 0..drivers {
             homes.push(if rng.random_ratio(6, 10) {
                 let centre = centres[rng.random_range(0..centres.len())];
-                centre.destination(rng.random_range(0.0..360.0), rng.random_range(0.0..2_500.0))
+                inside(centre.destination(rng.random_range(0.0..360.0), rng.random_range(0.0..2_500.0)))
             } else {
                 anywhere(&mut rng)
             });
@@ -52,7 +53,7 @@ impl City {
         for _ in 0..steps {
             let who = rng.random_range(0..drivers);
             let from = now[who as usize];
-            let to = from.destination(rng.random_range(0.0..360.0), rng.random_range(0.0..40.0));
+            let to = inside(from.destination(rng.random_range(0.0..360.0), rng.random_range(0.0..40.0)));
             now[who as usize] = to;
             there.push((who, to));
             back.push((who, from));
@@ -96,4 +97,12 @@ impl City {
         let (who, to) = self.step(tick);
         (slots[who as usize], Fix::new(to, Timestamp::from_millis(tick as i64)))
     }
+}
+
+/// The place, or the nearest in the service area.
+fn inside(place: LatLng) -> LatLng {
+    let (low, high) = (KIGALI.south_west(), KIGALI.north_east());
+    let lat_e7 = place.lat_e7().clamp(low.lat_e7(), high.lat_e7());
+    let lng_e7 = place.lng_e7().clamp(low.lng_e7(), high.lng_e7());
+    LatLng::from_e7(lat_e7, lng_e7).expect("between two corners")
 }

@@ -205,6 +205,14 @@ impl Lists {
         head.turn.is_unchanged(seen)
     }
 
+    /// Asks for the first line of a cell's list before it is needed.
+    #[inline]
+    pub(super) fn touch(&self, cell: u32) {
+        if let Some(chunk) = self.chunks.get(self.head(cell).first.load(Ordering::Relaxed) as usize) {
+            chunk.next.load(Ordering::Relaxed);
+        }
+    }
+
     /// How many are in the list of a cell.
     #[inline]
     pub(super) fn len(&self, cell: u32) -> u32 {

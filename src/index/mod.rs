@@ -29,7 +29,9 @@ mod browse;
 mod directory;
 mod grid;
 mod lists;
+mod rings;
 mod search;
+mod shortlist;
 mod slot;
 mod sync;
 #[cfg(test)]

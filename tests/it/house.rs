@@ -276,6 +276,8 @@ fn boda(data_dir: &Path, store: &Store, settings: &[(String, String)]) -> Comman
     set("data_dir", data_dir.to_str().expect("a plain path"));
     set("log.format", "json");
     set("database.connections_max", "10");
+    // Phones of these tests do not ride, they are where the story needs them; what jumps cost is a test of its own.
+    set("city.jump_slack_m", "100000");
     match store {
         Store::Given(database) => set("database.url", &database.url()),
         Store::Remote(database, wire) => set("database.url", &database.url_through(wire)),

@@ -1,8 +1,8 @@
 //! Where drivers were: the position history.
 //!
 //! Separate from the live positions because it must never cost them anything: a ping knows nothing of it. Once every
-//! `sample` all drivers in the index are looked at and newer fixes noted ([`recorder`]), packed by driver and minute
-//! ([`segment`]), and the closed minutes copied to the store in bulk ([`keeper`]). Reading puts store and memory together
+//! `sample` all drivers in the index are looked at and newer fixes noted (`recorder`), packed by driver and minute
+//! ([`segment`]), and the closed minutes copied to the store in bulk (`keeper`). Reading puts store and memory together
 //! ([`path`]).
 //!
 //! Invariants: only who is on shift is recorded, because only they are in the index; while the database is away memory is
