@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn both_dialects_say_the_same() {
-        let ack = [0x81, 0x01, 0xa0, 0xc4, 0xb3, 0xbc, 0x00];
+        let ack = [0x81, 0x01, 0xa0, 0xc4, 0x50, 0x6c, 0x00];
         for heard in [of(frame::BINARY, &ack), of(frame::TEXT, br#"{"type":"ack","t_ms":1790000000000}"#)] {
             assert!(matches!(heard, Heard::Ack { t_ms: 1_790_000_000_000 }), "{heard:?}");
         }

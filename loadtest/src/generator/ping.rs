@@ -192,7 +192,7 @@ mod tests {
         binary(&mut out, &FIX, false);
         let hex: String = out.iter().map(|byte| format!("{byte:02x}")).collect();
         // type, flags, t_ms, lat, lng, speed 600 cm/s, bearing 8700 hundredths, accuracy 80 dm
-        assert_eq!(hex, "010e01a0c4b3bc00fed75d0411eb1790025821fc0050");
+        assert_eq!(hex, "010e01a0c4506c00fed75bc411eb1430025821fc0050");
         assert_eq!(out.len(), 22);
     }
 

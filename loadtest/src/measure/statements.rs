@@ -2,6 +2,7 @@
 //!
 //! Counters of Postgres are published up to ten seconds late and do not name the statement; the log is exact.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -45,16 +46,17 @@ impl Statements {
         fs::metadata(&self.log).map_or(0, |meta| meta.len())
     }
 
-    /// The statements that read, of those written after `mark`, shortened, leaving the job queue's own polling out.
-    pub fn reads_since(&self, mark: u64) -> Vec<String> {
-        let Ok(bytes) = fs::read(&self.log) else { return Vec::new() };
+    /// The statements that read, of those written after `mark`, shortened, with how often each was executed; the job
+    /// queue's own polling is left out.
+    pub fn reads_since(&self, mark: u64) -> BTreeMap<String, usize> {
+        let Ok(bytes) = fs::read(&self.log) else { return BTreeMap::new() };
         let from = usize::try_from(mark).unwrap_or(usize::MAX).min(bytes.len());
         reads(&String::from_utf8_lossy(&bytes[from..]))
     }
 }
 
 /// Reading statements in a log. A statement goes on over lines that begin with a tab.
-fn reads(log: &str) -> Vec<String> {
+fn reads(log: &str) -> BTreeMap<String, usize> {
     let joined = log.replace("\n\t", " ");
     let statements = joined.lines().filter_map(|line| {
         let (_, rest) = line.split_once("LOG:  ")?;
@@ -66,7 +68,11 @@ fn reads(log: &str) -> Vec<String> {
         let word = text.split(' ').next().unwrap_or_default().to_ascii_uppercase();
         (word == "SELECT" || word == "WITH") && !is_housekeeping(text)
     };
-    statements.filter(reading).map(|text| text.chars().take(160).collect()).collect()
+    let mut counts = BTreeMap::new();
+    for text in statements.filter(reading) {
+        *counts.entry(text.chars().take(160).collect()).or_default() += 1;
+    }
+    counts
 }
 
 /// The job queue looks for work and measures its backlog whatever the sockets do.
@@ -86,7 +92,9 @@ mod tests {
                    2026-11-25 19:00:00.000 UTC [1] LOG:  execute sqlx_s_2: INSERT INTO rides VALUES ($1)\n\
                    2026-11-25 19:00:00.000 UTC [1] LOG:  execute sqlx_s_3: SELECT count(*) FROM jobs\n\
                    2026-11-25 19:00:00.000 UTC [1] LOG:  statement: BEGIN\n\
-                   2026-11-25 19:00:00.000 UTC [1] LOG:  statement: SELECT 2\n";
-        assert_eq!(reads(log), ["SELECT id FROM users WHERE id = $1", "SELECT 2"]);
+                   2026-11-25 19:00:00.000 UTC [1] LOG:  statement: SELECT 2\n\
+                   2026-11-25 19:00:00.000 UTC [1] LOG:  execute sqlx_s_4: SELECT 2\n";
+        let expected = [("SELECT 2".to_owned(), 2), ("SELECT id FROM users WHERE id = $1".to_owned(), 1)];
+        assert_eq!(reads(log), BTreeMap::from(expected));
     }
 }

@@ -71,8 +71,8 @@ pub async fn run(args: &args::Compare, machine: &Machine, progress: Progress) ->
     let mut contenders = vec![
         Contender::Engine(Box::new(plain)),
         Contender::Engine(Box::new(coalescing)),
-        Contender::Reference(Reference::start(Kind::Textbook).await.map_err(Stop::Failed)?),
-        Contender::Reference(Reference::start(Kind::Floor).await.map_err(Stop::Failed)?),
+        Contender::Reference(Box::new(Reference::start(Kind::Textbook).await.map_err(Stop::Failed)?)),
+        Contender::Reference(Box::new(Reference::start(Kind::Floor).await.map_err(Stop::Failed)?)),
     ];
     let mut entries = entries(has_coalescing);
     for round in 1..=args.rounds {

@@ -29,6 +29,8 @@ use crate::town::{self, Plan, Town};
 const BURST: usize = 16;
 /// Before the measured stretch, so that buffers have grown and caches are warm.
 const WARM_UP: Duration = Duration::from_secs(2);
+/// A server that says nothing new for so long has said all.
+const QUIET_FOR: Duration = Duration::from_secs(3);
 /// Longest wait for a saturated server to take what is on the wire.
 const DRAIN_WITHIN: Duration = Duration::from_secs(15);
 
@@ -53,7 +55,7 @@ pub enum Contender {
     /// The engine.
     Engine(Box<Town>),
     /// A reference point.
-    Reference(Reference),
+    Reference(Box<Reference>),
 }
 
 /// One round.
@@ -137,7 +139,7 @@ impl Contender {
                 (before, round)
             }
         };
-        let (stored, refused) = self.counts().await?;
+        let (stored, refused) = drained(self, before.0 + before.1 + round.sent).await?;
         // Ends of connections are worked off before the next round counts.
         tokio::time::sleep(Duration::from_millis(500)).await;
         Ok(Round { stored: stored - before.0, refused: refused - before.1, ..round })
@@ -158,7 +160,7 @@ async fn loaded<P: Phones + Send + 'static>(
         None => (Duration::ZERO, Pace::Flood { burst: BURST, next: 0 }),
     };
     pinging.pace = pace;
-    let before = contender.counts().await?.0;
+    let before = contender.counts().await?;
     let playing = tokio::spawn(stage.play_for(warm_up + load.time));
     tokio::time::sleep(warm_up).await;
     let (meter, from) = (Meter::start(pids), sent.load(Ordering::Relaxed));
@@ -170,8 +172,8 @@ async fn loaded<P: Phones + Send + 'static>(
         None => {
             // What the kernel did not take yet goes out, and what is on the wire is worked off, on the same bill.
             stage = stage.play_for(Duration::from_millis(300)).await.map_err(Stop::Failed)?;
-            let stored = drained(contender, before + sent.load(Ordering::Relaxed)).await?;
-            (meter.stop(), stored - before)
+            let (stored, _) = drained(contender, before.0 + before.1 + sent.load(Ordering::Relaxed)).await?;
+            (meter.stop(), stored - before.0)
         }
     };
     if load.rate.is_some() {
@@ -195,16 +197,20 @@ async fn loaded<P: Phones + Send + 'static>(
     Ok((stage, round))
 }
 
-/// Waits until the server has stored `wanted` pings or stores no more; says how many it has.
-async fn drained(contender: &mut Contender, wanted: u64) -> Result<u64, Stop> {
+/// Waits until the server says that it stored or refused `wanted` pings, or says nothing new for a while: counters may be
+/// published a second late. Returns what is stored and refused.
+async fn drained(contender: &mut Contender, wanted: u64) -> Result<(u64, u64), Stop> {
     let give_up = Instant::now() + DRAIN_WITHIN;
-    let mut last = 0;
+    let (mut last, mut since) = (0, Instant::now());
     loop {
         let (stored, refused) = contender.counts().await?;
-        if stored + refused >= wanted || stored == last || Instant::now() > give_up {
-            return Ok(stored);
+        let all = stored + refused;
+        if all != last {
+            (last, since) = (all, Instant::now());
         }
-        last = stored;
+        if all >= wanted || since.elapsed() > QUIET_FOR || Instant::now() > give_up {
+            return Ok((stored, refused));
+        }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
@@ -291,7 +297,9 @@ pub async fn run(args: &args::Ingest, machine: &Machine, progress: Progress) -> 
 }
 
 async fn contender(args: &args::Ingest, progress: Progress) -> Result<(Contender, &'static str), Stop> {
-    let reference = |kind| async move { Reference::start(kind).await.map(Contender::Reference).map_err(Stop::Failed) };
+    let reference = |kind| async move {
+        Reference::start(kind).await.map(|it| Contender::Reference(Box::new(it))).map_err(Stop::Failed)
+    };
     Ok(match args.against {
         Against::Textbook => (reference(Kind::Textbook).await?, "textbook"),
         Against::Floor => (reference(Kind::Floor).await?, "floor"),

@@ -4,6 +4,7 @@
 //! positions, every committed step of every ride must have been told to its rider, and Postgres must not have been read
 //! for it.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,8 @@ const BACK_WITHIN: Duration = Duration::from_secs(60);
 const DRIVE: Duration = Duration::from_millis(1_500);
 /// Bookings go on this long into the outage, so that some are under way when it begins.
 const INTO_OUTAGE: Duration = Duration::from_millis(300);
+/// A statement executed more often than this while thousands come back is read for them.
+const HOUSEKEEPING_MAX: usize = 10;
 /// After everybody is back, for rides to end.
 const AFTERWARDS: Duration = Duration::from_secs(10);
 
@@ -80,10 +83,11 @@ pub struct Figures {
     pub rides: usize,
     /// Steps committed that the app was never told.
     pub untold: usize,
-    /// Reading statements of Postgres between `ready` and the last welcome, the job queue's polling left out.
+    /// Reads of Postgres between `ready` and the last welcome, of statements executed again and again.
     pub database_reads: usize,
-    /// The first of them.
-    pub database_statements: Vec<String>,
+    /// All reading statements of that time with how often they were executed, the job queue's polling left out. What is
+    /// executed a few times only is the server's own housekeeping, not read for those who come back.
+    pub database_statements: BTreeMap<String, usize>,
     /// Losses by kind.
     pub losses: Vec<String>,
     /// The first oddities.
@@ -137,8 +141,8 @@ pub async fn measured(town: &mut Town, load: &Load) -> Result<Figures, Stop> {
         restart_seconds: rounded(restart.as_secs_f64()),
         rides,
         untold,
-        database_reads: reads.len(),
-        database_statements: reads.into_iter().take(10).collect(),
+        database_reads: reads.values().filter(|count| **count > HOUSEKEEPING_MAX).sum(),
+        database_statements: reads,
         ..told
     })
 }
@@ -167,7 +171,7 @@ fn figures_of(stage: &Stage<Apps>, ready: Instant) -> Figures {
         rides: 0,
         untold: 0,
         database_reads: 0,
-        database_statements: Vec::new(),
+        database_statements: BTreeMap::new(),
         losses: told.losses.snapshot().into_iter().map(|(name, count)| format!("{name}: {count}")).collect(),
         words: told.words.clone(),
     }
