@@ -20,8 +20,6 @@ pub enum CloseCode {
     NodeFull = 4003,
     /// The state at sign-on could not be read just now.
     Unavailable = 4004,
-    /// The same address holds as many sockets as one address may.
-    TooManyFromAddress = 4005,
     /// Too many bad frames, broken framing, or no `hello` in time.
     ProtocolViolation = 4500,
     /// The token is bad, expired or revoked.
@@ -34,14 +32,13 @@ pub enum CloseCode {
 
 impl CloseCode {
     /// Every code, ascending.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 10] = [
         Self::FrameTooLarge,
         Self::ShuttingDown,
         Self::NoHeartbeat,
         Self::TooSlow,
         Self::NodeFull,
         Self::Unavailable,
-        Self::TooManyFromAddress,
         Self::ProtocolViolation,
         Self::NotAuthenticated,
         Self::Replaced,
@@ -67,7 +64,6 @@ impl CloseCode {
             Self::TooSlow => "too_slow",
             Self::NodeFull => "node_full",
             Self::Unavailable => "unavailable",
-            Self::TooManyFromAddress => "too_many_from_address",
             Self::ProtocolViolation => "protocol_violation",
             Self::NotAuthenticated => "not_authenticated",
             Self::Replaced => "replaced",

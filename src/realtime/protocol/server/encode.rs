@@ -15,9 +15,4 @@ impl ServerMessage {
         serde_json::to_writer(out, self).expect("a server message has string keys and finite numbers only");
         FrameKind::Text
     }
-
-    /// The text of the frame, for a session that is JSON throughout.
-    pub fn encode(&self) -> String {
-        serde_json::to_string(self).expect("a server message has string keys and finite numbers only")
-    }
 }
