@@ -46,6 +46,25 @@ impl App {
         app
     }
 
+    /// Comes back: goes on after the last control message that this session of the same person dealt with. What was missed
+    /// must follow, and is checked like everything else that comes.
+    pub async fn resume(self, house: &House, person: &Person) -> Self {
+        let (epoch, after) = (self.welcome["epoch"].clone(), self.last_seq);
+        let mut app = Self::strange(house).await;
+        app.last_seq = after;
+        app.send(&json!({"type": "hello", "token": person.api.token(), "epoch": epoch, "after": after})).await;
+        app.welcome = app.expect("welcome").await;
+        assert_eq!((&app.welcome["recovered"], app.welcome["seq"].as_u64()), (&true.into(), Some(after)));
+        app
+    }
+
+    /// Closes the socket; the session can be resumed.
+    pub async fn leave(&mut self) {
+        // Broken already is as good.
+        let _ = timeout(PATIENCE, self.socket.close(None)).await.expect("there is room to say goodbye");
+        while timeout(PATIENCE, self.next()).await.is_ok_and(|next| matches!(next, Next::Frame(_))) {}
+    }
+
     /// A socket that has not said who it is.
     pub async fn strange(house: &House) -> Self {
         Self::with_request(house, handshake(house)).await

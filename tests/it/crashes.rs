@@ -59,6 +59,37 @@ async fn a_ride_goes_on_after_the_server_was_killed() {
 }
 
 #[tokio::test]
+async fn an_app_that_was_away_while_the_server_was_killed_misses_nothing() {
+    let mut house = House::start(PATIENT);
+    let corner = house.corner().await;
+    let (driver, mut wheel) = Person::driver_app_at(&house, corner.pickup).await;
+    let (rider, mut phone) = Person::rider_app(&house).await;
+    let booked = rider.book(&corner.booking()).await;
+    let id = text(&booked["id"]);
+    let offer = wheel.offer().await;
+    wheel.command(json!({"type": "accept_offer", "offer_id": offer["offer_id"]})).await;
+    phone.ride("driver_assigned").await;
+    wheel.ride("driver_assigned").await;
+    // The rider's phone is in a tunnel: it has heard of the assignment and of nothing since.
+    phone.leave().await;
+    wheel.command(json!({"type": "arrive", "ride_id": id})).await;
+    wheel.ride("driver_arrived").await;
+    wheel.command(json!({"type": "start", "ride_id": id, "pin": booked["pin"]})).await;
+
+    house.process().kill();
+    house.restart();
+    let (rider, driver) = (rider.back(&house), driver.back(&house));
+    let mut phone = phone.resume(&house, &rider).await;
+    assert_eq!(phone.ride("driver_arrived").await["started_at"], Value::Null, "as it was told then");
+    phone.ride("in_progress").await;
+    // The driver heard of the start, or of the arrival only when the kill was quicker: both ways nothing comes twice.
+    let mut wheel = wheel.resume(&house, &driver).await;
+    wheel.command(json!({"type": "complete", "ride_id": id})).await;
+    wheel.ride("completed").await;
+    phone.ride("completed").await;
+}
+
+#[tokio::test]
 async fn an_offer_and_a_search_go_on_after_the_server_was_killed() {
     let mut house = House::start(&[PATIENT, &[("dispatch.search_interval_ms", "200")]].concat());
     let (here, there) = (house.corner().await, house.corner().await);

@@ -141,6 +141,49 @@ async fn a_ping_must_be_of_here_and_now() {
 }
 
 #[tokio::test]
+async fn who_jumps_across_town_is_not_believed() {
+    let house = House::start(&[("city.jump_slack_m", "500")]);
+    let place = house.corner().await.pickup;
+    let (driver, mut app) = Person::driver_app_at(&house, place).await;
+    app.ping(place).await;
+    app.ping(place.north(300.0)).await;
+    let there = place.north(20_000.0);
+    app.send(&json!({"type": "ping", "t_ms": now_ms(), "lat": there.lat, "lng": there.lng})).await;
+    let error = app.expect("error").await;
+    assert_eq!(error["code"], "invalid_value", "{error}");
+    assert!(error["message"].to_string().contains("m from where you were"), "{error}");
+    // Another connection may be anywhere: people travel while they are away.
+    let mut app = App::open(&house, &driver).await;
+    app.ping(there).await;
+}
+
+#[tokio::test]
+async fn a_rider_who_browses_sees_free_drivers_around_and_no_names() {
+    let house = House::start(&[("city.browse_every_ms", "100")]);
+    let place = house.corner().await.pickup;
+    let (_, mut phone) = Person::rider_app(&house).await;
+    let mut browse = place.json();
+    browse["type"] = "browse".into();
+    phone.command(browse.clone()).await;
+    let (driver, mut wheel) = Person::driver_app_at(&house, place.north(50.0)).await;
+    let seen = loop {
+        let frame = phone.expect("drivers_nearby").await;
+        if let Some(driver) = frame["drivers"].as_array().and_then(|drivers| drivers.first()) {
+            break driver.clone();
+        }
+    };
+    assert!(!seen.to_string().contains(driver.id.as_str()), "{seen}");
+    assert!((seen["lat"].as_f64().expect("a latitude") - place.north(50.0).lat).abs() < 1e-5, "{seen}");
+    wheel.command(json!({"type": "go_offline"})).await;
+    while phone.expect("drivers_nearby").await["drivers"] != json!([]) {}
+    phone.command(json!({"type": "stop_browsing"})).await;
+    browse["lat"] = 48.85.into();
+    phone.refused(browse.clone(), "invalid_value").await;
+    browse["lat"] = place.lat.into();
+    wheel.refused(browse, "forbidden").await;
+}
+
+#[tokio::test]
 async fn commands_are_checked_before_they_are_carried_out() {
     let house = shared();
     let place = house.corner().await.pickup;
