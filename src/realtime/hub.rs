@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
+use dashmap::mapref::one::RefMut;
 use rustc_hash::FxBuildHasher;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::task::TaskTracker;
@@ -27,7 +28,7 @@ use crate::realtime::protocol::close::CloseCode;
 use crate::realtime::reactor::{Inbox, Note};
 use crate::realtime::stream::{Payload, Stream};
 use crate::realtime::watch::{Position, Watcher, Watches};
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
 use crate::web::Role;
 
 /// What became of an event.
@@ -61,10 +62,11 @@ pub struct Connection {
 }
 
 /// What the hub knows of a user: the socket, and what was told lately.
-#[derive(Default)]
 pub(super) struct Member {
     pub(super) stream: Stream,
     pub(super) socket: Option<Socket>,
+    /// When the last session ended, if none is there.
+    pub(super) left: Timestamp,
 }
 
 pub(super) struct Socket {
@@ -79,10 +81,10 @@ pub struct Hub {
     pub(super) members: DashMap<UserId, Member, FxBuildHasher>,
     /// Position of the newest control message told to anybody.
     pub(super) latest: AtomicU64,
-    /// Position up to which control messages may have expired.
-    pub(super) horizon: AtomicU64,
-    /// Who was told what, in order, until it expires.
-    told: Mutex<VecDeque<(StreamSeq, UserId)>>,
+    /// Position of the newest control message that has expired.
+    horizon: AtomicU64,
+    /// What will expire, in order: who was told what, and who left.
+    expiring: Mutex<VecDeque<Expiring>>,
     pub(super) pending: AtomicUsize,
     drivers: AtomicUsize,
     customers: AtomicUsize,
@@ -110,7 +112,7 @@ impl Hub {
             members: DashMap::default(),
             latest: AtomicU64::new(0),
             horizon: AtomicU64::new(0),
-            told: Mutex::default(),
+            expiring: Mutex::default(),
             pending: AtomicUsize::new(0),
             drivers: AtomicUsize::new(0),
             customers: AtomicUsize::new(0),
@@ -165,10 +167,11 @@ impl Hub {
     }
 
     fn keep<T>(&self, user: UserId, seq: StreamSeq, event: Event, then: impl FnOnce(&Member, Payload) -> T) -> T {
-        let mut member = self.members.entry(user).or_default();
+        let mut member = self.member(user);
         let payload = event.into_payload(seq, member.stream.head());
         member.stream.push(seq, Arc::clone(&payload), self.config.resume_messages_max);
-        lock(&self.told).push_back((seq, user));
+        let at = Timestamp::from_millis(i64::try_from(seq.0 / StreamSeq::PER_MS).unwrap_or(i64::MAX));
+        lock(&self.expiring).push_back(Expiring { at, seq, user });
         let done = then(&member, payload);
         // After the message is in its stream: a session that begins after `latest` has everything up to it.
         self.latest.fetch_max(seq.0, Ordering::AcqRel);
@@ -329,22 +332,45 @@ impl Hub {
         }
     }
 
+    /// What is known of a user.
+    pub(super) fn member(&self, user: UserId) -> RefMut<'_, UserId, Member> {
+        self.members.entry(user).or_insert_with(|| {
+            let stream = Stream::new(StreamSeq(self.horizon.load(Ordering::Acquire)));
+            Member { stream, socket: None, left: Timestamp::EPOCH }
+        })
+    }
+
+    /// A user has left; what is known of them stays for as long as they may ask for what they missed.
+    pub(super) fn expire_later(&self, user: UserId, left: Timestamp) {
+        lock(&self.expiring).push_back(Expiring { at: left, seq: StreamSeq::START, user });
+    }
+
     /// Forgets control messages that nobody may ask for any more.
     fn expire(&self) {
-        let oldest = (clock::now() - self.config.resume_window).as_millis().max(0).unsigned_abs();
-        let horizon = StreamSeq(oldest.saturating_mul(StreamSeq::PER_MS));
-        let horizon = StreamSeq(self.horizon.fetch_max(horizon.0, Ordering::AcqRel).max(horizon.0));
+        let oldest = clock::now() - self.config.resume_window;
         loop {
-            let expired = lock(&self.told).pop_front_if(|(seq, _)| *seq <= horizon);
-            let Some((_, user)) = expired else { break };
+            let expired = lock(&self.expiring).pop_front_if(|expiring| expiring.at < oldest);
+            let Some(Expiring { at, seq, user }) = expired else { break };
+            self.horizon.fetch_max(seq.0, Ordering::AcqRel);
             if let Entry::Occupied(mut member) = self.members.entry(user) {
-                member.get_mut().stream.expire(horizon);
-                if member.get().stream.is_empty() && member.get().socket.is_none() {
+                member.get_mut().stream.expire(seq);
+                let Member { stream, socket, left } = member.get();
+                // Who came and left again since has a later entry.
+                if stream.is_empty() && socket.is_none() && *left <= at {
                     member.remove();
                 }
             }
         }
     }
+}
+
+/// Something to be forgotten.
+struct Expiring {
+    /// When it happened.
+    at: Timestamp,
+    /// The position of the message; zero for a user who left.
+    seq: StreamSeq,
+    user: UserId,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -369,7 +395,7 @@ async fn keep_up(hub: Weak<Hub>) {
         hub.metrics.pings(total - counted);
         (counted, since) = (total, Instant::now());
         hub.metrics.queue_depth(hub.depths.total());
-        hub.metrics.streams_kept(lock(&hub.told).len());
+        hub.metrics.streams_kept(lock(&hub.expiring).len());
         hub.metrics.open(hub.drivers.load(Ordering::Relaxed), hub.customers.load(Ordering::Relaxed));
     }
 }

@@ -6,9 +6,9 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use dashmap::mapref::entry::Entry;
 use uuid::Uuid;
 
+use crate::clock;
 use crate::ids::{ConnectionId, StreamSeq};
 use crate::realtime::hub::{Connection, Hub, Socket};
 use crate::realtime::mailbox::Mailbox;
@@ -42,13 +42,12 @@ impl Hub {
     /// Where a session's stream goes on, and the messages that its app missed, if they are all there.
     fn joined<'a>(&self, stream: &'a Stream, resume: Option<Resume>) -> (Joined, Vec<&'a Payload>) {
         let latest = StreamSeq(self.latest.load(Ordering::Acquire));
-        let horizon = StreamSeq(self.horizon.load(Ordering::Acquire));
         let from_here = |recovered| (Joined { seq: latest, recovered }, Vec::new());
         let Some(Resume { epoch, after }) = resume else { return from_here(None) };
         if epoch != self.epoch() || after > latest {
             return from_here(Some(false));
         }
-        match stream.after(after, horizon) {
+        match stream.after(after) {
             Some(missed) => (Joined { seq: after, recovered: Some(true) }, missed.collect()),
             None => from_here(Some(false)),
         }
@@ -68,7 +67,7 @@ impl Pending {
         (reactor, session): (Arc<Inbox>, Key),
     ) -> Result<Membership, (Self, CloseCode)> {
         let hub = Arc::clone(&self.hub);
-        let mut member = hub.members.entry(caller.user).or_default();
+        let mut member = hub.member(caller.user);
         if member.socket.is_none() && hub.sockets() >= hub.config().connections_max {
             drop(member);
             return Err((self, CloseCode::NodeFull));
@@ -110,17 +109,16 @@ pub struct Membership {
 impl Membership {
     /// Gives the place up. Whether the user is now without a socket, that is, no newer one took the place before.
     pub fn leave(&self) -> bool {
-        let Entry::Occupied(mut member) = self.hub.members.entry(self.caller.user) else { return false };
-        let own = member.get().socket.as_ref().is_some_and(|socket| Arc::ptr_eq(&socket.connection, &self.connection));
+        let Some(mut member) = self.hub.members.get_mut(&self.caller.user) else { return false };
+        let own = member.socket.as_ref().is_some_and(|socket| Arc::ptr_eq(&socket.connection, &self.connection));
         if !own {
             return false;
         }
-        member.get_mut().socket = None;
-        if member.get().stream.is_empty() {
-            member.remove();
-        } else {
-            drop(member);
-        }
+        member.socket = None;
+        member.left = clock::now();
+        let left = member.left;
+        drop(member);
+        self.hub.expire_later(self.caller.user, left);
         self.hub.count_of(self.caller.role).fetch_sub(1, Ordering::Relaxed);
         self.hub.browsing.look(self.caller.user, Vec::new());
         true

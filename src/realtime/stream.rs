@@ -13,16 +13,20 @@ use crate::ids::StreamSeq;
 pub type Payload = Arc<[u8]>;
 
 /// What one user was told.
-#[derive(Default)]
 pub struct Stream {
     kept: VecDeque<(StreamSeq, Payload)>,
     /// Of the newest message, or where a session began after it; zero when neither is known.
     head: StreamSeq,
-    /// Of the newest message that had to go because there were too many.
-    forgotten: StreamSeq,
+    /// Every message after this position is kept; of those up to it some may be gone.
+    known_from: StreamSeq,
 }
 
 impl Stream {
+    /// Of a user to whom nothing was told after this position.
+    pub fn new(known_from: StreamSeq) -> Self {
+        Self { kept: VecDeque::new(), head: StreamSeq::START, known_from }
+    }
+
     /// The position before the next message.
     pub fn head(&self) -> StreamSeq {
         self.head
@@ -37,9 +41,7 @@ impl Stream {
         self.kept.push_back((seq, payload));
         self.head = self.head.max(seq);
         while self.kept.len() > kept_max {
-            if let Some((gone, _)) = self.kept.pop_front() {
-                self.forgotten = gone;
-            }
+            self.forget_oldest();
         }
     }
 
@@ -48,13 +50,19 @@ impl Stream {
         self.head = self.head.max(seq);
     }
 
-    /// Forgets what nobody may ask for any more: messages up to the horizon.
-    pub fn expire(&mut self, horizon: StreamSeq) {
-        while self.kept.front().is_some_and(|(seq, _)| *seq <= horizon) {
-            self.kept.pop_front();
+    /// Forgets messages that nobody may ask for any more: those up to a position.
+    pub fn expire(&mut self, until: StreamSeq) {
+        while self.kept.front().is_some_and(|(seq, _)| *seq <= until) {
+            self.forget_oldest();
         }
         if self.kept.is_empty() {
             self.kept.shrink_to_fit();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some((gone, _)) = self.kept.pop_front() {
+            self.known_from = self.known_from.max(gone);
         }
     }
 
@@ -63,10 +71,9 @@ impl Stream {
         self.kept.is_empty()
     }
 
-    /// The messages after a position, in order; `None` when one of them may be gone. `horizon` is the position up to which
-    /// messages of anybody may have expired.
-    pub fn after(&self, after: StreamSeq, horizon: StreamSeq) -> Option<impl Iterator<Item = &Payload>> {
-        if after < horizon || after < self.forgotten {
+    /// The messages after a position, in order; `None` when one of them may be gone.
+    pub fn after(&self, after: StreamSeq) -> Option<impl Iterator<Item = &Payload>> {
+        if after < self.known_from {
             return None;
         }
         let missed = self.kept.partition_point(|(seq, _)| *seq <= after);
@@ -84,29 +91,31 @@ mod tests {
         seq.to_be_bytes().into()
     }
 
-    fn missed(stream: &Stream, after: u64, horizon: u64) -> Option<Vec<u64>> {
-        let numbers = stream.after(StreamSeq(after), StreamSeq(horizon))?;
+    fn missed(stream: &Stream, after: u64) -> Option<Vec<u64>> {
+        let numbers = stream.after(StreamSeq(after))?;
         Some(numbers.map(|bytes| u64::from_be_bytes((**bytes).try_into().expect("eight bytes"))).collect())
     }
 
     proptest! {
         #[test]
         fn an_app_gets_exactly_what_it_missed_or_is_told_that_this_is_impossible(
-            steps in prop::collection::vec(1..5_u64, 1..60), kept_max in 1..40_usize, after in 0..200_u64, horizon in 0..60_u64,
+            steps in prop::collection::vec(1..5_u64, 1..60), kept_max in 1..40_usize, after in 0..200_u64,
+            known_from in 0..20_u64, expired in 0..60_u64,
         ) {
-            let mut stream = Stream::default();
-            let (mut all, mut at) = (Vec::new(), 0);
+            let mut stream = Stream::new(StreamSeq(known_from));
+            let (mut all, mut at) = (Vec::new(), known_from);
             for step in steps {
                 at += step;
                 all.push(at);
                 stream.push(StreamSeq(at), payload(at), kept_max);
                 stream.push(StreamSeq(at), payload(0), kept_max);
             }
-            let gone: Vec<u64> = all[..all.len().saturating_sub(kept_max)].to_vec();
-            stream.expire(StreamSeq(horizon));
+            stream.expire(StreamSeq(expired));
+            let too_many = all.len().saturating_sub(kept_max);
+            let gone = all.iter().enumerate().filter(|(nth, seq)| *nth < too_many || **seq <= expired);
+            let is_possible = after >= known_from && gone.map(|(_, seq)| *seq).all(|seq| seq <= after);
             let expected: Vec<u64> = all.iter().copied().filter(|seq| *seq > after).collect();
-            let is_possible = after >= horizon && gone.iter().all(|seq| *seq <= after);
-            prop_assert_eq!(missed(&stream, after, horizon), is_possible.then_some(expected));
+            prop_assert_eq!(missed(&stream, after), is_possible.then_some(expected));
             prop_assert_eq!(stream.head(), StreamSeq(at));
         }
     }
