@@ -52,7 +52,6 @@ impl<'a> Rings<'a> {
         let mut ring = 2;
         while within && ring <= rings {
             within = false;
-            self.each_cell(ring, |cell, _| self.index.lists.touch(self.index.grid.number(cell)));
             self.each_cell(ring, |cell, lat_gap_e7| within |= self.visit(cell, lat_gap_e7, sieve));
             ring += 1;
         }
@@ -98,6 +97,9 @@ impl<'a> Rings<'a> {
             return false;
         }
         // How far north and east of the place the cell begins.
+        if self.index.lists.len(grid.number(cell)) == 0 {
+            return true;
+        }
         let (lat_e7, lng_e7) = grid.corner_e7(cell);
         let north_e7 = (lat_e7 - i64::from(self.from.lat_e7())) as f64;
         let east_e7 = (lng_e7 - i64::from(self.from.lng_e7())) as f64;

@@ -68,8 +68,8 @@ impl DriverIndex {
         let wanted = wanted(query);
         let is_done = match wanted {
             _ if horizon.is_blind() => false,
-            ..=SMALL => Shortlist::<{ SMALL + 2 }>::new(&judge, &horizon, wanted).fill(&rings, out),
-            ..=LARGE => Shortlist::<{ LARGE + 4 }>::new(&judge, &horizon, wanted).fill(&rings, out),
+            ..=SMALL => Shortlist::<{ SMALL + 1 }>::new(&judge, &horizon, wanted).fill(&rings, out),
+            ..=LARGE => Shortlist::<{ LARGE + 2 }>::new(&judge, &horizon, wanted).fill(&rings, out),
             _ => false,
         };
         if is_done {

@@ -17,9 +17,9 @@ use super::search::{Judge, Nearest, Neighbour, decide};
 /// How many refused drivers, beside the excluded ones, do not spoil the list.
 const REFUSED_MAX: usize = 2;
 
-/// The lengths that lists are made for; each has some room more, for those whom rank does not tell from its last.
-pub(super) const SMALL: usize = 14;
-pub(super) const LARGE: usize = 28;
+/// The lengths that lists are made for; each has room for one or two more, whom rank does not tell from its last.
+pub(super) const SMALL: usize = 15;
+pub(super) const LARGE: usize = 30;
 
 /// The bits of a key that are the slot.
 const SLOT: u64 = (1 << 22) - 1;
@@ -59,10 +59,12 @@ impl<'a, const ROOM: usize> Shortlist<'a, ROOM> {
             // As if all stood at one corner.
             return false;
         }
+        // All lines are asked for before the first is waited for.
+        self.keys.iter().take_while(|key| **key <= self.limit).for_each(|key| self.judge.touch(slot(*key)));
         let mut seen = [0; ROOM];
         let mut count = 0;
         for key in self.keys.iter().take_while(|key| **key <= self.limit) {
-            let slot = (key.to_bits() & SLOT) as u32;
+            let slot = slot(*key);
             // A driver on the move between two cells is met in both.
             if seen[..count].contains(&slot) {
                 continue;
@@ -109,6 +111,11 @@ impl<const ROOM: usize> Sieve for Shortlist<'_, ROOM> {
         let last = self.horizon.spread(self.keys[self.wanted - 1]) * (1.0 + 4.0 * LOSS);
         self.limit = lesser(self.limit, greater(last, ZERO));
     }
+}
+
+#[inline]
+fn slot(key: f64) -> u32 {
+    (key.to_bits() & SLOT) as u32
 }
 
 /// As the processor compares, which does not ask about what is not a number.
