@@ -12,12 +12,27 @@ pub const EARTH_RADIUS_M: f64 = 6_371_008.771_4;
 impl LatLng {
     /// Great-circle distance in metres (haversine: accurate from centimetres to half the globe). Symmetric, bit for bit.
     pub fn distance_m(self, other: Self) -> f64 {
+        self.distance_from(self.lat_cosine(), other)
+    }
+
+    /// Measures from here to many places: bit for bit what [`distance_m`](Self::distance_m) says.
+    pub fn distances_m(self) -> impl Fn(Self) -> f64 {
+        let cosine = self.lat_cosine();
+        move |other| self.distance_from(cosine, other)
+    }
+
+    fn lat_cosine(self) -> f64 {
+        self.lat().to_radians().cos()
+    }
+
+    #[inline]
+    fn distance_from(self, cosine: f64, other: Self) -> f64 {
         let half_lat = ((f64::from(self.lat_e7) - f64::from(other.lat_e7)) / super::E7).to_radians() / 2.0;
         let half_lng = ((f64::from(self.lng_e7) - f64::from(other.lng_e7)) / super::E7).to_radians() / 2.0;
-        let cosines = self.lat().to_radians().cos() * other.lat().to_radians().cos();
-        let h = half_lat.sin().powi(2) + cosines * half_lng.sin().powi(2);
+        let cosines = cosine * other.lat_cosine();
+        let h = sine(half_lat).powi(2) + cosines * sine(half_lng).powi(2);
         // Rounding can carry the haversine of two antipodes past one.
-        2.0 * EARTH_RADIUS_M * h.sqrt().min(1.0).asin()
+        2.0 * EARTH_RADIUS_M * arcsine(h.sqrt().min(1.0))
     }
 
     /// Distance in metres on the flat map that touches the Earth halfway between the two: one cosine, no arcsine.
@@ -54,6 +69,25 @@ impl LatLng {
         let lng = self.lng() + east.atan2(angle.cos() - lat.sin() * sin_lat).to_degrees();
         Self::rounded(sin_lat.asin().to_degrees(), (lng + 540.0).rem_euclid(360.0) - 180.0)
     }
+}
+
+/// Below this, four terms of a series are as exact as the library, at a third of its time. In metres: 127 km.
+const SMALL: f64 = 0.01;
+
+fn sine(x: f64) -> f64 {
+    if x.abs() > SMALL {
+        return x.sin();
+    }
+    let square = x * x;
+    x - x * square * (1.0 / 6.0 - square * (1.0 / 120.0 - square / 5_040.0))
+}
+
+fn arcsine(x: f64) -> f64 {
+    if x.abs() > SMALL {
+        return x.asin();
+    }
+    let square = x * x;
+    x + x * square * (1.0 / 6.0 + square * (3.0 / 40.0 + square * (15.0 / 336.0)))
 }
 
 #[cfg(test)]
@@ -145,6 +179,21 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_series_are_as_exact_as_the_library(x in -0.02..0.02_f64, exponent in -12..1_i32) {
+            let x = x * 10.0_f64.powi(exponent);
+            prop_assert!((sine(x) - x.sin()).abs() <= x.abs() * 4e-16, "sine of {x}");
+            prop_assert!((arcsine(x) - x.asin()).abs() <= x.abs() * 4e-16, "arcsine of {x}");
+        }
+
+        #[test]
+        fn distances_from_one_place_are_the_distances(
+            a in -90.0..=90.0_f64, b in -180.0..=180.0_f64, c in -90.0..=90.0_f64, d in -180.0..=180.0_f64,
+        ) {
+            let (from, to) = (place(a, b), place(c, d));
+            prop_assert_eq!(from.distances_m()(to), from.distance_m(to));
+        }
+
         #[test]
         fn distance_is_symmetric_and_bounded(
             a in -90.0..=90.0_f64, b in -180.0..=180.0_f64, c in -90.0..=90.0_f64, d in -180.0..=180.0_f64,

@@ -22,8 +22,9 @@ pub struct Online {
 }
 
 impl DriverIndex {
-    /// Shows every free driver inside a box (edges included) whose position is no older than `max_age`: the number of
-    /// the slot, the position, and the bearing in whole degrees. The cost is that of the cells which the box touches.
+    /// Shows every free driver inside a box (edges included) who serves a ride type and whose position is no older than
+    /// `max_age`: the number of the slot, the position, and the bearing in whole degrees. The cost is that of the cells
+    /// which the box touches.
     ///
     /// A driver who crosses from one of those cells to another meanwhile may be shown twice or not at all.
     pub fn free_in(&self, area: Area, max_age: Span, now: Timestamp, mut visit: impl FnMut(u32, LatLng, Option<u16>)) {
@@ -40,7 +41,9 @@ impl DriverIndex {
                 let mut whole = false;
                 while !whole {
                     slots.clear();
-                    whole = self.lists.scan(cell, |entries| slots.extend(entries.iter().map(|entry| entry.slot())));
+                    whole = self.lists.scan(cell, |entries, count| {
+                        slots.extend(entries[..count].iter().map(|entry| entry.slot()));
+                    });
                 }
                 for slot in &slots {
                     let Some(record) = self.records.get(*slot as usize) else { continue };

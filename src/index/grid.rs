@@ -153,6 +153,9 @@ fn gap_e7(offset_e7: i64, cell_e7: u32, home: u32, other: u32) -> i64 {
 /// a city the two factors differ from one by some hundred-thousandths: the square sum finds nearly exactly the k
 /// nearest, and trigonometry is left to those.
 ///
+/// Bounds serve as well as the values themselves, and cost less: sin δ ≤ δ and asin x ≤ x / √(1 − x²) make Λ larger,
+/// cos δ ≥ 1 − δ²/2 makes c smaller, and cos δ ≤ 1 makes C larger.
+///
 /// All this needs the reach to stay clear of the poles and of the 180th meridian. Where it does not, the horizon is
 /// *blind*: places are ranked by the square of the true distance, and nothing is told about cells.
 pub(super) struct Horizon {
@@ -170,19 +173,26 @@ impl Horizon {
     pub(super) fn new(from: LatLng, reach_m: f64) -> Self {
         let reach = reach_m / EARTH_RADIUS_M;
         let lat = from.lat().to_radians().abs();
-        // At 80° the reach is still far enough from the pole for the arcsine.
+        // At 80° the reach is still far enough from the pole for the root.
         if lat + reach < 80.0_f64.to_radians() {
-            let lng_reach = (reach.sin() / lat.cos()).asin();
+            let (sine, cosine) = lat.sin_cos();
+            let x = reach / cosine;
+            let lng_reach = x / (1.0 - x * x).sqrt();
+            // Not a number where x exceeds one, and then not less.
             if from.lng().to_radians().abs() + lng_reach < std::f64::consts::PI {
-                let (far, near) = ((lat + reach).cos(), (lat - reach).max(0.0).cos());
-                return Self {
-                    from,
-                    cosines: lat.cos() * far,
-                    stretch: SLACK / (1.0 - lng_reach * lng_reach / 12.0),
-                    widen: SLACK * (near / far) / (1.0 - reach * reach / 12.0),
-                    unit: (E7_PER_RADIAN / EARTH_RADIUS_M).powi(2),
-                    blind: false,
-                };
+                let far = cosine * (1.0 - reach * reach / 2.0) - sine * reach;
+                let near = (cosine + sine * reach).min(1.0);
+                let (lng_loss, loss) = (1.0 - lng_reach * lng_reach / 12.0, 1.0 - reach * reach / 12.0);
+                if far > 0.0 && lng_loss > 0.0 {
+                    return Self {
+                        from,
+                        cosines: cosine * far,
+                        stretch: SLACK / lng_loss,
+                        widen: SLACK * (near / far) / loss,
+                        unit: (E7_PER_RADIAN / EARTH_RADIUS_M).powi(2),
+                        blind: false,
+                    };
+                }
             }
         }
         Self { from, cosines: 0.0, stretch: SLACK, widen: SLACK, unit: 1.0, blind: true }

@@ -183,8 +183,10 @@ impl Lists {
     /// Shows a cell's entries, some at a time, some of them perhaps more than once, and some of other cells or out of
     /// date. It shows every driver who is in the list from beginning to end, but it stops early when a slot leaves
     /// the list meanwhile: then the answer is false, and the reader should begin anew.
+    ///
+    /// `show` gets a whole chunk, so that nothing need branch on how many of its entries count, and how many do.
     #[inline]
-    pub(super) fn scan(&self, cell: u32, mut show: impl FnMut(&[Entry])) -> bool {
+    pub(super) fn scan(&self, cell: u32, mut show: impl FnMut(&[Entry; ENTRIES as usize], usize)) -> bool {
         let head = self.head(cell);
         let seen = head.turn.seen();
         let mut left = head.len.load(Ordering::Acquire);
@@ -199,18 +201,20 @@ impl Lists {
             next = chunk.next.load(Ordering::Relaxed);
             let some = left.min(ENTRIES);
             left -= some;
-            show(&entries[..some as usize]);
+            show(&entries, some as usize);
         }
         fence(Ordering::Acquire);
         head.turn.is_unchanged(seen)
     }
 
-    /// Asks for the first line of a cell's list before it is needed.
+    /// Asks for the first two lines of a cell's list before they are needed, whether there are so many or not: a branch
+    /// would wait for what it depends on.
     #[inline]
     pub(super) fn touch(&self, cell: u32) {
-        if let Some(chunk) = self.chunks.get(self.head(cell).first.load(Ordering::Relaxed) as usize) {
-            chunk.next.load(Ordering::Relaxed);
-        }
+        let last = self.chunks.len() - 1;
+        let first = &self.chunks[(self.head(cell).first.load(Ordering::Relaxed) as usize).min(last)];
+        let second = &self.chunks[(first.next.load(Ordering::Relaxed) as usize).min(last)];
+        second.next.load(Ordering::Relaxed);
     }
 
     /// How many are in the list of a cell.
@@ -252,9 +256,7 @@ impl Lists {
         let len = head.len.load(Ordering::Relaxed);
         let (last, number) = (head.last.load(Ordering::Relaxed), (len - 1) % ENTRIES);
         let end = place(last, number);
-        if gap == end {
-            held.change();
-        } else {
+        if gap != end {
             let moved = self.close(held, gap, end);
             slots[moved.slot() as usize].set_place(gap);
         }

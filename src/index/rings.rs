@@ -40,16 +40,33 @@ impl<'a> Rings<'a> {
     pub(super) fn walk(&self, sieve: &mut impl Sieve) {
         let (home, rows, cols) = (self.home, self.index.grid.rows(), self.index.grid.cols());
         let rings = [home.row, rows - 1 - home.row, home.col, cols - 1 - home.col].into_iter().max().unwrap_or(0);
-        for ring in 0..=rings {
-            if ring == 0 {
-                self.each_cell(1, |cell, _| self.index.lists.touch(self.index.grid.number(cell)));
-            }
-            let mut within = false;
+        let mut around = [(0.0, home, 0); 8];
+        let count = self.first_ring(&mut around);
+        let next = &mut around[..count];
+        next.iter().for_each(|(_, cell, _)| self.index.lists.touch(self.index.grid.number(*cell)));
+        self.visit(home, 0, sieve);
+        // Nearest first, so that the limit has come down before the far corners.
+        next.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        let mut within = false;
+        next.iter().for_each(|(_, cell, lat_gap_e7)| within |= self.visit(*cell, *lat_gap_e7, sieve));
+        let mut ring = 2;
+        while within && ring <= rings {
+            within = false;
             self.each_cell(ring, |cell, lat_gap_e7| within |= self.visit(cell, lat_gap_e7, sieve));
-            if !within {
-                break;
-            }
+            ring += 1;
         }
+    }
+
+    /// Notes the cells around the middle one (the square sum of the gap to each, the cell, and its gap in latitude), and
+    /// how many there are.
+    fn first_ring(&self, around: &mut [(f64, Cell, i64); 8]) -> usize {
+        let mut count = 0;
+        self.each_cell(1, |cell, lat_gap_e7| {
+            let lng_gap_e7 = self.index.grid.lng_gap_e7(self.from, self.home.col, cell.col);
+            around[count] = (self.horizon.flat(lat_gap_e7 as f64, lng_gap_e7 as f64), cell, lat_gap_e7);
+            count += 1;
+        });
+        count
     }
 
     /// The cells of a ring, each with the least difference in latitude between it and the place.
@@ -76,32 +93,39 @@ impl<'a> Rings<'a> {
     fn visit(&self, cell: Cell, lat_gap_e7: i64, sieve: &mut impl Sieve) -> bool {
         let grid = &self.index.grid;
         let lng_gap_e7 = grid.lng_gap_e7(self.from, self.home.col, cell.col);
-        if self.is_beyond(self.horizon.flat(lat_gap_e7 as f64, lng_gap_e7 as f64), sieve) {
+        if self.horizon.flat(lat_gap_e7 as f64, lng_gap_e7 as f64) > self.limit(sieve) {
             return false;
         }
         // How far north and east of the place the cell begins.
+        if self.index.lists.len(grid.number(cell)) == 0 {
+            return true;
+        }
         let (lat_e7, lng_e7) = grid.corner_e7(cell);
         let north_e7 = (lat_e7 - i64::from(self.from.lat_e7())) as f64;
         let east_e7 = (lng_e7 - i64::from(self.from.lng_e7())) as f64;
         // A list that changed while it was read is read again: the sieve knows whom it met before.
-        while !self.index.lists.scan(grid.number(cell), |entries| {
-            // All positions first, then the decisions: the processor does several at once as long as nothing branches.
+        while !self.index.lists.scan(grid.number(cell), |entries, count| {
+            // All of the chunk first, then the decisions: the processor does several at once as long as nothing branches.
+            let limit = self.limit(sieve);
             let mut flats = [0.0; ENTRIES as usize];
-            for (flat, entry) in flats.iter_mut().zip(entries) {
+            let mut chosen = 0_u32;
+            for (number, (flat, entry)) in flats.iter_mut().zip(entries).enumerate() {
                 *flat = self.horizon.flat(north_e7 + f64::from(entry.lat_e7()), east_e7 + f64::from(entry.lng_e7()));
+                chosen |= u32::from(*flat <= limit || entry.is_unknown()) << number;
             }
-            for (flat, entry) in flats.into_iter().zip(entries) {
-                if !self.is_beyond(flat, sieve) || entry.is_unknown() {
-                    sieve.consider(*entry, flat);
-                }
+            chosen &= (1 << count) - 1;
+            while chosen != 0 {
+                let number = chosen.trailing_zeros() as usize;
+                sieve.consider(entries[number], flats[number]);
+                chosen &= chosen - 1;
             }
         }) {}
         true
     }
 
-    /// Whether what has this square sum at least is of no interest.
+    /// What has a larger square sum is of no interest.
     #[inline]
-    fn is_beyond(&self, flat: f64, sieve: &impl Sieve) -> bool {
-        flat > sieve.limit() && !self.horizon.is_blind()
+    fn limit(&self, sieve: &impl Sieve) -> f64 {
+        if self.horizon.is_blind() { f64::INFINITY } else { sieve.limit() }
     }
 }

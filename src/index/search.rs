@@ -7,7 +7,7 @@
 use super::grid::Horizon;
 use super::lists::Entry;
 use super::rings::{Rings, Sieve};
-use super::shortlist::Shortlist;
+use super::shortlist::{LARGE, SMALL, Shortlist, wanted};
 use super::{DriverIndex, RideClasses};
 use crate::geo::LatLng;
 use crate::ids::DriverId;
@@ -65,13 +65,17 @@ impl DriverIndex {
             horizon: &horizon,
         };
         let rings = Rings::new(self, &horizon, from);
-        if let Some(mut shortlist) = Shortlist::new(&judge, &horizon) {
-            rings.walk(&mut shortlist);
-            if shortlist.pick(out) {
-                return;
-            }
-            out.clear();
+        let wanted = wanted(query);
+        let is_done = match wanted {
+            _ if horizon.is_blind() => false,
+            ..=SMALL => Shortlist::<{ SMALL + 1 }>::new(&judge, &horizon, wanted).fill(&rings, out),
+            ..=LARGE => Shortlist::<{ LARGE + 2 }>::new(&judge, &horizon, wanted).fill(&rings, out),
+            _ => false,
+        };
+        if is_done {
+            return;
         }
+        out.clear();
         let mut thorough = Thorough { judge: &judge, limit: judge.limit, found: out };
         rings.walk(&mut thorough);
         decide(&judge, out);
@@ -177,8 +181,9 @@ impl Thorough<'_> {
 
 /// Leaves the k nearest, with their distances, in order.
 pub(super) fn decide(judge: &Judge<'_>, found: &mut Vec<Neighbour>) {
+    let distance_m = judge.from.distances_m();
     for neighbour in found.iter_mut() {
-        neighbour.distance_m = judge.from.distance_m(neighbour.position);
+        neighbour.distance_m = distance_m(neighbour.position);
     }
     found.sort_unstable_by(|a, b| a.distance_m.total_cmp(&b.distance_m).then(a.driver.cmp(&b.driver)));
     found.truncate(judge.query.k);

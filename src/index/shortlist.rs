@@ -1,70 +1,84 @@
 //! The fast sieve: the best few by what the lists say, in a fixed array, and slots only at the end.
 //!
 //! Separate from the thorough one because it gives up where it cannot be certain. A slot is a cache miss; by judging only
-//! those who were the nearest in the end instead of everyone who was so for a while, two of three are spared, and the
-//! rest are waited for together. It keeps as many more than k as are excluded by name, and some for those whom the
-//! filters will refuse. When that was not enough, the thorough sieve searches again.
+//! those who are the nearest in the end instead of everyone who is so for a while, half are spared, and the rest are
+//! waited for together. It keeps as many more than k as are excluded by name, and some for those whom the filters will
+//! refuse. When that was not enough, the thorough sieve searches again.
+//!
+//! A *key* is a rank and a slot in one float: the lowest 22 bits of the rank give way to the number of the slot. So a
+//! key goes to its place among the sorted ones without a branch, by minimum and maximum alone. The rank loses less than
+//! 2⁻³⁰ of itself by that, for which the limit allows.
 
 use super::grid::Horizon;
 use super::lists::Entry;
-use super::rings::Sieve;
-use super::search::{Judge, Neighbour, decide};
+use super::rings::{Rings, Sieve};
+use super::search::{Judge, Nearest, Neighbour, decide};
 
 /// How many refused drivers, beside the excluded ones, do not spoil the list.
 const REFUSED_MAX: usize = 2;
 
-/// Room for the list and for those whom rank does not tell from its last.
-const ROOM: usize = 32;
+/// The lengths that lists are made for; each has room for one or two more, whom rank does not tell from its last.
+pub(super) const SMALL: usize = 15;
+pub(super) const LARGE: usize = 30;
 
-pub(super) struct Shortlist<'a> {
+/// The bits of a key that are the slot.
+const SLOT: u64 = (1 << 22) - 1;
+
+/// What a rank can lose by becoming a key.
+const LOSS: f64 = 1.0 / (1 << 30) as f64;
+
+/// Above all keys of rank zero, below all others.
+const ZERO: f64 = 1e-300;
+
+/// How many must be kept for a query.
+pub(super) fn wanted(query: &Nearest<'_>) -> usize {
+    query.k.saturating_add(query.exclude.len()).saturating_add(REFUSED_MAX)
+}
+
+pub(super) struct Shortlist<'a, const ROOM: usize> {
     judge: &'a Judge<'a>,
     horizon: &'a Horizon,
     /// How many to keep.
     wanted: usize,
     limit: f64,
-    /// Whether anybody within the largest radius may have been left out.
-    is_full: bool,
-    /// In order of rank.
-    ranks: [f64; ROOM],
-    slots: [u32; ROOM],
-    len: usize,
+    /// Sorted; infinite where nobody is.
+    keys: [f64; ROOM],
+    /// The lowest key for which there was no room.
+    lost: f64,
 }
 
-impl<'a> Shortlist<'a> {
-    /// `None` when so many cannot be kept, or where ranks do not come from lists.
-    pub(super) fn new(judge: &'a Judge<'a>, horizon: &'a Horizon) -> Option<Self> {
-        let wanted = judge.query.k.saturating_add(judge.query.exclude.len()).saturating_add(REFUSED_MAX);
-        (wanted <= ROOM / 2 + ROOM / 4 && !horizon.is_blind()).then(|| Self {
-            judge,
-            horizon,
-            wanted,
-            limit: judge.limit,
-            is_full: false,
-            ranks: [0.0; ROOM],
-            slots: [0; ROOM],
-            len: 0,
-        })
+impl<'a, const ROOM: usize> Shortlist<'a, ROOM> {
+    pub(super) fn new(judge: &'a Judge<'a>, horizon: &'a Horizon, wanted: usize) -> Self {
+        Self { judge, horizon, wanted, limit: judge.limit, keys: [f64::INFINITY; ROOM], lost: f64::INFINITY }
     }
 
     /// Fills `out` with the k nearest, in order; false when they are not certainly these.
-    pub(super) fn pick(&self, out: &mut Vec<Neighbour>) -> bool {
-        let k = self.judge.query.k;
-        let slots = &self.slots[..self.len];
+    pub(super) fn fill(mut self, rings: &Rings<'_>, out: &mut Vec<Neighbour>) -> bool {
+        rings.walk(&mut self);
+        if self.lost <= self.limit {
+            // As if all stood at one corner.
+            return false;
+        }
         // All lines are asked for before the first is waited for.
-        slots.iter().for_each(|slot| self.judge.touch(*slot));
-        for (number, slot) in slots.iter().enumerate() {
+        self.keys.iter().take_while(|key| **key <= self.limit).for_each(|key| self.judge.touch(slot(*key)));
+        let mut seen = [0; ROOM];
+        let mut count = 0;
+        for key in self.keys.iter().take_while(|key| **key <= self.limit) {
+            let slot = slot(*key);
             // A driver on the move between two cells is met in both.
-            if slots[..number].contains(slot) {
+            if seen[..count].contains(&slot) {
                 continue;
             }
-            if let Some(neighbour) = self.judge.admit(*slot) {
+            (seen[count], count) = (slot, count + 1);
+            if let Some(neighbour) = self.judge.admit(slot) {
                 let place = out.partition_point(|other| other.distance_m <= neighbour.distance_m);
                 out.insert(place, neighbour);
             }
         }
-        // Who was left out ranks above the limit.
-        let last = out.get(k - 1).map(|neighbour| self.horizon.spread(neighbour.distance_m));
-        if self.is_full && last.is_none_or(|last| last > self.limit) {
+        // Who was left out has a key above the limit, so the rank is above nearly that.
+        let last = out.get(self.judge.query.k - 1).map(|neighbour| self.horizon.spread(neighbour.distance_m));
+        let is_full = self.keys[self.wanted - 1].is_finite();
+        if is_full && last.is_none_or(|last| last * (1.0 + LOSS) > self.limit) {
             return false;
         }
         while last.is_some_and(|last| out.last().is_some_and(|other| other.distance_m > last)) {
@@ -75,7 +89,7 @@ impl<'a> Shortlist<'a> {
     }
 }
 
-impl Sieve for Shortlist<'_> {
+impl<const ROOM: usize> Sieve for Shortlist<'_, ROOM> {
     #[inline]
     fn limit(&self) -> f64 {
         self.limit
@@ -87,24 +101,30 @@ impl Sieve for Shortlist<'_> {
         if rank > self.limit {
             return;
         }
-        if self.len == ROOM {
-            // As if all stood at one corner. Nothing is within this limit, so the walk ends, and `pick` will say no.
-            (self.is_full, self.limit) = (true, -1.0);
-            return;
+        let key = f64::from_bits(rank.to_bits() & !SLOT | u64::from(entry.slot()));
+        let before = self.keys;
+        self.keys[0] = lesser(before[0], key);
+        for place in 1..ROOM {
+            self.keys[place] = lesser(before[place], greater(before[place - 1], key));
         }
-        let mut place = self.len;
-        while place > 0 && self.ranks[place - 1] > rank {
-            (self.ranks[place], self.slots[place]) = (self.ranks[place - 1], self.slots[place - 1]);
-            place -= 1;
-        }
-        (self.ranks[place], self.slots[place]) = (rank, entry.slot());
-        self.len += 1;
-        if self.len >= self.wanted {
-            self.is_full = true;
-            self.limit = self.limit.min(self.horizon.spread(self.ranks[self.wanted - 1]));
-            while self.ranks[self.len - 1] > self.limit {
-                self.len -= 1;
-            }
-        }
+        self.lost = lesser(self.lost, greater(before[ROOM - 1], key));
+        let last = self.horizon.spread(self.keys[self.wanted - 1]) * (1.0 + 4.0 * LOSS);
+        self.limit = lesser(self.limit, greater(last, ZERO));
     }
+}
+
+#[inline]
+fn slot(key: f64) -> u32 {
+    (key.to_bits() & SLOT) as u32
+}
+
+/// As the processor compares, which does not ask about what is not a number.
+#[inline]
+fn lesser(a: f64, b: f64) -> f64 {
+    if a < b { a } else { b }
+}
+
+#[inline]
+fn greater(a: f64, b: f64) -> f64 {
+    if a > b { a } else { b }
 }

@@ -85,9 +85,8 @@ impl Oracle {
         let mut all: Vec<_> = self
             .drivers
             .iter()
-            .filter(|(_, (fix, state, _))| {
-                *state == DriverState::Free && fix.at >= oldest && area.contains(fix.position)
-            })
+            .filter(|(_, (_, state, classes))| *state == DriverState::Free && classes.meets(RideClasses::ANY))
+            .filter(|(_, (fix, _, _))| fix.at >= oldest && area.contains(fix.position))
             .map(|(driver, (fix, _, _))| (handles[driver].index(), fix.position, fix.bearing_deg))
             .collect();
         all.sort_unstable();

@@ -67,7 +67,7 @@ impl City {
     /// What a search sees in a cell: as `DriverIndex::nearest`, until a scan was whole.
     fn scan(&self, cell: u32) -> Vec<Entry> {
         let mut seen = Vec::new();
-        while !self.lists.scan(cell, |entries| seen.extend_from_slice(entries)) {}
+        while !self.lists.scan(cell, |entries, count| seen.extend_from_slice(&entries[..count])) {}
         seen
     }
 
