@@ -75,8 +75,8 @@ pub struct Session<H: Handler> {
     heard: u32,
     /// The tick since when the other side does not read.
     blocked: Option<u32>,
-    /// The tick at which a control message went last, in either direction.
-    controlled: u32,
+    /// The tick at which a control message went last, in either direction; none so far is as good as long ago.
+    controlled: Option<u32>,
     /// Something to read was left for later.
     is_read_due: bool,
     /// Mail was left for later.
@@ -111,7 +111,7 @@ impl<H: Handler> Session<H> {
             lane: Lane::Prompt,
             heard: turn.tick,
             blocked: None,
-            controlled: turn.tick,
+            controlled: None,
             is_read_due: false,
             is_mail_due: false,
             is_paused: false,
@@ -153,7 +153,7 @@ impl<H: Handler> Session<H> {
             Stage::Signed(signed)
                 if signed.is_welcomed
                     && signed.caller().role == Role::Driver
-                    && turn.ticks_since(self.controlled) > turn.shared.patience.prompt =>
+                    && self.controlled.is_none_or(|tick| turn.ticks_since(tick) > turn.shared.patience.prompt) =>
             {
                 Lane::Calm
             }
@@ -276,7 +276,7 @@ impl<H: Handler> Session<H> {
             }
             match connection.mailbox.take() {
                 Some(Mail::Letter(letter)) => {
-                    self.controlled = turn.tick;
+                    self.controlled = Some(turn.tick);
                     turn.put_letter(&letter);
                 }
                 Some(Mail::Position(position)) => turn.put(self.encoding, &ServerMessage::DriverPosition(position)),
@@ -292,9 +292,12 @@ impl<H: Handler> Session<H> {
     /// The services made the welcome, or found the code to close with.
     pub fn welcome(&mut self, made: Result<Box<Snapshot>, CloseCode>, turn: &mut Turn<H>) -> Result<(), End> {
         let Stage::Signed(signed) = &mut self.stage else { return Ok(()) };
-        let welcome = signed.welcome(*made.map_err(End::Close)?, turn);
+        let snapshot = *made.map_err(End::Close)?;
+        if snapshot.ride.is_some() || !snapshot.offers.is_empty() {
+            self.controlled = Some(turn.tick);
+        }
+        let welcome = signed.welcome(snapshot, turn);
         turn.put(self.encoding, &welcome);
-        self.controlled = turn.tick;
         // What waited for the welcome follows it.
         (self.is_mail_due, self.is_read_due) = (true, true);
         self.go_on(turn)
@@ -303,7 +306,7 @@ impl<H: Handler> Session<H> {
     /// A command was carried out; without an answer it panicked.
     pub fn answer(&mut self, answer: Option<Result<Reply, Error>>, turn: &mut Turn<H>) -> Result<(), End> {
         let Stage::Signed(signed) = &mut self.stage else { return Ok(()) };
-        self.controlled = turn.tick;
+        self.controlled = Some(turn.tick);
         let message = signed.answer(answer, self.key, turn);
         turn.put(self.encoding, &message);
         Ok(())
@@ -385,7 +388,7 @@ impl<H: Handler> Session<H> {
                 let said = signed.message(&message, self.encoding, self.key, turn)?;
                 *dropped += u32::from(said == signed::Said::TooMuch);
                 if said == signed::Said::Command {
-                    self.controlled = turn.tick;
+                    self.controlled = Some(turn.tick);
                 }
             }
         }
