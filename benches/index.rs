@@ -1,16 +1,19 @@
 //! The live index at 100,000 drivers beside an R*-tree and H3 buckets: what a ping costs, and what a search costs.
 //!
 //! Separate from the tests because only a release build says anything about time. All three play the same moves and
-//! answer the same searches in the same run; before that, their answers are compared.
+//! answer the same searches in the same run; before that, their answers are compared. On a machine that does other things
+//! too, the times of one minute cannot be set beside those of the next: the ratios at the end are of short rounds that
+//! take turns.
 
 mod city;
 mod rivals;
 
 use std::hint::black_box;
+use std::time::Instant;
 
 use boda::geo::{Area, LatLng};
 use boda::ids::DriverId;
-use boda::index::{DriverIndex, Nearest, Slot};
+use boda::index::{DriverIndex, Fix, Nearest, Neighbour, Slot, Update};
 use boda::time::{Span, Timestamp};
 use city::{BODA, City};
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -22,17 +25,27 @@ const DRIVERS: u32 = 100_000;
 const STEPS: usize = 1 << 19;
 const SEARCHES: usize = 4_096;
 
-/// More than any bench makes, and whole rounds of moves, so that the moves after it are later and begin at the beginning.
-const TICKS: u64 = (2 * STEPS as u64) << 16;
+/// Rounds that the ratios are the medians of.
+const ROUNDS: usize = 101;
 
 /// Everybody, in all three.
 struct Field {
     city: City,
     ours: DriverIndex,
-    slots: Vec<Slot>,
+    pings: Vec<(Slot, LatLng)>,
+    /// Counts all moves ever made by whom; time is what it says, so that no ping is stale.
+    ticks: Ticks,
     rtree: RtreeIndex,
     h3: H3Index,
     riders: Vec<Rider>,
+}
+
+/// How many moves each has made. The moves go there and back again.
+#[derive(Default)]
+struct Ticks {
+    ours: usize,
+    rtree: usize,
+    h3: usize,
 }
 
 /// Where a rider is, and three drivers nearby who were asked already.
@@ -57,7 +70,8 @@ impl Field {
             Rider { place, numbers, names: numbers.map(|number| city.names[number as usize]) }
         };
         let riders = places.into_iter().map(&mut rider).collect();
-        Self { city, ours, slots, rtree, h3, riders }
+        let pings = city.pings(&slots);
+        Self { city, ours, pings, ticks: Ticks::default(), rtree, h3, riders }
     }
 
     /// All three must find drivers as far away as each other.
@@ -79,17 +93,50 @@ impl Field {
         }
     }
 
-    /// All moves for all three, so that each holds everybody where the others do.
+    fn move_ours(&mut self) -> Update {
+        let (slot, to) = self.pings[self.ticks.ours % self.pings.len()];
+        self.ticks.ours += 1;
+        self.ours.update(slot, Fix::new(to, Timestamp::from_millis(self.ticks.ours as i64)))
+    }
+
+    fn move_rtree(&mut self) {
+        let (number, to) = self.city.moves[self.ticks.rtree % self.city.moves.len()];
+        self.ticks.rtree += 1;
+        let moved = Driver { at_ms: self.ticks.rtree as i64, ..driver(&self.city, number, to) };
+        self.rtree.update(moved);
+    }
+
+    fn move_h3(&mut self) {
+        let (number, to) = self.city.moves[self.ticks.h3 % self.city.moves.len()];
+        self.ticks.h3 += 1;
+        let moved = Driver { at_ms: self.ticks.h3 as i64, ..driver(&self.city, number, to) };
+        self.h3.update(moved);
+    }
+
+    /// The moves that lead everybody back to the beginning, for each, and not fewer than one whole round.
     fn play(&mut self) {
-        for tick in 0..self.city.moves.len() as u64 {
-            let tick = tick + TICKS;
-            let (slot, fix) = self.city.ping(&self.slots, tick);
-            self.ours.update(slot, fix);
-            let (number, to) = self.city.step(tick);
-            let moved = Driver { at_ms: tick as i64, ..driver(&self.city, number, to) };
-            self.rtree.update(moved);
-            self.h3.update(moved);
-        }
+        let round = self.pings.len();
+        (0..2 * round - self.ticks.ours % round).for_each(|_| drop(self.move_ours()));
+        (0..2 * round - self.ticks.rtree % round).for_each(|_| self.move_rtree());
+        (0..2 * round - self.ticks.h3 % round).for_each(|_| self.move_h3());
+    }
+
+    fn search_ours(&self, tick: usize, out: &mut Vec<Neighbour>) {
+        let rider = self.rider(tick);
+        self.ours.nearest(rider.place, &query(&rider.names), Timestamp::EPOCH, out);
+        black_box(out.len());
+    }
+
+    fn search_rtree(&self, tick: usize, out: &mut Vec<(u32, f64)>) {
+        let rider = self.rider(tick);
+        self.rtree.nearest(rider.place, &question(&rider.numbers), out);
+        black_box(out.len());
+    }
+
+    fn search_h3(&self, tick: usize, out: &mut Vec<(u32, f64)>) {
+        let rider = self.rider(tick);
+        self.h3.nearest(rider.place, &question(&rider.numbers), out);
+        black_box(out.len());
     }
 
     fn rider(&self, tick: usize) -> &Rider {
@@ -113,61 +160,66 @@ fn searches(criterion: &mut Criterion, name: &str, field: &Field) {
     field.compare();
     let mut group = criterion.benchmark_group(name);
     let (mut tick, mut ours, mut theirs) = (0, Vec::with_capacity(16), Vec::with_capacity(16));
-    group.bench_function("boda", |bencher| {
-        bencher.iter(|| {
-            tick += 1;
-            let rider = field.rider(tick);
-            field.ours.nearest(rider.place, &query(&rider.names), Timestamp::EPOCH, &mut ours);
-            black_box(ours.len())
-        });
-    });
-    group.bench_function("rstar", |bencher| {
-        bencher.iter(|| {
-            tick += 1;
-            let rider = field.rider(tick);
-            field.rtree.nearest(rider.place, &question(&rider.numbers), &mut theirs);
-            black_box(theirs.len())
-        });
-    });
-    group.bench_function("h3 buckets", |bencher| {
-        bencher.iter(|| {
-            tick += 1;
-            let rider = field.rider(tick);
-            field.h3.nearest(rider.place, &question(&rider.numbers), &mut theirs);
-            black_box(theirs.len())
-        });
-    });
+    let mut next = || {
+        tick += 1;
+        tick
+    };
+    group.bench_function("boda", |bencher| bencher.iter(|| field.search_ours(next(), &mut ours)));
+    group.bench_function("rstar", |bencher| bencher.iter(|| field.search_rtree(next(), &mut theirs)));
+    group.bench_function("h3 buckets", |bencher| bencher.iter(|| field.search_h3(next(), &mut theirs)));
     group.finish();
 }
 
-/// Time goes on, so that no ping is stale; the moves go there and back again.
 fn updates(criterion: &mut Criterion, field: &mut Field) {
     let mut group = criterion.benchmark_group("update, 100k free drivers");
-    let mut tick = 0;
-    group.bench_function("boda", |bencher| {
-        bencher.iter(|| {
-            tick += 1;
-            let (slot, fix) = field.city.ping(&field.slots, tick);
-            field.ours.update(slot, fix)
-        });
-    });
-    let mut tick = 0;
-    group.bench_function("rstar", |bencher| {
-        bencher.iter(|| {
-            tick += 1;
-            let (number, to) = field.city.step(tick);
-            field.rtree.update(Driver { at_ms: tick as i64, ..driver(&field.city, number, to) });
-        });
-    });
-    let mut tick = 0;
-    group.bench_function("h3 buckets", |bencher| {
-        bencher.iter(|| {
-            tick += 1;
-            let (number, to) = field.city.step(tick);
-            field.h3.update(Driver { at_ms: tick as i64, ..driver(&field.city, number, to) });
-        });
-    });
+    group.bench_function("boda", |bencher| bencher.iter(|| field.move_ours()));
+    group.bench_function("rstar", |bencher| bencher.iter(|| field.move_rtree()));
+    group.bench_function("h3 buckets", |bencher| bencher.iter(|| field.move_h3()));
     group.finish();
+}
+
+/// The time of one of many, in nanoseconds.
+fn time_ns(count: usize, mut one: impl FnMut(usize)) -> f64 {
+    let begin = Instant::now();
+    (0..count).for_each(&mut one);
+    begin.elapsed().as_nanos() as f64 / count as f64
+}
+
+/// The medians of rounds in which all three take turns, and of how many times longer the rivals took in each round.
+fn print_ratios(name: &str, rounds: &[[f64; 3]]) {
+    let median = |of: &dyn Fn(&[f64; 3]) -> f64| {
+        let mut all: Vec<f64> = rounds.iter().map(of).collect();
+        all.sort_by(f64::total_cmp);
+        all[all.len() / 2]
+    };
+    let [ours, rtree, h3] = [0, 1, 2].map(|who| median(&|round| round[who]));
+    let [rtree_ratio, h3_ratio] = [1, 2].map(|who| median(&|round| round[who] / round[0]));
+    println!(
+        "{name}: boda {ours:.0} ns, rstar {rtree:.0} ns ({rtree_ratio:.1} times), h3 buckets {h3:.0} ns ({h3_ratio:.1} times)"
+    );
+}
+
+fn update_ratios(field: &mut Field) {
+    let mut rounds = Vec::new();
+    for _ in 0..ROUNDS {
+        let ours = time_ns(SEARCHES, |_| drop(black_box(field.move_ours())));
+        let rtree = time_ns(SEARCHES, |_| field.move_rtree());
+        rounds.push([ours, rtree, time_ns(SEARCHES, |_| field.move_h3())]);
+    }
+    print_ratios("update, 100k free drivers", &rounds);
+}
+
+fn search_ratios(name: &str, field: &Field) {
+    let mut rounds = Vec::new();
+    let (mut ours, mut theirs) = (Vec::with_capacity(16), Vec::with_capacity(16));
+    for _ in 0..ROUNDS {
+        rounds.push([
+            time_ns(SEARCHES, |tick| field.search_ours(tick, &mut ours)),
+            time_ns(SEARCHES, |tick| field.search_rtree(tick, &mut theirs)),
+            time_ns(SEARCHES, |tick| field.search_h3(tick, &mut theirs)),
+        ]);
+    }
+    print_ratios(name, &rounds);
 }
 
 /// What only our index is asked for.
@@ -202,8 +254,12 @@ fn index(criterion: &mut Criterion) {
     field.play();
     searches(criterion, "nearest 10, 100k free drivers", &field);
     walks(criterion, &field);
-    let field = Field::new(9);
-    searches(criterion, "nearest 10, 10k free and 90k busy drivers", &field);
+    let sparse = Field::new(9);
+    searches(criterion, "nearest 10, 10k free and 90k busy drivers", &sparse);
+    println!("median of {ROUNDS} rounds of {SEARCHES} that take turns, and of the ratios of each round");
+    update_ratios(&mut field);
+    search_ratios("nearest 10, 100k free drivers", &field);
+    search_ratios("nearest 10, 10k free and 90k busy drivers", &sparse);
 }
 
 criterion_group!(benches, index);

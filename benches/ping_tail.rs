@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use boda::index::{DriverIndex, Nearest, Slot};
+use boda::geo::LatLng;
+use boda::index::{DriverIndex, Fix, Nearest, Slot};
 use boda::time::{Span, Timestamp};
 use city::{BODA, City};
 
@@ -31,16 +32,17 @@ fn main() {
     let mut city = City::new(DRIVERS, 1 << 19, 0);
     let (index, slots) = city.index();
     let riders = city.riders(4_096);
+    let pings = city.pings(&slots);
     let tick = AtomicU64::new(0);
     let (mut quiet, mut busy) = (Vec::new(), Vec::new());
     let mut searches = 0;
-    pings(&city, &index, &slots, &tick);
+    round(&pings, &index, &tick);
     for _ in 0..ROUNDS {
-        quiet.push(pings(&city, &index, &slots, &tick));
+        quiet.push(round(&pings, &index, &tick));
         let running = AtomicBool::new(true);
         thread::scope(|scope| {
             let searching = scope.spawn(|| search(&index, &riders, &tick, &running));
-            busy.push(pings(&city, &index, &slots, &tick));
+            busy.push(round(&pings, &index, &tick));
             running.store(false, Ordering::Relaxed);
             searches += searching.join().expect("the searches panicked");
         });
@@ -58,7 +60,7 @@ fn main() {
 }
 
 /// One round of pings at their pace. What is measured is the call, and a look at the clock.
-fn pings(city: &City, index: &DriverIndex, slots: &[Slot], tick: &AtomicU64) -> Tail {
+fn round(pings: &[(Slot, LatLng)], index: &DriverIndex, tick: &AtomicU64) -> Tail {
     let mut times_ns = Vec::with_capacity(PINGS);
     let mut due = Instant::now();
     for _ in 0..PINGS {
@@ -66,7 +68,9 @@ fn pings(city: &City, index: &DriverIndex, slots: &[Slot], tick: &AtomicU64) -> 
         while Instant::now() < due {
             std::hint::spin_loop();
         }
-        let (slot, fix) = city.ping(slots, tick.fetch_add(1, Ordering::Relaxed));
+        let tick = tick.fetch_add(1, Ordering::Relaxed);
+        let (slot, to) = pings[tick as usize % pings.len()];
+        let fix = Fix::new(to, Timestamp::from_millis(tick as i64));
         let begin = Instant::now();
         index.update(slot, fix);
         times_ns.push(begin.elapsed().as_nanos() as u64);
@@ -77,7 +81,7 @@ fn pings(city: &City, index: &DriverIndex, slots: &[Slot], tick: &AtomicU64) -> 
 }
 
 /// Searches at their pace until told to stop; how many.
-fn search(index: &DriverIndex, riders: &[boda::geo::LatLng], tick: &AtomicU64, running: &AtomicBool) -> usize {
+fn search(index: &DriverIndex, riders: &[LatLng], tick: &AtomicU64, running: &AtomicBool) -> usize {
     let query = Nearest { k: 10, max_age: Span::from_secs(3_600), radius_m_max: 5_000.0, classes: BODA, exclude: &[] };
     let (mut count, mut out, mut due) = (0, Vec::new(), Instant::now());
     while running.load(Ordering::Relaxed) {

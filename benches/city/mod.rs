@@ -6,7 +6,7 @@
 
 use boda::geo::{KIGALI, LatLng};
 use boda::ids::DriverId;
-use boda::index::{Config, DriverIndex, DriverState, Fix, RideClasses, Slot};
+use boda::index::{Config, DriverIndex, DriverState, RideClasses, Slot};
 use boda::time::Timestamp;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -87,15 +87,9 @@ impl City {
         (0..count).map(|_| self.homes[self.rng.random_range(0..self.homes.len())]).collect()
     }
 
-    /// The move of this tick, which counts on after the last move.
-    pub fn step(&self, tick: u64) -> (u32, LatLng) {
-        self.moves[(tick % self.moves.len() as u64) as usize]
-    }
-
-    /// The move of this tick as a ping of our index.
-    pub fn ping(&self, slots: &[Slot], tick: u64) -> (Slot, Fix) {
-        let (who, to) = self.step(tick);
-        (slots[who as usize], Fix::new(to, Timestamp::from_millis(tick as i64)))
+    /// The moves as our index hears of them.
+    pub fn pings(&self, slots: &[Slot]) -> Vec<(Slot, LatLng)> {
+        self.moves.iter().map(|(who, to)| (slots[*who as usize], *to)).collect()
     }
 }
 

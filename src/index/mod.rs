@@ -12,7 +12,7 @@
 //!
 //! # Threads
 //! Everything is `&self`. Searches and walks take no lock: they never make a ping wait, and a thread that is put to sleep
-//! in the middle of a ping never makes a search wait. How that is done is told where it is done: [`slot`], [`lists`].
+//! in the middle of a ping never makes a search wait. How that is done is told where it is done: in `slot` and `lists`.
 //! Writers take locks in the order directory, slot, cells (the lower number first):
 //! - A ping takes its own driver's slot, which nobody else wants, and only when a free driver changed cells, the
 //!   turns of both: a moving driver is in both lists for a moment, never in none.

@@ -66,11 +66,12 @@ impl DriverIndex {
         };
         let rings = Rings::new(self, &horizon, from);
         let wanted = wanted(query);
-        let is_done = match wanted {
-            _ if horizon.is_blind() => false,
-            ..=SMALL => Shortlist::<{ SMALL + 1 }>::new(&judge, &horizon, wanted).fill(&rings, out),
-            ..=LARGE => Shortlist::<{ LARGE + 2 }>::new(&judge, &horizon, wanted).fill(&rings, out),
-            _ => false,
+        let is_done = if horizon.is_blind() || wanted > LARGE {
+            false
+        } else if wanted > SMALL {
+            Shortlist::<{ LARGE + 2 }>::new(&judge, &horizon, wanted).fill(&rings, out)
+        } else {
+            Shortlist::<{ SMALL + 1 }>::new(&judge, &horizon, wanted).fill(&rings, out)
         };
         if is_done {
             return;
