@@ -123,7 +123,7 @@ async fn to_readers(town: &Town, args: &args::Compare, progress: Progress) -> (V
         drivers: STALL_DRIVERS,
         riders: STALL_RIDERS,
         stalled_percent: 10.0,
-        rounds: args.rounds.min(2),
+        rounds: args.rounds,
         time,
         dialect: Dialect::Binary,
     };

@@ -31,6 +31,11 @@ use crate::world::{KIGALI, Point};
 const NARROW_BYTES: usize = 4_096;
 /// How long stalled readers are left before it counts: until the kernel's buffers are full.
 const STALLED_FOR: Duration = Duration::from_secs(8);
+/// How long readers may take to read what waited for them.
+const CAUGHT_UP_WITHIN: Duration = Duration::from_secs(5);
+/// How long memory is watched, once while all read and once while none does: until buffers are full, and less than the time
+/// after which the server closes who does not read.
+const MEMORY_TIME: Duration = Duration::from_secs(14);
 /// How long calling all rides off may take.
 const CALLED_OFF_WITHIN: Duration = Duration::from_secs(4);
 /// Bookings a second while the rides are set up.
@@ -74,10 +79,11 @@ pub struct Stalls {
     pub p99_ms_all_read: Rounds,
     /// The same of those who read, while the others stall.
     pub p99_ms_some_stall: Rounds,
-    /// Resident memory that each stalled reader added, bytes: the most over the rounds.
+    /// Resident memory that each reader added when all of them stalled, bytes, what it grew by in the same time before
+    /// taken off.
     pub bytes_per_stalled: f64,
-    /// The same in each round.
-    pub bytes_per_stalled_rounds: Rounds,
+    /// What it grew by for each while all read.
+    pub bytes_per_reader_by_itself: f64,
     /// Stalled connections that the server closed, by kind.
     pub losses: Vec<String>,
     /// Latencies of the first round while all read.
@@ -111,20 +117,29 @@ pub async fn stalls(town: &Town, load: &Load) -> Result<Stalls, Stop> {
     stage = on_rides(town, stage, load, &homes).await?;
     let pid = town.server.pid().ok_or_else(|| Stop::Failed("the server is not running".to_owned()))?;
     let resident = || memory::read(pid).map_or(0, |memory| memory.resident);
-    let (mut read, mut stall, mut bytes) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut read, mut stall) = (Vec::new(), Vec::new());
     for _ in 0..load.rounds.max(1) {
-        let before = resident();
         stage = watched(stage, load.time).await?;
         read.push(Latency::from(&stage.phones.told.position));
         victims.clone().for_each(|who| stage.fleet.stall(who));
         stage = stage.play_for(STALLED_FOR).await.map_err(Stop::Failed)?;
-        let after = resident();
         stage = watched(stage, load.time).await?;
         stall.push(Latency::from(&stage.phones.told.position));
-        bytes.push(memory::each(before, after.max(resident()), stalled));
         victims.clone().for_each(|who| stage.fleet.unstall(who));
-        stage = stage.play_for(Duration::from_secs(5)).await.map_err(Stop::Failed)?;
+        stage = stage.play_for(CAUGHT_UP_WITHIN).await.map_err(Stop::Failed)?;
     }
+    // Memory grows by itself while pings come in; what it grows by in the same time with nobody reading is held against it.
+    let readers = load.drivers..load.drivers + load.riders;
+    let before = resident();
+    stage = stage.play_for(MEMORY_TIME).await.map_err(Stop::Failed)?;
+    let all_read_bytes = resident();
+    readers.clone().for_each(|who| stage.fleet.stall(who));
+    stage = stage.play_for(MEMORY_TIME).await.map_err(Stop::Failed)?;
+    let all_stall_bytes = resident();
+    readers.for_each(|who| stage.fleet.unstall(who));
+    stage = stage.play_for(CAUGHT_UP_WITHIN).await.map_err(Stop::Failed)?;
+    let by_itself = memory::each(before, all_read_bytes, load.riders);
+    let when_stalled = memory::each(all_read_bytes, all_stall_bytes, load.riders);
     // Whoever plays next finds everybody free.
     stage.phones.call_off();
     stage = stage.play_for(CALLED_OFF_WITHIN).await.map_err(Stop::Failed)?;
@@ -138,8 +153,8 @@ pub async fn stalls(town: &Town, load: &Load) -> Result<Stalls, Stop> {
         p99_ratio: ratio(some_stall.median, all_read.median),
         p99_ms_all_read: all_read,
         p99_ms_some_stall: some_stall,
-        bytes_per_stalled: rounded(bytes.iter().copied().fold(f64::MIN, f64::max)),
-        bytes_per_stalled_rounds: Rounds::of(bytes),
+        bytes_per_stalled: rounded(when_stalled - by_itself.max(0.0)),
+        bytes_per_reader_by_itself: rounded(by_itself),
         losses: losses.into_iter().map(|(name, count)| format!("{name}: {count}")).collect(),
         all_read_ms: read.into_iter().next().unwrap_or_default(),
         some_stall_ms: stall.into_iter().next().unwrap_or_default(),
