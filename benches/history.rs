@@ -21,7 +21,7 @@ use boda::db::{self, Database};
 use boda::geo::{KIGALI, LatLng};
 use boda::ids::DriverId;
 use boda::index::{Fix, RideClasses};
-use boda::locations::Locations;
+use boda::locations::{Locations, Track};
 use boda::locations::history::History;
 use boda::road::StraightLine;
 use boda::time::Timestamp;
@@ -133,7 +133,7 @@ impl Fleet {
         let locations = &self.locations;
         let ping = |(driver, phone): &mut (DriverId, Phone)| {
             let fix = phone.fix(second);
-            locations.ping(*driver, fix, fix.at).expect("the town is in the service area");
+            locations.ping(*driver, &mut Track::default(), fix, fix.at).expect("the town is in the service area");
             (*driver, fix)
         };
         self.drivers.iter_mut().map(ping).collect()

@@ -116,7 +116,9 @@ impl Field {
     /// The moves that lead everybody back to the beginning, for each, and not fewer than one whole round.
     fn play(&mut self) {
         let round = self.pings.len();
-        (0..2 * round - self.ticks.ours % round).for_each(|_| drop(self.move_ours()));
+        (0..2 * round - self.ticks.ours % round).for_each(|_| {
+            self.move_ours();
+        });
         (0..2 * round - self.ticks.rtree % round).for_each(|_| self.move_rtree());
         (0..2 * round - self.ticks.h3 % round).for_each(|_| self.move_h3());
     }
@@ -202,7 +204,9 @@ fn print_ratios(name: &str, rounds: &[[f64; 3]]) {
 fn update_ratios(field: &mut Field) {
     let mut rounds = Vec::new();
     for _ in 0..ROUNDS {
-        let ours = time_ns(SEARCHES, |_| drop(black_box(field.move_ours())));
+        let ours = time_ns(SEARCHES, |_| {
+            black_box(field.move_ours());
+        });
         let rtree = time_ns(SEARCHES, |_| field.move_rtree());
         rounds.push([ours, rtree, time_ns(SEARCHES, |_| field.move_h3())]);
     }

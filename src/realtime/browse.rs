@@ -35,7 +35,7 @@ impl Picture {
     }
 
     /// How many drivers are in it.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         match &self.message {
             ServerMessage::DriversNearby { drivers, .. } => drivers.len(),
             _ => 0,

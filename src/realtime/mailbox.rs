@@ -227,7 +227,7 @@ mod tests {
         match mail {
             Mail::Letter(letter) => String::from_utf8_lossy(&letter.payload).into_owned(),
             Mail::Position(position) => position.t_ms.to_string(),
-            Mail::Tile(picture) => format!("tile {} with {}", picture.tile(), picture.len()),
+            Mail::Tile(picture) => format!("tile {} with {}", picture.tile(), picture.count()),
         }
     }
 
