@@ -22,7 +22,7 @@ use crate::ids::{ConnectionId, DriverId, Epoch, RideId, RiderId, StreamSeq, User
 use crate::realtime::Config;
 use crate::realtime::browse::{Browsing, Picture};
 use crate::realtime::event::{Event, Notice, RestoredStreams, Told};
-use crate::realtime::mailbox::{Full, Letter, Mailbox, Slot};
+use crate::realtime::mailbox::{Full, Letter, Mailbox, Slot, Way};
 use crate::realtime::metrics::{Metrics, Striped};
 use crate::realtime::protocol::close::CloseCode;
 use crate::realtime::reactor::{Inbox, Note};
@@ -156,14 +156,15 @@ impl Hub {
     /// Tells a user of a committed decision, and keeps it for a while. Positions must grow from call to call.
     pub fn tell(&self, user: UserId, told: Told, event: Event) -> Delivery {
         // What a person waits for with a deadline is measured on its way.
-        let decided = matches!(event, Event::Offer(_)).then_some(told.decided);
-        self.keep(user, told.seq, event, |member, payload| self.deliver(member, Letter { payload, decided }))
+        let way = Way { decided: told.decided, told: std::time::Instant::now() };
+        let way = matches!(event, Event::Offer(_)).then_some(way);
+        self.keep(user, told.seq, event, |member, payload| self.deliver(member, Letter { payload, way }))
     }
 
     /// Hands a notice to the user's socket. Not kept: the durable list is the notification service's.
     pub fn send(&self, user: UserId, notice: Notice) -> Delivery {
         let Some(member) = self.members.get(&user) else { return Delivery::Offline };
-        self.deliver(&member, Letter { payload: notice.into_payload(), decided: None })
+        self.deliver(&member, Letter { payload: notice.into_payload(), way: None })
     }
 
     fn keep<T>(&self, user: UserId, seq: StreamSeq, event: Event, then: impl FnOnce(&Member, Payload) -> T) -> T {

@@ -25,8 +25,17 @@ const STAY_OPEN: u16 = 0;
 pub struct Letter {
     /// The text frame's payload.
     pub payload: Payload,
-    /// When the core decided it, if its way to the wire is to be measured.
-    pub decided: Option<Instant>,
+    /// Its way so far, if that is to be measured.
+    pub way: Option<Way>,
+}
+
+/// When things happened to an event on its way to the wire.
+#[derive(Clone, Copy, Debug)]
+pub struct Way {
+    /// The core decided.
+    pub decided: Instant,
+    /// It was committed and told.
+    pub told: Instant,
 }
 
 /// The next thing to write.
@@ -102,7 +111,7 @@ impl Mailbox {
 
     /// Puts in what a resuming app missed, before anything else gets in. Bounded by what a stream keeps.
     pub fn put_missed<'a>(&self, missed: impl Iterator<Item = &'a Payload>) {
-        let letter = |payload: &Payload| Letter { payload: Arc::clone(payload), decided: None };
+        let letter = |payload: &Payload| Letter { payload: Arc::clone(payload), way: None };
         self.lock().letters.extend(missed.map(letter));
     }
 
@@ -216,7 +225,7 @@ mod tests {
     }
 
     fn letter(text: &str) -> Letter {
-        Letter { payload: text.as_bytes().into(), decided: None }
+        Letter { payload: text.as_bytes().into(), way: None }
     }
 
     fn position(t_ms: i64) -> DriverPosition {

@@ -18,6 +18,7 @@ pub struct Metrics {
     queue_depth: Gauge,
     streams_kept: Gauge,
     offer_written: Histogram,
+    offer_delivered: Histogram,
     /// In the order of the cases in [`Metrics::joined`].
     joined: [Counter; 3],
     /// In the order of [`admission::Refused::LABELS`].
@@ -53,6 +54,7 @@ impl Metrics {
             queue_depth: gauge!(names::HUB_QUEUE_DEPTH),
             streams_kept: gauge!(names::HUB_STREAM_MESSAGES),
             offer_written: histogram!(names::DISPATCH_OFFER_WRITTEN_SECONDS),
+            offer_delivered: histogram!(names::HUB_OFFER_DELIVERED_SECONDS),
             joined: ["fresh", "recovered", "not_recovered"]
                 .map(|how| counter!(names::SOCKETS_OPENED_TOTAL, "how" => how)),
             handshakes_refused: admission::Refused::LABELS.into_iter().map(handshake_refused).collect(),
@@ -87,9 +89,10 @@ impl Metrics {
         self.streams_kept.set(messages as f64);
     }
 
-    /// Notes how long an offer took from the decision to the wire.
-    pub fn offer_written(&self, after: Duration) {
-        self.offer_written.record(after);
+    /// Notes how long an offer took to the wire: from the decision, and from the commit.
+    pub fn offer_written(&self, since_decided: Duration, since_told: Duration) {
+        self.offer_written.record(since_decided);
+        self.offer_delivered.record(since_told);
     }
 
     /// Counts a socket that signed on: whether it asked to go on somewhere, and whether it could.

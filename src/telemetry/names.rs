@@ -123,6 +123,8 @@ catalogue! {
     /// Inputs that wait for the shard.
     DISPATCH_QUEUE_DEPTH = "boda_dispatch_queue_depth", Shape::Gauge;
 
+    /// Time from a committed offer to its bytes on the driver's socket.
+    HUB_OFFER_DELIVERED_SECONDS = "boda_hub_offer_delivered_seconds", Shape::Histogram(WRITTEN_SECONDS);
     /// State events that wait for sockets that do not read.
     HUB_QUEUE_DEPTH = "boda_hub_queue_depth", Shape::Gauge;
     /// Control messages kept for apps that come back.

@@ -171,6 +171,7 @@ async fn to_drivers(
     let f4 = row(offers::measured(town, &load).await, |seen| {
         let p99 = seen.decision_to_written_p99_ms;
         json!({"p99_ms": p99, "target": "p99_ms <= 5", "met": p99.is_some_and(|p99| p99 <= 5.0),
+               "after_commit_p99_ms": seen.committed_to_written_p99_ms,
                "server_percent": seen.bill.server_percent, "void": seen.on_time.void, "figures": seen})
     });
     progress.say("F3: everybody comes back");

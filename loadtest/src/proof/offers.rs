@@ -30,6 +30,8 @@ const AFTERWARDS: Duration = Duration::from_secs(3);
 const DRIVE: Duration = Duration::from_millis(1_500);
 /// From the core's decision to the bytes of an offer written, as the server itself counts.
 const WRITTEN: &str = "boda_dispatch_offer_written_seconds";
+/// The part of it after the commit.
+const DELIVERED: &str = "boda_hub_offer_delivered_seconds";
 
 /// What is played.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +61,8 @@ pub struct Figures {
     pub decision_to_written_p99_ms: Option<f64>,
     /// The same, median.
     pub decision_to_written_p50_ms: Option<f64>,
+    /// The part of it after the commit: from the committed offer to its bytes written.
+    pub committed_to_written_p99_ms: Option<f64>,
     /// Bookings answered with a ride.
     pub bookings: usize,
     /// Bookings that failed, the first few in words.
@@ -98,11 +102,12 @@ pub async fn measured(town: &Town, load: &Load) -> Result<Figures, Stop> {
     let told = &stage.phones.told;
     let (latency, without_offer) = joined(&bookings, &told.offers);
     let errors = told.errors.snapshot().into_iter().chain(told.losses.snapshot());
-    let ms = |quantile| later.quantile(&page, WRITTEN, quantile).map(|seconds| seconds * 1_000.0);
+    let ms = |name, quantile| later.quantile(&page, name, quantile).map(|seconds| seconds * 1_000.0);
     Ok(Figures {
         booking_to_offer_ms: latency,
-        decision_to_written_p99_ms: ms(0.99),
-        decision_to_written_p50_ms: ms(0.5),
+        decision_to_written_p99_ms: ms(WRITTEN, 0.99),
+        decision_to_written_p50_ms: ms(WRITTEN, 0.5),
+        committed_to_written_p99_ms: ms(DELIVERED, 0.99),
         bookings: bookings.booked.len(),
         failed: bookings.failed.into_iter().take(5).collect(),
         without_offer,

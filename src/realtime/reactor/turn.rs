@@ -7,7 +7,7 @@ use crate::clock;
 use crate::realtime::Shared;
 use crate::realtime::frame::{Opcode, put_close, put_frame};
 use crate::realtime::handler::Handler;
-use crate::realtime::mailbox::Letter;
+use crate::realtime::mailbox::{Letter, Way};
 use crate::realtime::protocol::server::ServerMessage;
 use crate::realtime::protocol::{Encoding, FrameKind};
 use crate::realtime::reactor::{Inbox, Key};
@@ -30,8 +30,8 @@ pub struct Turn<H: Handler> {
     pub out: Vec<u8>,
     /// What was read from it.
     pub scratch: Vec<u8>,
-    /// The decisions behind the events in `out`.
-    pub decided: Vec<Instant>,
+    /// The ways of the events in `out`.
+    pub ways: Vec<Way>,
     /// Sessions that are not read before an instant.
     pub paused: Vec<(Instant, Key)>,
     payload: Vec<u8>,
@@ -48,7 +48,7 @@ impl<H: Handler> Turn<H> {
             tick: 0,
             out: Vec::new(),
             scratch: Vec::new(),
-            decided: Vec::new(),
+            ways: Vec::new(),
             paused: Vec::new(),
             payload: Vec::new(),
         }
@@ -81,7 +81,7 @@ impl<H: Handler> Turn<H> {
     /// Gathers a state event; these are text in both encodings.
     pub fn put_letter(&mut self, letter: &Letter) {
         put_frame(&mut self.out, Opcode::Text, &letter.payload);
-        self.decided.extend(letter.decided);
+        self.ways.extend(letter.way);
     }
 
     /// Gathers the answer to a WebSocket ping.
@@ -99,15 +99,15 @@ impl<H: Handler> Turn<H> {
 
     /// What was gathered is with the kernel.
     pub fn note_written(&mut self) {
-        for decided in self.decided.drain(..) {
-            self.shared.hub.metrics.offer_written(decided.elapsed());
+        for way in self.ways.drain(..) {
+            self.shared.hub.metrics.offer_written(way.decided.elapsed(), way.told.elapsed());
         }
     }
 
     /// Throws away what was gathered for a session that is gone.
     pub fn clear(&mut self) {
         self.out.clear();
-        self.decided.clear();
+        self.ways.clear();
     }
 
     /// Runs work that may wait, on the runtime; a stop waits for it.

@@ -203,7 +203,7 @@ impl<H: Handler> Session<H> {
         if self.wire.write(&mut turn.out, turn.shared.config.write_buffer_bytes_max)? {
             turn.note_written();
         } else {
-            turn.decided.clear();
+            turn.ways.clear();
             self.blocked.get_or_insert(turn.tick);
         }
         Ok(())
