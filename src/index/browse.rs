@@ -3,7 +3,7 @@
 //! Separate from the search because nothing is sorted or chosen here. Both walks take no lock and make nobody wait.
 
 use super::grid::Cell;
-use super::{DriverIndex, DriverState, Fix, Slot};
+use super::{DriverIndex, DriverState, Fix, RideClasses, Slot};
 use crate::geo::{Area, LatLng};
 use crate::ids::DriverId;
 use crate::time::{Span, Timestamp};
@@ -48,7 +48,7 @@ impl DriverIndex {
                 for slot in &slots {
                     let Some(record) = self.records.get(*slot as usize) else { continue };
                     let Some(seen) = record.sight() else { continue };
-                    if seen.at >= oldest && area.contains(seen.position) {
+                    if seen.at >= oldest && seen.classes.meets(RideClasses::ANY) && area.contains(seen.position) {
                         visit(*slot, seen.position, seen.bearing_deg);
                     }
                 }
