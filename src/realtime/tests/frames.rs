@@ -167,7 +167,7 @@ async fn a_panic_ends_its_own_socket_only() {
     let read = phone.socket.get_mut().read_to_end(&mut rest);
     tokio::time::timeout(super::PATIENCE, read).await.expect("closed in time").ok();
     server.until("the place is given up", |server| !server.hub.is_connected(user(1))).await;
-    assert_eq!(server.closed.lock().expect("not poisoned").len(), 1);
+    server.until("the services are told", |server| server.closed.lock().expect("not poisoned").len() == 1).await;
     other.check_alive().await;
     assert_eq!(server.hub.counters().drivers_connected, 1);
 }
