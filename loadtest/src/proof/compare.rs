@@ -92,6 +92,8 @@ pub async fn run(args: &args::Compare, machine: &Machine, progress: Progress) ->
         }
     }
     let (w1, us_coalesced) = ingested(entries);
+    // The peers read JSON: so does what is set beside them.
+    let w3 = beside_peers(w1["us_per_ping_coalesced"].as_f64().or(us_coalesced));
     // The references and the plain engine are done; one engine goes on.
     contenders.truncate(2);
     let Some(Contender::Engine(mut town)) = contenders.pop() else { return Err(Stop::Failed("no town".to_owned())) };
@@ -100,7 +102,7 @@ pub async fn run(args: &args::Compare, machine: &Machine, progress: Progress) ->
     let (e1, f4, f3) = to_drivers(&mut town, args, us_coalesced, progress).await;
     town.server.stop().await?;
     let figures = json!({
-        "W1": w1, "W2": w2, "W3": beside_peers(us_coalesced), "F1": f1, "F2": f2, "F3": f3, "F4": f4, "E1": e1,
+        "W1": w1, "W2": w2, "W3": w3, "F1": f1, "F2": f2, "F3": f3, "F4": f4, "E1": e1,
         "coalesce_ms": has_coalescing.then_some(args.coalesce_ms),
         "settings_unknown_to_the_server": unknown_keys,
         "load_after": load_average(),
