@@ -11,6 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustc_hash::FxHashMap;
 
+use crate::realtime::limit::{Bucket, Rate};
 use crate::time::{Span, Timestamp};
 
 /// The bounds.
@@ -40,34 +41,13 @@ impl Refused {
     pub const LABELS: [&'static str; 3] = ["node_busy", "address_busy", "address_full"];
 }
 
-/// A bucket that holds a second's worth and refills evenly.
-#[derive(Clone, Copy, Debug)]
-struct Bucket {
-    left_milli: u64,
-    refilled: Timestamp,
-}
-
-impl Bucket {
-    fn full(per_s: u32, now: Timestamp) -> Self {
-        Self { left_milli: u64::from(per_s) * 1_000, refilled: now }
+impl Bounds {
+    fn node(self) -> Rate {
+        Rate { per_s: self.handshakes_per_s, burst_max: self.handshakes_per_s }
     }
 
-    fn take(&mut self, per_s: u32, now: Timestamp) -> bool {
-        let full_milli = u64::from(per_s) * 1_000;
-        let elapsed_ms = now.since(self.refilled).as_millis().unsigned_abs();
-        let refill = elapsed_ms.saturating_mul(u64::from(per_s));
-        self.left_milli = self.left_milli.saturating_add(refill).min(full_milli);
-        self.refilled = now;
-        let has_one = self.left_milli >= 1_000;
-        if has_one {
-            self.left_milli -= 1_000;
-        }
-        has_one
-    }
-
-    fn is_full(&self, per_s: u32, now: Timestamp) -> bool {
-        let elapsed_ms = now.since(self.refilled).as_millis().unsigned_abs();
-        self.left_milli.saturating_add(elapsed_ms.saturating_mul(u64::from(per_s))) >= u64::from(per_s) * 1_000
+    fn address(self) -> Rate {
+        Rate { per_s: self.handshakes_per_address_per_s, burst_max: self.handshakes_per_address_per_s }
     }
 }
 
@@ -105,7 +85,7 @@ impl Drop for Seat {
 impl Admission {
     /// Empty books.
     pub fn new(bounds: Bounds, now: Timestamp) -> Self {
-        let node = Bucket::full(bounds.handshakes_per_s, now);
+        let node = Bucket::full(bounds.node(), now);
         let books = Books { node, addresses: FxHashMap::default(), swept: now };
         Self { bounds, books: Mutex::new(books) }
     }
@@ -118,18 +98,18 @@ impl Admission {
         let bounds = self.bounds;
         let mut books = self.lock();
         books.sweep(bounds, now);
-        let address = books.addresses.entry(block(address)).or_insert_with(|| Address {
-            bucket: Bucket::full(bounds.handshakes_per_address_per_s, now),
-            sockets: Arc::default(),
-        });
+        let address = books
+            .addresses
+            .entry(block(address))
+            .or_insert_with(|| Address { bucket: Bucket::full(bounds.address(), now), sockets: Arc::default() });
         if address.sockets.load(Ordering::Relaxed) >= bounds.connections_per_address_max {
             return Err(Refused::AddressFull);
         }
-        if !address.bucket.take(bounds.handshakes_per_address_per_s, now) {
+        if !address.bucket.take(bounds.address(), now) {
             return Err(Refused::AddressBusy);
         }
         let sockets = Arc::clone(&address.sockets);
-        if !books.node.take(bounds.handshakes_per_s, now) {
+        if !books.node.take(bounds.node(), now) {
             return Err(Refused::NodeBusy);
         }
         sockets.fetch_add(1, Ordering::Relaxed);
@@ -148,9 +128,9 @@ impl Books {
             return;
         }
         self.swept = now;
-        let per_s = bounds.handshakes_per_address_per_s;
-        self.addresses
-            .retain(|_, address| address.sockets.load(Ordering::Relaxed) > 0 || !address.bucket.is_full(per_s, now));
+        self.addresses.retain(|_, address| {
+            address.sockets.load(Ordering::Relaxed) > 0 || !address.bucket.is_full(bounds.address(), now)
+        });
     }
 }
 

@@ -1,4 +1,4 @@
-//! How many frames a socket may send: a token bucket in plain arithmetic, handed the time.
+//! How many frames a socket may send, and the bucket behind that and other limits: plain arithmetic, handed the time.
 
 use crate::time::{Span, Timestamp};
 
@@ -13,21 +13,62 @@ pub enum Verdict {
     Refused,
 }
 
-/// How many frames any socket may send.
+/// How much may happen.
 #[derive(Clone, Copy, Debug)]
 pub struct Rate {
-    /// On average.
+    /// A second, on average.
     pub per_s: u32,
     /// At once.
     pub burst_max: u32,
 }
 
-/// The frames that one socket may still send. Small, because every socket has one.
+impl Rate {
+    fn burst_milli(self) -> u64 {
+        u64::from(self.burst_max) * 1_000
+    }
+}
+
+/// What may still happen, by a rate that its owner remembers. Small, because every socket has one.
 #[derive(Clone, Copy, Debug)]
-pub struct FrameBudget {
-    /// In thousandths of a frame, so that a refill needs no fractions.
+pub struct Bucket {
+    /// In thousandths, so that a refill needs no fractions.
     left_milli: u64,
     refilled: Timestamp,
+}
+
+impl Bucket {
+    /// Filled to the brim.
+    pub fn full(rate: Rate, now: Timestamp) -> Self {
+        Self { left_milli: rate.burst_milli(), refilled: now }
+    }
+
+    /// Takes one out, if there is one. A clock that steps back refills nothing until it moves forward again.
+    pub fn take(&mut self, rate: Rate, now: Timestamp) -> bool {
+        self.left_milli = self.left_at(rate, now);
+        self.refilled = now;
+        let has_one = self.left_milli >= 1_000;
+        if has_one {
+            self.left_milli -= 1_000;
+        }
+        has_one
+    }
+
+    /// Whether it is as if nothing had ever been taken out.
+    pub fn is_full(&self, rate: Rate, now: Timestamp) -> bool {
+        self.left_at(rate, now) == rate.burst_milli()
+    }
+
+    fn left_at(&self, rate: Rate, now: Timestamp) -> u64 {
+        let elapsed_ms = now.since(self.refilled).as_millis().unsigned_abs();
+        let refill = elapsed_ms.saturating_mul(u64::from(rate.per_s));
+        self.left_milli.saturating_add(refill).min(rate.burst_milli())
+    }
+}
+
+/// The frames that one socket may still send.
+#[derive(Clone, Copy, Debug)]
+pub struct FrameBudget {
+    bucket: Bucket,
     /// When the app was told last.
     told: Timestamp,
 }
@@ -38,17 +79,12 @@ const TELL_EVERY: Span = Span::from_secs(1);
 impl FrameBudget {
     /// A full budget.
     pub fn new(rate: Rate, now: Timestamp) -> Self {
-        Self { left_milli: u64::from(rate.burst_max) * 1_000, refilled: now, told: now - TELL_EVERY }
+        Self { bucket: Bucket::full(rate, now), told: now - TELL_EVERY }
     }
 
-    /// Takes one frame out. A clock that steps back refills nothing until it moves forward again.
+    /// Takes one frame out.
     pub fn take(&mut self, rate: Rate, now: Timestamp) -> Verdict {
-        let elapsed_ms = now.since(self.refilled).as_millis().unsigned_abs();
-        let refill = elapsed_ms.saturating_mul(u64::from(rate.per_s));
-        self.left_milli = self.left_milli.saturating_add(refill).min(u64::from(rate.burst_max) * 1_000);
-        self.refilled = now;
-        if self.left_milli >= 1_000 {
-            self.left_milli -= 1_000;
+        if self.bucket.take(rate, now) {
             return Verdict::Allowed;
         }
         if now.since(self.told) < TELL_EVERY && now >= self.told {
