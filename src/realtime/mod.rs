@@ -170,7 +170,7 @@ const RETURN_MIN_MS: i64 = 250;
 /// A full node is full for longer.
 const FULL_RETURN_MIN_MS: i64 = 5_000;
 
-/// The sockets of one node; when this is dropped, their reactors end.
+/// The sockets of one node; when this is dropped, every socket is closed with 4000 and the reactors end.
 pub struct Sockets<H> {
     shared: Arc<Shared<H>>,
     reactors: Vec<Arc<Inbox>>,

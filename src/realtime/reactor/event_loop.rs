@@ -23,6 +23,8 @@ pub struct EventLoop<H: Handler> {
     notes: Vec<Note>,
     ready: Vec<Ready>,
     next_tick: Instant,
+    /// No more sockets will come; it ends with the last that it has.
+    is_stopping: bool,
 }
 
 /// A place for a session. Boxed, so that a table that grew in a storm costs little when it is over.
@@ -36,18 +38,18 @@ impl<H: Handler> EventLoop<H> {
     pub fn new(lanes: Lanes, turn: Turn<H>) -> Self {
         let (sessions, vacant, notes, ready) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let next_tick = Instant::now() + turn.shared.tick_length;
-        Self { lanes, turn, sessions, vacant, notes, ready, next_tick }
+        Self { lanes, turn, sessions, vacant, notes, ready, next_tick, is_stopping: false }
     }
 
-    /// Serves until told to stop.
+    /// Serves until it was told to stop and the last socket has read why.
     pub fn run(mut self) {
         loop {
             self.turn.inbox.take(&mut self.notes);
             for note in std::mem::take(&mut self.notes) {
-                if matches!(note, Note::Stop) {
-                    return;
-                }
                 self.heed(note);
+            }
+            if self.is_stopping && self.sessions.len() == self.vacant.len() {
+                return;
             }
             let now = Instant::now();
             self.end_pauses(now);
@@ -85,7 +87,10 @@ impl<H: Handler> EventLoop<H> {
                 self.serve(key, |session, turn| session.answer(answer.map(|answer| *answer), turn));
             }
             Note::CloseAll(code) => self.close_all(code),
-            Note::Stop => {}
+            Note::Stop => {
+                self.is_stopping = true;
+                self.close_all(CloseCode::ShuttingDown);
+            }
         }
     }
 

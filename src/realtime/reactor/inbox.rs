@@ -35,7 +35,7 @@ pub enum Note {
     Answer(Key, Option<Box<Result<Reply, Error>>>),
     /// Every session is to be closed with this code.
     CloseAll(CloseCode),
-    /// The sockets are gone: end.
+    /// No more sockets will come: close those that there are, and end.
     Stop,
 }
 

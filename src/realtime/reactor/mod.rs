@@ -23,7 +23,8 @@ use crate::realtime::handler::Handler;
 use event_loop::EventLoop;
 use lanes::Lanes;
 
-/// Starts reactor number `number`, which ends when it is told to [`Note::Stop`].
+/// Starts reactor number `number`, which ends when it was told to [`Note::Stop`] and its
+/// last socket is closed.
 ///
 /// # Errors
 /// When the system gives no more descriptors or threads.

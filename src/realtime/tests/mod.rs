@@ -145,6 +145,7 @@ struct Server {
     gate: Arc<Semaphore>,
     welcome_gate: Arc<Semaphore>,
     closed: Arc<Mutex<Vec<Caller>>>,
+    stop: CancellationToken,
 }
 
 impl Server {
@@ -163,8 +164,9 @@ impl Server {
         let sockets = Sockets::start(Arc::clone(&hub), handler).expect("threads and descriptors");
         let routes = axum::Router::new().nest("/api/v1", router(sockets));
         let bounds = Bounds { connections_max: 1_000, head_within: PATIENCE };
-        tokio::spawn(serve(listener, routes, bounds, CancellationToken::new()));
-        Self { address, hub, gate, welcome_gate, closed }
+        let stop = CancellationToken::new();
+        tokio::spawn(serve(listener, routes, bounds, stop.clone()));
+        Self { address, hub, gate, welcome_gate, closed, stop }
     }
 
     fn request(&self, token: Option<&str>) -> Request {

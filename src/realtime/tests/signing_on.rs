@@ -223,6 +223,17 @@ async fn shutting_down_closes_every_socket_with_4000_and_takes_no_new_ones() {
 }
 
 #[tokio::test]
+async fn a_door_that_closes_before_the_hub_does_sends_everybody_away_with_a_word() {
+    let server = Server::start(config()).await;
+    let mut signed_on = server.phone("driver-1").await;
+    let mut unknown = server.try_connect(server.request(None), None).await.expect("the handshake succeeds");
+    // The HTTP server ends, and with it the last that could hand sockets over.
+    server.stop.cancel();
+    assert_eq!(signed_on.read_close().await, 4000);
+    assert_eq!(unknown.read_close().await, 4000);
+}
+
+#[tokio::test]
 async fn too_many_handshakes_are_told_to_come_back_a_little_later() {
     let admission = AdmissionBounds { handshakes_per_s: 3, handshakes_per_address_per_s: 2, ..config().admission };
     let server = Server::start(Config { admission, ..config() }).await;
