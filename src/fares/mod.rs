@@ -42,7 +42,7 @@ mod tests {
             ((-1.943838, 30.056937), (-1.979014, 30.223064), 3_103),
         ] {
             let place = |(lat, lng)| LatLng::new(lat, lng).expect("on the globe");
-            let leg = roads.route(place(from), place(to));
+            let leg = roads.route(place(from).into(), place(to)).expect("a way");
             let ride = Metered { begins_at, distance_m: leg.distance_m, riding: leg.duration, waiting: Span::ZERO };
             assert_eq!(tariff.quote(&ride, BasisPoints::WHOLE).total, Francs(total), "{from:?} to {to:?}");
         }

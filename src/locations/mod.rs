@@ -20,7 +20,7 @@ use crate::error::{Error, Fault};
 use crate::geo::{Area, LatLng};
 use crate::ids::DriverId;
 use crate::index::{DriverIndex, DriverState, Fix, Nearest, Neighbour, RideClasses, Slot, Update};
-use crate::road::TravelTime;
+use crate::road::{Origin, TravelTime};
 use crate::time::{Span, Timestamp};
 
 pub use jump::{Jump, Reach};
@@ -268,18 +268,11 @@ impl Locations {
     ) -> Vec<Candidate> {
         let mut near: Vec<Neighbour> = Vec::new();
         self.inner.index.nearest(pickup, &self.query(classes, passed), now, &mut near);
-        let froms: Vec<LatLng> = near.iter().map(|neighbour| neighbour.position).collect();
-        let mut legs = Vec::new();
-        self.inner.travel.to_pickup(&froms, pickup, &mut legs);
-        let mut candidates: Vec<Candidate> = near
-            .iter()
-            .zip(legs)
-            .map(|(neighbour, leg)| Candidate {
-                driver: neighbour.driver,
-                pickup_eta: leg.duration,
-                pickup_distance_m: leg.distance_m,
-            })
-            .collect();
+        let candidate = |neighbour: &Neighbour| {
+            let leg = self.inner.travel.route(neighbour.position.into(), pickup).ok()?;
+            Some(Candidate { driver: neighbour.driver, pickup_eta: leg.duration, pickup_distance_m: leg.distance_m })
+        };
+        let mut candidates: Vec<Candidate> = near.iter().filter_map(candidate).collect();
         candidates.sort_by_key(|candidate| (candidate.pickup_eta, candidate.driver));
         candidates
     }
@@ -300,12 +293,13 @@ impl Locations {
         let mut near = Vec::new();
         let query = Nearest { k: limit, ..self.query(RideClasses::ANY, &[]) };
         self.inner.index.nearest(from, &query, now, &mut near);
-        let show = |neighbour: &Neighbour| Nearby {
-            position: neighbour.position,
-            bearing_deg: self.position_of(neighbour.driver).and_then(|fix| fix.bearing_deg),
-            eta: self.inner.travel.route(neighbour.position, from).duration,
+        let show = |neighbour: &Neighbour| {
+            let fix = self.position_of(neighbour.driver)?;
+            let origin = Origin { place: neighbour.position, bearing_deg: fix.bearing_deg };
+            let eta = self.inner.travel.route(origin, from).ok()?.duration;
+            Some(Nearby { position: neighbour.position, bearing_deg: fix.bearing_deg, eta })
         };
-        near.iter().map(show).collect()
+        near.iter().filter_map(show).collect()
     }
 }
 

@@ -69,7 +69,7 @@ impl Rides {
             return Ok(());
         }
         let Some(watched) = self.inner.hub.watched_ride(driver) else { return Ok(()) };
-        let eta_s = self.inner.live.ride(watched).and_then(|ride| self.eta_s(&ride, fix.position));
+        let eta_s = self.inner.live.ride(watched).and_then(|ride| self.eta_s(&ride, fix.into()));
         let bearing_deg = fix.bearing_deg.map(f32::from);
         self.inner.hub.position_changed(driver, Position { at: fix.at, place: fix.position, bearing_deg, eta_s });
         Ok(())

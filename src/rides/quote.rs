@@ -7,7 +7,7 @@ use crate::ids::{QuoteId, RiderId};
 use crate::money::BasisPoints;
 use crate::rides::ride::Price;
 use crate::rides::words::RideType;
-use crate::road::TravelTime;
+use crate::road::{NoRoute, TravelTime};
 use crate::time::{Span, Timestamp};
 
 /// A ride shorter than this is a mistake: both ends are the same place.
@@ -50,9 +50,9 @@ impl Pricing<'_> {
     /// The price of a ride requested at `now`.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a ride too short or too long.
+    /// [`Error::Invalid`] for a ride too short or too long, conflict `no_route` where no street leads there.
     pub fn price(&self, pickup: LatLng, destination: LatLng, now: Timestamp) -> Result<(Price, Fare), Error> {
-        let leg = self.travel.route(pickup, destination);
+        let leg = self.travel.route(pickup.into(), destination).map_err(no_route)?;
         let mut checks = Checks::new();
         let distance_m = leg.distance_m;
         if distance_m < DISTANCE_M_MIN {
@@ -80,6 +80,16 @@ impl Pricing<'_> {
         };
         Ok((price, fare))
     }
+}
+
+/// No ride can be sold where nobody can ride: which end is the trouble.
+fn no_route(reason: NoRoute) -> Error {
+    let text = match reason {
+        NoRoute::FromOffRoad => "no street is near the pickup; move it to a street",
+        NoRoute::ToOffRoad => "no street is near the destination; move it to a street",
+        NoRoute::Unconnected => "no street leads from the pickup to the destination",
+    };
+    Error::conflict("no_route", text)
 }
 
 /// A place a client sent: on the globe and inside the service area, or faults that name the field.

@@ -9,10 +9,10 @@ use super::view::{Viewer, offer_view, ride_view};
 use super::{Filter, Rides, no_ride, store};
 use crate::dispatch::{Canceller, Input};
 use crate::error::Error;
-use crate::geo::LatLng;
 use crate::ids::{DriverId, RideId};
 use crate::realtime::Snapshot;
 use crate::realtime::protocol::view::{OfferView, RideStatus, RideView};
+use crate::road::Origin;
 use crate::time::Timestamp;
 use crate::web::page::{Page, PageRequest, Position};
 use crate::web::{Caller, Role};
@@ -108,14 +108,14 @@ impl Rides {
     }
 
     /// Travel time from where the driver is to where the ride goes next, in seconds.
-    pub(super) fn eta_s(&self, ride: &Ride, from: LatLng) -> Option<i64> {
+    pub(super) fn eta_s(&self, ride: &Ride, from: Origin) -> Option<i64> {
         let to = match ride.status {
             RideStatus::DriverAssigned => ride.pickup.at,
             RideStatus::InProgress => ride.destination.at,
             RideStatus::DriverArrived => return Some(0),
             _ => return None,
         };
-        Some(self.inner.locations.travel().route(from, to).duration.as_secs())
+        self.inner.locations.travel().route(from, to).ok().map(|leg| leg.duration.as_secs())
     }
 
     /// The offers a driver has to answer: one at most.

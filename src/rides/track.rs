@@ -71,7 +71,7 @@ impl Rides {
                 lng: fix.position.lng(),
                 bearing_deg: fix.bearing_deg,
                 t_ms: fix.at.as_millis(),
-                eta_s: self.eta_s(&ride, fix.position),
+                eta_s: self.eta_s(&ride, fix.into()),
             }
         });
         let path = match way(&ride, viewer, clock::now()) {

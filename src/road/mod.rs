@@ -3,11 +3,15 @@
 //! Separate so that nobody above knows whether a map is loaded: they ask [`TravelTime`]. [`StraightLine`] answers from
 //! two numbers, and is what a city runs on until it has a map.
 
+pub mod map_file;
+pub mod network;
 mod straight_line;
+pub mod turns;
 
 pub use straight_line::{StraightLine, StraightLineError};
 
 use crate::geo::LatLng;
+use crate::index::Fix;
 use crate::time::Span;
 
 /// One way from a place to another.
@@ -19,16 +23,54 @@ pub struct Leg {
     pub duration: Span,
 }
 
+/// Where a way begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Origin {
+    /// The place.
+    pub place: LatLng,
+    /// Which way the motorcycle points, where it moves; degrees clockwise from north.
+    pub bearing_deg: Option<u16>,
+}
+
+impl From<LatLng> for Origin {
+    fn from(place: LatLng) -> Self {
+        Self { place, bearing_deg: None }
+    }
+}
+
+impl From<Fix> for Origin {
+    fn from(fix: Fix) -> Self {
+        Self { place: fix.position, bearing_deg: fix.bearing_deg }
+    }
+}
+
+/// Nobody can ride from the one place to the other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum NoRoute {
+    /// The beginning is too far from any street.
+    #[error("no street is within reach of the beginning")]
+    FromOffRoad,
+    /// The end is too far from any street.
+    #[error("no street is within reach of the end")]
+    ToOffRoad,
+    /// The streets of the two are not connected, in this direction, at present.
+    #[error("no street leads from the one to the other")]
+    Unconnected,
+}
+
 /// The question that dispatch, quotes and arrival times ask. Implementations are pure: the same question has the same
 /// answer until the map or its weights are swapped.
 pub trait TravelTime: Send + Sync {
     /// The quickest way.
-    fn route(&self, from: LatLng, to: LatLng) -> Leg;
+    ///
+    /// # Errors
+    /// [`NoRoute`].
+    fn route(&self, from: Origin, to: LatLng) -> Result<Leg, NoRoute>;
 
-    /// The quickest way from each of many places to one: every candidate driver to the pickup. `out` is cleared, then
-    /// holds one leg for each of `froms`, in order. A road router answers this at once for all of them.
-    fn to_pickup(&self, froms: &[LatLng], pickup: LatLng, out: &mut Vec<Leg>) {
+    /// Riding time from each of many places to one: every candidate driver to the pickup. `out` is cleared, then holds one
+    /// time for each of `froms`, in order; `None` where nobody can ride. A road router answers this at once for all of them.
+    fn to_pickup(&self, froms: &[Origin], pickup: LatLng, out: &mut Vec<Option<Span>>) {
         out.clear();
-        out.extend(froms.iter().map(|from| self.route(*from, pickup)));
+        out.extend(froms.iter().map(|from| self.route(*from, pickup).ok().map(|leg| leg.duration)));
     }
 }

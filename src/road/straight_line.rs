@@ -4,7 +4,7 @@
 //! road length and end points were published (10.87 km by road over 8.17 km, Nyabugogo to Kicukiro), and 20 to 25 km/h
 //! is what motos average.
 
-use super::{Leg, TravelTime};
+use super::{Leg, NoRoute, Origin, TravelTime};
 use crate::geo::LatLng;
 use crate::time::Span;
 
@@ -29,11 +29,11 @@ impl StraightLine {
 }
 
 impl TravelTime for StraightLine {
-    fn route(&self, from: LatLng, to: LatLng) -> Leg {
-        let distance_m = from.distance_m(to) * self.detour_factor;
+    fn route(&self, from: Origin, to: LatLng) -> Result<Leg, NoRoute> {
+        let distance_m = from.place.distance_m(to) * self.detour_factor;
         let duration_ms = distance_m * 3_600.0 / self.speed_kmh;
         // Half the globe ten times over at walking pace fits both types.
-        Leg { distance_m: distance_m.round() as u32, duration: Span::from_millis(duration_ms.round() as i64) }
+        Ok(Leg { distance_m: distance_m.round() as u32, duration: Span::from_millis(duration_ms.round() as i64) })
     }
 }
 
@@ -59,27 +59,28 @@ mod tests {
     #[test]
     fn the_published_ride_across_kigali_has_its_published_length() {
         let kigali = StraightLine::new(1.33, 22.0).expect("plausible numbers");
-        let leg = kigali.route(place(-1.940645, 30.044477), place(-1.983847, 30.103971));
+        let leg = kigali.route(place(-1.940645, 30.044477).into(), place(-1.983847, 30.103971)).expect("a way");
         assert!((10_865..=10_875).contains(&leg.distance_m), "{} m", leg.distance_m);
         // 10.87 km at 22 km/h is 29 minutes and 39 seconds.
         assert_eq!(leg.duration.as_secs() / 60, 29);
-        assert_eq!(kigali.route(place(-1.95, 30.06), place(-1.95, 30.06)), Leg { distance_m: 0, duration: Span::ZERO });
+        let nowhere = kigali.route(place(-1.95, 30.06).into(), place(-1.95, 30.06));
+        assert_eq!(nowhere, Ok(Leg { distance_m: 0, duration: Span::ZERO }));
     }
 
     #[test]
     fn many_to_one_is_each_to_one_in_order() {
         let kigali = StraightLine::new(1.33, 22.0).expect("plausible numbers");
         let pickup = place(-1.95, 30.06);
-        let froms = [place(-1.96, 30.07), pickup, place(-1.90, 30.10)];
-        let mut legs = vec![Leg { distance_m: 9, duration: Span::ZERO }];
-        kigali.to_pickup(&froms, pickup, &mut legs);
-        assert_eq!(legs, froms.map(|from| kigali.route(from, pickup)));
+        let froms = [place(-1.96, 30.07), pickup, place(-1.90, 30.10)].map(Origin::from);
+        let mut times = vec![None];
+        kigali.to_pickup(&froms, pickup, &mut times);
+        assert_eq!(times, froms.map(|from| kigali.route(from, pickup).ok().map(|leg| leg.duration)));
     }
 
     #[test]
     fn half_the_globe_fits() {
         let slow = StraightLine::new(10.0, 1.0).expect("plausible numbers");
-        let leg = slow.route(place(0.0, 0.0), place(0.0, 180.0));
+        let leg = slow.route(place(0.0, 0.0).into(), place(0.0, 180.0)).expect("a way");
         assert_eq!(leg.distance_m / 1_000, 200_151);
         assert!(leg.duration > Span::from_secs(200_000 * 3_600));
     }
