@@ -3,6 +3,7 @@
 //! Separate so that nobody above knows whether a map is loaded: they ask [`TravelTime`]. [`StraightLine`] answers from
 //! two numbers, and is what a city runs on until it has a map.
 
+pub mod hierarchy;
 pub mod map_file;
 pub mod network;
 mod straight_line;
