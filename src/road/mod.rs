@@ -5,6 +5,7 @@
 
 pub mod map_file;
 pub mod network;
+pub mod snap;
 mod straight_line;
 pub mod turns;
 
