@@ -6,6 +6,7 @@
 pub mod hierarchy;
 pub mod map_file;
 pub mod network;
+pub mod router;
 pub mod snap;
 mod straight_line;
 pub mod turns;
