@@ -24,26 +24,29 @@ pub(super) struct Start {
     pub(super) along_dm: u32,
     /// Of the arc, what has been ridden, and what remains.
     ridden_ms: u32,
-    remaining_ms: u32,
+    pub(super) remaining_ms: u32,
     /// The vertex that the way goes on from: its own, or the first after it when it comes back to this arc. None when the
     /// way ends on this arc straight ahead.
     pub(super) leaves_by: Option<u32>,
 }
 
 impl Snapped {
-    /// The directions one may begin in.
-    pub(super) fn starts(&self, network: &Network, live: &Live) -> [Option<Start>; 2] {
-        let start = |snap: Snap| {
-            let duration_ms = match live.durations_ms()[snap.arc.0 as usize] {
-                CLOSED => network.durations_ms()[snap.arc.0 as usize],
-                duration_ms => duration_ms,
-            };
-            let ridden_ms = part_ms(network, &snap, duration_ms);
-            let remaining_ms = duration_ms - ridden_ms;
-            Start { arc: snap.arc, along_dm: snap.along_dm, ridden_ms, remaining_ms, leaves_by: None }
-        };
+    /// The place in the directions one may begin in.
+    pub(super) fn directions(&self, network: &Network) -> [Option<Snap>; 2] {
         let twin = network.twin(self.snap.arc).filter(|_| self.is_either_way);
-        [Some(start(self.snap)), twin.map(|twin| start(turned(network, self.snap, twin)))]
+        [Some(self.snap), twin.map(|twin| turned(network, self.snap, twin))]
+    }
+}
+
+impl Start {
+    pub(super) fn new(network: &Network, live: &Live, arc: ArcId, along_dm: u32) -> Self {
+        let duration_ms = match live.durations_ms()[arc.0 as usize] {
+            CLOSED => network.durations_ms()[arc.0 as usize],
+            duration_ms => duration_ms,
+        };
+        let ridden_ms = part_ms(network.length_dm(arc), along_dm, duration_ms);
+        let remaining_ms = duration_ms - ridden_ms;
+        Self { arc, along_dm, ridden_ms, remaining_ms, leaves_by: None }
     }
 }
 
@@ -53,9 +56,8 @@ pub(super) fn turned(network: &Network, snap: Snap, twin: ArcId) -> Snap {
 }
 
 /// Of the riding time of an arc, what leads up to a place on it.
-fn part_ms(network: &Network, snap: &Snap, duration_ms: u32) -> u32 {
-    let length_dm = network.length_dm(snap.arc);
-    (u64::from(duration_ms) * u64::from(snap.along_dm.min(length_dm)) / u64::from(length_dm)) as u32
+fn part_ms(length_dm: u32, along_dm: u32, duration_ms: u32) -> u32 {
+    (u64::from(duration_ms) * u64::from(along_dm.min(length_dm)) / u64::from(length_dm)) as u32
 }
 
 /// An end in one direction.
@@ -80,7 +82,7 @@ impl Ends {
     pub(super) fn new(network: &Network, live: &Live, to: Snap) -> Self {
         let end = |snap: Snap| {
             let duration_ms = live.durations_ms()[snap.arc.0 as usize];
-            let ridden_ms = part_ms(network, &snap, duration_ms);
+            let ridden_ms = part_ms(network.length_dm(snap.arc), snap.along_dm, duration_ms);
             (duration_ms < CLOSED).then_some(End { arc: snap.arc, along_dm: snap.along_dm, ridden_ms, duration_ms })
         };
         let ends = [end(to), network.twin(to.arc).and_then(|twin| end(turned(network, to, twin)))];
@@ -89,15 +91,18 @@ impl Ends {
     }
 
     /// The vertices, copies included, with what is added when a way ends there.
-    pub(super) fn vertices(&self, copies: &[(u32, u32)], out: &mut Vec<(u32, u32)>) {
+    pub(super) fn vertices<'c>(&self, copies_of: impl Fn(ArcId) -> &'c [(u32, u32)], out: &mut Vec<(u32, u32)>) {
         out.clear();
         for end in self.ends.iter().flatten() {
             let offset = self.put_off_ms - end.duration_ms + end.ridden_ms;
             out.push((end.arc.0, offset));
-            let first = copies.partition_point(|(arc, _)| *arc < end.arc.0);
-            let of_arc = copies[first..].iter().take_while(|(arc, _)| *arc == end.arc.0);
-            out.extend(of_arc.map(|(_, vertex)| (*vertex, offset)));
+            out.extend(copies_of(end.arc).iter().map(|(_, vertex)| (*vertex, offset)));
         }
+    }
+
+    /// The arcs that a way may end on, and the time ridden on each.
+    pub(super) fn arcs(&self) -> impl Iterator<Item = (ArcId, u32)> + '_ {
+        self.ends.iter().flatten().map(|end| (end.arc, end.ridden_ms))
     }
 
     /// Whether the way may end on an arc.

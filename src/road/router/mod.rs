@@ -10,6 +10,7 @@
 
 mod ends;
 mod live;
+mod nearest;
 mod path;
 mod pool;
 #[cfg(test)]
@@ -21,10 +22,11 @@ use arc_swap::Guard;
 
 pub use ends::Snapped;
 pub use live::Live;
+pub use nearest::{Near, NearestByRoad, OnStreets};
 pub use path::RoutePath;
 
 use super::hierarchy::{Graph, Hierarchy, HierarchyError};
-use super::network::{Network, NodeId, Snap};
+use super::network::{ArcId, Network, NodeId, Snap};
 use super::snap::Snapper;
 use super::turns::TurnGraph;
 use super::{Leg, NoRoute, Origin, TravelTime};
@@ -32,6 +34,7 @@ use crate::geo::LatLng;
 use crate::time::Span;
 use ends::{Ends, Start};
 use live::Swap;
+use nearest::Incoming;
 use pool::{Pool, Scratch};
 
 /// Orders and contracts the turns of a network, at import.
@@ -78,6 +81,7 @@ pub struct Router {
     off_road_m_max: f64,
     /// Vertices that remember how an arc was come to: the arc and the vertex, in order.
     copies: Vec<(u32, u32)>,
+    incoming: Incoming,
     live: Swap,
     pool: Pool,
 }
@@ -101,7 +105,8 @@ impl Router {
             (turns.arc_count..).zip(&turns.copies).map(|(vertex, arc)| (*arc, vertex)).collect();
         copies.sort_unstable();
         let live = Swap::new(&turns, &hierarchy, network.durations_ms().to_vec());
-        Ok(Self { network, turns, hierarchy, snapper, off_road_m_max, copies, live, pool: Pool::default() })
+        let incoming = Incoming::new(&network);
+        Ok(Self { incoming, network, turns, hierarchy, snapper, off_road_m_max, copies, live, pool: Pool::default() })
     }
 
     /// The streets.
@@ -191,18 +196,27 @@ impl Router {
         self.turns.turns(vertex).map(weight)
     }
 
+    /// The vertices that stand for an arc besides itself.
+    fn copies_of(&self, arc: ArcId) -> &[(u32, u32)] {
+        let of_arcs = |arc: u32| self.copies.partition_point(|(other, _)| *other < arc);
+        &self.copies[of_arcs(arc.0)..of_arcs(arc.0 + 1)]
+    }
+
     /// Sets a search on its target.
     fn aim(&self, live: &Live, to: Snap, scratch: &mut Scratch) -> Ends {
         let ends = Ends::new(&self.network, live, to);
-        ends.vertices(&self.copies, &mut scratch.targets);
+        ends.vertices(|arc| self.copies_of(arc), &mut scratch.targets);
         scratch.search.aim(&self.hierarchy, &live.metric, &scratch.targets);
         ends
     }
 
     /// The better of the directions that one may begin in, and the riding time in milliseconds.
     fn best_start(&self, live: &Live, from: Snapped, ends: &Ends, scratch: &mut Scratch) -> Option<(Start, u32)> {
-        let starts = from.starts(&self.network, live);
-        let times = starts.into_iter().flatten().filter_map(|start| self.time(live, start, ends, scratch));
+        let directions = from.directions(&self.network).into_iter().flatten();
+        let times = directions.filter_map(|snap| {
+            let start = Start::new(&self.network, live, snap.arc, snap.along_dm);
+            self.time(live, start, ends, scratch)
+        });
         times.min_by_key(|(_, duration_ms)| *duration_ms)
     }
 

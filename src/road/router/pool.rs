@@ -5,6 +5,7 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, MutexGuard, TryLockError};
 
+use super::nearest::Spread;
 use crate::road::hierarchy::{Hierarchy, Labeller, Search};
 
 /// As many searches at a time keep their memory; more give it back.
@@ -17,12 +18,19 @@ pub(super) struct Scratch {
     pub(super) labeller: Labeller,
     pub(super) targets: Vec<(u32, u32)>,
     pub(super) way: Vec<u32>,
+    pub(super) spread: Spread,
 }
 
 impl Scratch {
     fn new(hierarchy: &Hierarchy) -> Box<Self> {
         let search = Search::new(hierarchy);
-        Box::new(Self { search, labeller: Labeller::default(), targets: Vec::new(), way: Vec::new() })
+        Box::new(Self {
+            search,
+            labeller: Labeller::default(),
+            targets: Vec::new(),
+            way: Vec::new(),
+            spread: Spread::default(),
+        })
     }
 }
 

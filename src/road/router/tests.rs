@@ -318,3 +318,40 @@ fn parts_of_different_maps_make_no_router_and_riding_times_must_be_as_many_as_ar
     assert_eq!(error.to_string(), "vertices of the hierarchy of 2 do not belong to 4");
     assert!(one.router.reweigh(vec![1; 3]).is_err());
 }
+
+#[test]
+fn the_nearest_drivers_by_road_are_those_that_asking_everybody_finds() {
+    let mut rng = StdRng::seed_from_u64(11);
+    let town = Town::random(9, &mut rng);
+    let mut drivers = OnStreets::new(&town.router.network);
+    let mut places: Vec<Option<Snapped>> = vec![None; 60];
+    let (mut times, mut found) = (Vec::new(), Vec::new());
+    for round in 0..300 {
+        if round % 50 == 0 {
+            reweigh(&town, round / 50 % 3, &mut rng);
+        }
+        for _ in 0..10 {
+            let driver = rng.random_range(0..places.len());
+            places[driver] = rng.random_ratio(2, 3).then(|| town.random_snap(&mut rng));
+            match places[driver] {
+                Some(place) => drivers.put(&town.router.network, driver as u32, place),
+                None => drivers.remove(driver as u32),
+            }
+        }
+        let to = town.random_snap(&mut rng).snap;
+        let query =
+            NearestByRoad { to, k: rng.random_range(0..15), duration_ms_max: rng.random_range(50_000..500_000) };
+        let is_wanted = |driver: u32| !driver.is_multiple_of(7);
+        town.router.nearest(&drivers, &query, is_wanted, &mut found);
+        let (numbers, froms): (Vec<u32>, Vec<Snapped>) =
+            (0..).zip(&places).filter_map(|(driver, place)| Some((driver, (*place)?))).unzip();
+        town.router.durations_to(&froms, to, &mut times);
+        let all = numbers.iter().zip(&times).filter(|(driver, _)| is_wanted(**driver));
+        let mut all: Vec<Near> =
+            all.filter_map(|(driver, time)| Some(Near { duration_ms: (*time)?, driver: *driver })).collect();
+        all.retain(|near| near.duration_ms <= query.duration_ms_max);
+        all.sort_unstable();
+        all.truncate(query.k);
+        assert_eq!(found, all, "round {round}");
+    }
+}
