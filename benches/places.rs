@@ -58,7 +58,7 @@ fn shared_names() -> Vec<(String, Kind)> {
         println!("without the shared places of Kigali: all names are made up");
         return Vec::new();
     };
-    let rows = table.records().filter_map(Result::ok);
+    let rows = table.records().filter_map(Result::ok).filter(|row| !row[3].trim().is_empty());
     rows.map(|row| (row[3].to_string(), Kind::of_osm(&row[1], &row[2]).unwrap_or(Kind::Other))).collect()
 }
 
