@@ -30,7 +30,7 @@ pub(crate) fn config() -> Config {
     }
 }
 
-fn locations() -> Locations {
+pub(crate) fn locations() -> Locations {
     let config = crate::locations::Config {
         area: KIGALI,
         cell_m: 250.0,
