@@ -29,6 +29,7 @@ mod dispatching;
 mod drivers;
 mod history;
 mod machines;
+mod maps;
 mod money;
 mod operations;
 mod outages;
