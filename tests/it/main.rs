@@ -34,6 +34,7 @@ mod money;
 mod operations;
 mod outages;
 mod random_input;
+mod roads;
 mod seeding;
 mod signing_in;
 mod sockets;

@@ -1,18 +1,18 @@
-//! Real extracts, where they are there.
+//! Real maps, where they are there: what is imported of them, and the known ways across Kigali.
 
 use std::fs;
+use std::io::Cursor;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::extract::read;
-use crate::geo::LatLng;
-use crate::road::Origin;
-use crate::road::import::{Imported, boundaries_from_geojson, places_from_csv};
-use crate::road::network::Network;
-use crate::road::profile::Profile;
-use crate::road::router::{Router, contract};
-use crate::road::snap::Snapper;
-use crate::road::turns::TurnGraph;
+use boda::geo::LatLng;
+use boda::road::Origin;
+use boda::road::import::{Imported, boundaries_from_geojson, import, places_from_csv};
+use boda::road::network::Network;
+use boda::road::profile::Profile;
+use boda::road::router::{Router, contract};
+use boda::road::snap::Snapper;
+use boda::road::turns::TurnGraph;
 
 /// A file of the shared data; `None`, said, where it is not there.
 fn shared(name: &str) -> Option<Vec<u8>> {
@@ -25,7 +25,9 @@ fn shared(name: &str) -> Option<Vec<u8>> {
 }
 
 fn imported(name: &str) -> Option<Imported> {
-    Some(read(&shared(name)?, None).expect("an extract"))
+    let file = shared(name)?;
+    let imported = import(&mut || Ok(Cursor::new(&file)), &Profile::moto(), None, &mut |_| ());
+    Some(imported.expect("an extract"))
 }
 
 #[test]
