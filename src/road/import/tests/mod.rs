@@ -5,5 +5,6 @@
 mod damage;
 mod extract;
 mod names;
+mod oracle;
 mod streets;
 mod turning;
