@@ -60,6 +60,10 @@ pub fn rides(reader: &mut Reader<'_>) -> rides::Config {
         answer_within,
         quote_lifetime: s.span("quote_lifetime_s", 1..=86_400),
         ride_distance_m_max: s.whole("ride_distance_max_m", 1_000..=1_000_000),
+        arrival: rides::arrival::Config {
+            radius_m: s.number("arrival_radius_m", 0.0..=500.0),
+            after: s.span("arrival_after_s", 0..=600),
+        },
         restored_decisions_max: s.whole("restored_decisions_max", 0..=10_000_000),
     }
 }
@@ -95,6 +99,7 @@ pub fn locations(reader: &mut Reader<'_>, demo_speed: f64) -> locations::Config 
         ping_ahead_max: s.span("ping_ahead_max_s", 0..=3_600),
         search_radius_m: s.number("search_radius_m", 100.0..=100_000.0),
         candidates_max: s.whole("candidates_max", 1..=1_000),
+        scan_max: s.whole("scan_max", 1..=100_000),
     };
     let index = index::Config { area: config.area, cell_m: config.cell_m, drivers_max: config.drivers_max };
     if let Err(error) = index.check() {

@@ -67,6 +67,9 @@ pub trait TravelTime: Send + Sync {
     /// [`NoRoute`].
     fn route(&self, from: Origin, to: LatLng) -> Result<Leg, NoRoute>;
 
+    /// A bound for searches: nobody rides to a place that many metres away, as the crow flies, in less time.
+    fn at_least(&self, straight_m: f64) -> Span;
+
     /// Riding time from each of many places to one: every candidate driver to the pickup. `out` is cleared, then holds one
     /// time for each of `froms`, in order; `None` where nobody can ride. A road router answers this at once for all of them.
     fn to_pickup(&self, froms: &[Origin], pickup: LatLng, out: &mut Vec<Option<Span>>) {
