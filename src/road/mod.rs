@@ -3,9 +3,13 @@
 //! Separate so that nobody above knows whether a map is loaded: they ask [`TravelTime`]. [`StraightLine`] answers from
 //! two numbers, and is what a city runs on until it has a map.
 
+pub mod closures;
+pub mod correction;
+pub mod evidence;
 pub mod map_file;
 pub mod network;
 mod straight_line;
+pub mod traffic;
 pub mod turns;
 
 pub use straight_line::{StraightLine, StraightLineError};
