@@ -15,6 +15,7 @@ pub mod geo;
 pub mod index;
 pub mod road;
 pub mod gazetteer;
+pub mod atlas;
 pub mod fares;
 pub mod dispatch;
 

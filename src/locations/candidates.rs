@@ -39,7 +39,7 @@ impl Locations {
             ranked = near.iter().zip(&times).filter_map(|(neighbour, time)| Some(((*time)?, neighbour))).collect();
             ranked.sort_unstable_by_key(|(time, neighbour)| (*time, neighbour.driver));
             let is_all = near.len() < query.k || query.k >= config.scan_max;
-            if is_all || self.is_proven(wanted, &ranked, &near) {
+            if is_all || self.is_proven(pickup, wanted, &ranked, &near) {
                 break;
             }
         }
@@ -52,9 +52,9 @@ impl Locations {
     }
 
     /// Whether nobody beyond those that were looked at can be sooner than the last that is wanted.
-    fn is_proven(&self, wanted: usize, ranked: &[(Span, &Neighbour)], near: &[Neighbour]) -> bool {
+    fn is_proven(&self, pickup: LatLng, wanted: usize, ranked: &[(Span, &Neighbour)], near: &[Neighbour]) -> bool {
         let (Some((slowest, _)), Some(farthest)) = (ranked.get(wanted - 1), near.last()) else { return false };
-        *slowest <= self.inner.travel.at_least(farthest.distance_m)
+        *slowest <= self.inner.travel.at_least(farthest.distance_m, pickup)
     }
 
     pub(super) fn origin(&self, neighbour: &Neighbour) -> Origin {
@@ -94,7 +94,7 @@ mod tests {
             Ok(Leg { distance_m: straight_m as u32, duration })
         }
 
-        fn at_least(&self, straight_m: f64) -> Span {
+        fn at_least(&self, straight_m: f64, _: LatLng) -> Span {
             Span::from_millis((straight_m / FASTEST_MPS * 1_000.0) as i64)
         }
     }

@@ -299,7 +299,7 @@ impl Locations {
         self.inner.index.nearest(from, &query, now, &mut near);
         let show = |neighbour: &Neighbour| {
             let origin = self.origin(neighbour);
-            let eta = self.inner.travel.route(origin, from).ok()?.duration;
+            let eta = self.inner.travel.duration(origin, from).ok()?;
             Some(Nearby { position: neighbour.position, bearing_deg: origin.bearing_deg, eta })
         };
         near.iter().filter_map(show).collect()

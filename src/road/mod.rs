@@ -74,8 +74,16 @@ pub trait TravelTime: Send + Sync {
     /// [`NoRoute`].
     fn route(&self, from: Origin, to: LatLng) -> Result<Leg, NoRoute>;
 
-    /// A bound for searches: nobody rides to a place that many metres away, as the crow flies, in less time.
-    fn at_least(&self, straight_m: f64) -> Span;
+    /// The riding time alone, where nobody asks for the distance.
+    ///
+    /// # Errors
+    /// [`NoRoute`].
+    fn duration(&self, from: Origin, to: LatLng) -> Result<Span, NoRoute> {
+        self.route(from, to).map(|leg| leg.duration)
+    }
+
+    /// A bound for searches: nobody that many metres from a place, as the crow flies, gets there in less time.
+    fn at_least(&self, straight_m: f64, to: LatLng) -> Span;
 
     /// Riding time from each of many places to one: every candidate driver to the pickup. `out` is cleared, then holds one
     /// time for each of `froms`, in order; `None` where nobody can ride. A road router answers this at once for all of them.
