@@ -9,6 +9,7 @@
 //! that is closed can be left, at the pace it was built for, but neither entered nor ridden to.
 
 mod ends;
+mod kept;
 mod live;
 mod nearest;
 mod path;
@@ -20,11 +21,12 @@ mod tests;
 use std::sync::Arc;
 
 pub use ends::Snapped;
+pub use kept::Kept;
 pub use live::Live;
 pub use nearest::{Near, NearestByRoad, OnStreets};
 pub use path::RoutePath;
 
-use super::hierarchy::{Graph, Hierarchy, HierarchyError};
+use super::hierarchy::{Graph, Hierarchy, HierarchyError, Search};
 use super::network::{ArcId, Network, NodeId, Snap};
 use super::snap::Snapper;
 use super::turns::TurnGraph;
@@ -148,14 +150,8 @@ impl Router {
     /// Riding times in milliseconds from each of many places on the streets to one; `None` where nobody can ride. `out` is
     /// cleared first.
     pub fn durations_to(&self, froms: &[Snapped], to: Snap, out: &mut Vec<Option<u32>>) {
-        let live = self.live.load();
-        let mut scratch = self.pool.take(&self.hierarchy);
-        let ends = self.aim(&live, to, &mut scratch);
-        out.clear();
-        out.extend(froms.iter().map(|from| {
-            let (_, duration_ms) = self.best_start(&live, *from, &ends, &mut scratch)?;
-            Some(duration_ms)
-        }));
+        let nothing = Kept::default();
+        self.durations_kept(froms.iter().map(|from| (*from, &nothing)), to, out);
     }
 
     /// The quickest way between two places.
@@ -173,7 +169,7 @@ impl Router {
         let live = self.live.load();
         let mut scratch = self.pool.take(&self.hierarchy);
         let ends = self.aim(&live, to, &mut scratch);
-        let (start, duration_ms) = self.best_start(&live, from, &ends, &mut scratch)?;
+        let (start, duration_ms) = self.best_start(&live, (from, &Kept::default()), &ends, &mut scratch.search)?;
         let begin = Snap { arc: start.arc, along_dm: start.along_dm, ..from.snap };
         let mut arcs = vec![start.arc];
         if let Some(vertex) = start.leaves_by {
@@ -209,21 +205,32 @@ impl Router {
     }
 
     /// The better of the directions that one may begin in, and the riding time in milliseconds.
-    fn best_start(&self, live: &Live, from: Snapped, ends: &Ends, scratch: &mut Scratch) -> Option<(Start, u32)> {
+    fn best_start(
+        &self,
+        live: &Live,
+        (from, kept): (Snapped, &Kept),
+        ends: &Ends,
+        search: &mut Search,
+    ) -> Option<(Start, u32)> {
         let directions = from.directions(&self.network).into_iter().flatten();
         let times = directions.filter_map(|snap| {
             let start = Start::new(&self.network, live, snap.arc, snap.along_dm);
-            self.time(live, start, ends, scratch)
+            self.time(live, (start, kept), ends, search)
         });
         times.min_by_key(|(_, duration_ms)| *duration_ms)
     }
 
     /// The riding time from a beginning, and how the way leaves the arc that it begins on.
-    fn time(&self, live: &Live, mut start: Start, ends: &Ends, scratch: &mut Scratch) -> Option<(Start, u32)> {
+    fn time(
+        &self,
+        live: &Live,
+        (mut start, kept): (Start, &Kept),
+        ends: &Ends,
+        search: &mut Search,
+    ) -> Option<(Start, u32)> {
         if let Some(duration_ms) = ends.straight_on(&start) {
             return Some((start, duration_ms));
         }
-        let search = &mut scratch.search;
         let (leaves_by, distance) = if ends.is_on(start.arc) {
             // The end is behind: out of the arc, and round to where it begins.
             let round = self.edges(live, start.arc.0).map(|(head, weight)| {
@@ -231,7 +238,8 @@ impl Router {
             });
             round.min_by_key(|(_, distance)| *distance)?
         } else {
-            (start.arc.0, search.distance(&self.hierarchy, &live.metric, start.arc.0))
+            let kept = kept.distance(live, start.arc, search);
+            (start.arc.0, kept.unwrap_or_else(|| search.distance(&self.hierarchy, &live.metric, start.arc.0)))
         };
         let duration_ms = ends.duration_ms(&start, distance)?;
         start.leaves_by = Some(leaves_by);

@@ -10,6 +10,8 @@ use rand::{Rng, SeedableRng};
 use super::*;
 use crate::road::network::{ArcId, Directed, Parts, RoadClass, Segment, SegmentId};
 use crate::road::turns::{CLOSED, TurnCosts};
+use crate::road::{Leg, TravelTime};
+use crate::time::Span;
 
 const COSTS: TurnCosts = TurnCosts {
     u_turn_ms: 20_000,
@@ -127,6 +129,10 @@ impl Town {
         let mut times = Vec::new();
         self.router.durations_to(&[from, from], to, &mut times);
         assert_eq!(times, [truth; 2]);
+        let mut kept = Kept::default();
+        self.router.keep(from, &mut kept);
+        self.router.durations_kept([(from, &kept)], to, &mut times);
+        assert_eq!(times, [truth]);
         if let Some(path) = path {
             self.check_path(&path, from, to);
         }
@@ -353,5 +359,23 @@ fn the_nearest_drivers_by_road_are_those_that_asking_everybody_finds() {
         all.sort_unstable();
         all.truncate(query.k);
         assert_eq!(found, all, "round {round}");
+    }
+}
+
+#[test]
+fn what_is_kept_for_another_street_or_older_times_is_not_used() {
+    let mut rng = StdRng::seed_from_u64(12);
+    let town = Town::random(8, &mut rng);
+    let (mut kept, mut times) = (Kept::default(), Vec::new());
+    for round in 0..60 {
+        let (from, to) = (town.random_snap(&mut rng), town.random_snap(&mut rng).snap);
+        if round % 3 == 0 {
+            town.router.keep(from, &mut kept);
+            assert!(kept.byte_count() > 64);
+        }
+        reweigh(&town, round % 3, &mut rng);
+        let elsewhere = town.random_snap(&mut rng);
+        town.router.durations_kept([(from, &kept), (elsewhere, &kept)], to, &mut times);
+        assert_eq!(times, [town.truth(from, to), town.truth(elsewhere, to)]);
     }
 }

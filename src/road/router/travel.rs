@@ -12,9 +12,12 @@ use crate::time::Span;
 /// Off the road one gets on at some 15 km/h, in metres a second; never better than on it.
 const OFF_ROAD_MPS: f64 = 4.0;
 
+/// Times are whole milliseconds: a bound leaves room for what was cut off at either end of a way.
+const CUT_OFF_MS: i64 = 2;
+
 /// What it takes from a place to the street, in milliseconds.
 fn access_ms(distance_m: f32) -> i64 {
-    (f64::from(distance_m) / OFF_ROAD_MPS * 1_000.0).ceil() as i64
+    (f64::from(distance_m) / OFF_ROAD_MPS * 1_000.0) as i64
 }
 
 impl TravelTime for Router {
@@ -57,6 +60,7 @@ impl TravelTime for Router {
     fn at_least(&self, straight_m: f64, _: LatLng) -> Span {
         // Decimetres a millisecond are a hundred metres a second.
         let fastest_mps = f64::from(self.live.load().fastest_dm_per_ms()) * 100.0;
-        Span::from_millis((straight_m / fastest_mps.max(OFF_ROAD_MPS) * 1_000.0) as i64)
+        let bound_ms = (straight_m / fastest_mps.max(OFF_ROAD_MPS) * 1_000.0) as i64;
+        Span::from_millis((bound_ms - CUT_OFF_MS).max(0))
     }
 }
