@@ -9,20 +9,8 @@ use crate::dispatch::{Decision, Fact, RideEnd};
 use crate::geo::LatLng;
 use crate::ids::RideId;
 use crate::rides::ride::{Offer, Ride};
+use crate::road::correction::FinishedLeg;
 use crate::time::{Span, Timestamp};
-
-/// A leg that came to its end.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct FinishedLeg {
-    /// What was told when it began.
-    pub predicted: Span,
-    /// What it took.
-    pub actual: Span,
-    /// Where it led.
-    pub to: LatLng,
-    /// When it began.
-    pub began_at: Timestamp,
-}
 
 /// Legs under way.
 #[derive(Debug, Default)]
@@ -32,28 +20,41 @@ pub struct Legs {
 
 #[derive(Debug)]
 struct Open {
-    predicted: Span,
+    promised: Span,
+    router: Span,
     began_at: Timestamp,
 }
 
 impl Legs {
-    /// Follows a decision about a ride; `accepted` is the offer that became the assignment. The leg that ended with it.
-    pub fn follow(&mut self, ride: &Ride, decision: &Decision, accepted: Option<&Offer>) -> Option<FinishedLeg> {
-        let finish = |open: Open, to| FinishedLeg {
-            predicted: open.predicted,
-            actual: decision.at.since(open.began_at),
-            to,
-            began_at: open.began_at,
+    /// Follows a decision about a ride; `accepted` is the offer that became the assignment. `factor` says by what the
+    /// promise of a leg that leads to a place is corrected now. The leg that ended with it.
+    pub fn follow(
+        &mut self,
+        ride: &Ride,
+        decision: &Decision,
+        accepted: Option<&Offer>,
+        factor: impl Fn(LatLng) -> f64,
+    ) -> Option<FinishedLeg> {
+        let began_at = decision.at;
+        let begin = |promised: Span, to: LatLng| {
+            let router_ms = promised.as_millis() as f64 / factor(to).max(f64::MIN_POSITIVE);
+            Open { promised, router: Span::from_millis(router_ms.round() as i64), began_at }
+        };
+        let finish = |Open { promised, router, began_at }: Open, place| FinishedLeg {
+            router,
+            promised,
+            actual: decision.at.since(began_at),
+            place,
+            began_at,
         };
         match decision.fact {
             Fact::Assigned { .. } => {
-                let predicted = accepted?.pickup_eta;
-                self.open.insert(ride.id, Open { predicted, began_at: decision.at });
+                self.open.insert(ride.id, begin(accepted?.pickup_eta, ride.pickup.at));
                 None
             }
             Fact::Arrived => self.open.remove(&ride.id).map(|open| finish(open, ride.pickup.at)),
             Fact::Started => {
-                self.open.insert(ride.id, Open { predicted: ride.price.duration, began_at: decision.at });
+                self.open.insert(ride.id, begin(ride.price.duration, ride.destination.at));
                 None
             }
             Fact::Ended(end) => {
@@ -73,8 +74,8 @@ mod tests {
     use crate::ids::{DriverId, OfferId};
     use crate::rides::ride::tests::ride;
 
-    /// A leg as (said, took) in seconds.
-    fn follow(facts: &[(i64, Fact)]) -> Vec<(i64, i64)> {
+    /// A leg as [router, promised, took] in seconds, where promises are a quarter longer than the router says.
+    fn follow(facts: &[(i64, Fact)]) -> Vec<[i64; 3]> {
         let ride = ride();
         let offer = Offer {
             id: OfferId { ride: ride.id, ordinal: 1 },
@@ -89,8 +90,8 @@ mod tests {
             let at = Timestamp::from_millis(second * 1_000);
             Decision { ride: ride.id, seq: 1, at, fact: fact.clone() }
         };
-        let finished = facts.iter().filter_map(|fact| legs.follow(&ride, &decision(fact), Some(&offer)));
-        let finished = finished.map(|leg| (leg.predicted.as_secs(), leg.actual.as_secs())).collect();
+        let finished = facts.iter().filter_map(|fact| legs.follow(&ride, &decision(fact), Some(&offer), |_| 1.25));
+        let finished = finished.map(|leg| [leg.router, leg.promised, leg.actual].map(Span::as_secs)).collect();
         assert!(legs.open.is_empty(), "nothing is left of a ride that ended");
         finished
     }
@@ -104,24 +105,24 @@ mod tests {
     fn both_legs_of_a_ride_are_told_with_what_was_said_of_them() {
         let facts =
             [(0, assigned()), (75, Fact::Arrived), (200, Fact::Started), (1_500, Fact::Ended(RideEnd::Completed))];
-        assert_eq!(follow(&facts), [(60, 75), (22 * 60, 1_300)]);
+        assert_eq!(follow(&facts), [[48, 60, 75], [1_056, 22 * 60, 1_300]]);
     }
 
     #[test]
     fn a_leg_that_was_broken_off_teaches_nothing() {
-        assert_eq!(follow(&[(0, assigned()), (30, Fact::Ended(RideEnd::CancelledByCustomer))]), []);
+        assert!(follow(&[(0, assigned()), (30, Fact::Ended(RideEnd::CancelledByCustomer))]).is_empty());
         let on_the_way = [
             (0, assigned()),
             (75, Fact::Arrived),
             (200, Fact::Started),
             (300, Fact::Ended(RideEnd::CancelledBySystem)),
         ];
-        assert_eq!(follow(&on_the_way), [(60, 75)]);
+        assert_eq!(follow(&on_the_way), [[48, 60, 75]]);
     }
 
     #[test]
     fn of_a_leg_that_began_before_the_program_nothing_is_said() {
-        assert_eq!(follow(&[(0, Fact::Arrived)]), []);
-        assert_eq!(follow(&[(0, Fact::Ended(RideEnd::Completed))]), []);
+        assert!(follow(&[(0, Fact::Arrived)]).is_empty());
+        assert!(follow(&[(0, Fact::Ended(RideEnd::Completed))]).is_empty());
     }
 }
