@@ -4,6 +4,7 @@
 //! two numbers, and is what a city runs on until it has a map.
 
 pub mod map_file;
+pub mod matching;
 pub mod network;
 pub mod snap;
 mod straight_line;
