@@ -8,6 +8,7 @@ pub mod correction;
 pub mod evidence;
 pub mod hierarchy;
 pub mod map_file;
+pub mod matching;
 pub mod network;
 pub mod router;
 pub mod snap;
