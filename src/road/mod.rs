@@ -6,6 +6,7 @@
 pub mod map_file;
 pub mod network;
 mod straight_line;
+pub mod town;
 pub mod turns;
 
 pub use straight_line::{StraightLine, StraightLineError};
