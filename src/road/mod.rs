@@ -14,6 +14,7 @@ pub mod router;
 pub mod snap;
 mod straight_line;
 pub mod traffic;
+pub mod town;
 pub mod turns;
 
 pub use straight_line::{StraightLine, StraightLineError};
