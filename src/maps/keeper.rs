@@ -99,8 +99,8 @@ impl Keeper {
 
     /// Reads what was learned before.
     pub(super) async fn load(&mut self, now: Timestamp) -> Result<(), Error> {
-        let inner = &self.maps.inner;
         self.forget(now).await?;
+        let inner = &self.maps.inner;
         let corrections = store::corrections(&inner.pool, rows(inner.config.corrections.entries_max)).await?;
         self.maps.corrections().restore(corrections.iter().filter_map(correction));
         if let Some(learning) = &mut self.learning {
