@@ -33,6 +33,7 @@ pub mod realtime;
 pub mod notifications;
 pub mod auth;
 pub mod drivers;
+pub mod maps;
 pub mod locations;
 pub mod payments;
 pub mod rides;

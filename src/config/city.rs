@@ -3,10 +3,13 @@
 //! Separate from the machine room's because these numbers are about people in traffic. The reason of every number stands
 //! in `config/default.toml`; here stand the bounds within which the program works.
 
+use std::path::PathBuf;
+
 use super::reader::Reader;
 use crate::geo::{Area, LatLng, RWANDA};
 use crate::locations::history;
-use crate::{dispatch, index, locations, rides};
+use crate::road::{correction, traffic};
+use crate::{dispatch, index, locations, maps, rides};
 
 /// Travel times without a map.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,6 +25,29 @@ pub fn travel(reader: &mut Reader<'_>) -> TravelConfig {
     let detour_factor = s.number("detour_factor", 1.0..=10.0);
     let speed_kmh = s.number("speed_kmh", 1.0..=150.0);
     TravelConfig { detour_factor, speed_kmh }
+}
+
+pub fn map(reader: &mut Reader<'_>) -> maps::Config {
+    let mut s = reader.section("map");
+    let half_life = s.span("half_life_days", 1..=365);
+    maps::Config {
+        file: s.optional_text("file").map(PathBuf::from),
+        reweigh: s.span("reweigh_s", 1..=3_600),
+        persist: s.span("persist_s", 1..=86_400),
+        observations_max: s.whole("observations_max", 1..=10_000_000),
+        snap_m_max: s.number("snap_m_max", 1.0..=10_000.0),
+        closures_max: s.whole("closures_max", 1..=10_000),
+        speeds: traffic::Config {
+            entries_max: s.whole("learned_hours_max", 0..=100_000_000),
+            half_life,
+            live_half_life: s.span("live_half_life_s", 10..=3_600),
+        },
+        corrections: correction::Config {
+            entries_max: s.whole("corrected_hours_max", 0..=10_000_000),
+            half_life,
+            legs_max: s.whole("eta_error_legs_max", 1..=100_000),
+        },
+    }
 }
 
 fn dispatch(reader: &mut Reader<'_>) -> dispatch::Config {

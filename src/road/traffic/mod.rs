@@ -220,8 +220,8 @@ impl Speeds {
     /// How many arcs have evidence of the last minutes.
     pub fn live_count(&self, now: Timestamp) -> usize {
         let now_s = seconds(now);
-        let is_live = |street: &&Box<Street>| street.live.weight_at(now_s, &self.live) >= LIVE_WEIGHT_MIN;
-        self.streets.iter().flatten().filter(is_live).count()
+        let is_live = |street: &&Street| street.live.weight_at(now_s, &self.live) >= LIVE_WEIGHT_MIN;
+        self.streets.iter().flatten().map(AsRef::as_ref).filter(is_live).count()
     }
 
     /// How many hours of streets are remembered.
