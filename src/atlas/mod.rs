@@ -4,11 +4,12 @@
 //! and shared. Nothing in it changes while it is in use; what changes (traffic, closures) lives in the router.
 
 mod sections;
-// mod survey;
+mod survey;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::gazetteer::{Boundary, Gazetteer, Kind, Place, Street};
+use crate::gazetteer::{Boundary, Gazetteer, Kind, Names, Place, Street};
 use crate::road::hierarchy::{Hierarchy, HierarchyError};
 use crate::road::network::{Network, NetworkError, Parts, RoadClass, SegmentId};
 use crate::road::router::{Router, RouterError, contract};
@@ -45,7 +46,7 @@ pub struct Survey {
     pub turn_costs: TurnCosts,
     /// Named places.
     pub places: Vec<Place>,
-    /// Other names of streets than the network has.
+    /// Streets that have more names than the network knows.
     pub streets: Vec<Street>,
     /// Sectors and districts.
     pub boundaries: Vec<Boundary>,
@@ -87,7 +88,8 @@ impl Atlas {
         let (network, restrictions) = Network::new(parts)?;
         let turns = TurnGraph::new(&network, &restrictions, &turn_costs);
         let hierarchy = contract(&network, &turns)?;
-        streets.extend(signs(&network));
+        let known: BTreeSet<String> = streets.iter().map(|street| street.names.local.clone()).collect();
+        streets.extend(signs(&network).filter(|street| !known.contains(&street.names.local)));
         let gazetteer = Gazetteer::new(places, streets, boundaries);
         Ok(Self {
             source,
@@ -114,8 +116,8 @@ impl Atlas {
 fn signs(network: &Network) -> impl Iterator<Item = Street> {
     let street = |segment| {
         let points = network.points(segment);
-        let name = network.name(segment)?.to_owned();
-        Some(Street { name, point: points[points.len() / 2], importance: importance(network.class(segment)) })
+        let names = Names::local(network.name(segment)?);
+        Some(Street { names, point: points[points.len() / 2], importance: importance(network.class(segment)) })
     };
     (0..network.segment_count() as u32).map(SegmentId).filter_map(street)
 }

@@ -2,7 +2,7 @@
 //!
 //! Separate because importer, town and gazetteer do not know each other; here their words are translated.
 
-use super::{Source, Survey};
+use super::{Source, Survey, importance};
 use crate::gazetteer::{Boundary, Kind, Language, Level, Names, Place, Street};
 use crate::geo::Polygon;
 use crate::road::import::{Imported, ImportedBoundary, ImportedPlace};
@@ -17,23 +17,21 @@ impl Survey {
     /// What an extract of OpenStreetMap says.
     pub fn of_import(imported: Imported, turn_costs: TurnCosts) -> Self {
         let Imported { parts, places, boundaries, streets, .. } = imported;
-        let mut named = Vec::new();
-        for street in &streets {
-            // The first is the name that the network has.
-            for (_, name) in street.names.iter().skip(1) {
-                named.extend(street.segments.iter().filter_map(|segment| {
-                    let segment = parts.segments.get(segment.0 as usize)?;
-                    let point = *segment.shape.get(segment.shape.len() / 2).or(parts.nodes.get(segment.from.0 as usize))?;
-                    Some(Street { name: name.clone(), point, importance: Kind::Street.importance() })
-                }));
-            }
+        let mut pieces = Vec::new();
+        for street in streets.iter().filter(|street| street.names.len() > 1) {
+            let names = names(street.names.clone());
+            pieces.extend(street.segments.iter().filter_map(|segment| {
+                let segment = parts.segments.get(segment.0 as usize)?;
+                let point = *segment.shape.get(segment.shape.len() / 2).or(parts.nodes.get(segment.from.0 as usize))?;
+                Some(Street { names: names.clone(), point, importance: importance(segment.class) })
+            }));
         }
         Self {
             source: Source::OpenStreetMap,
             parts,
             turn_costs,
             places: places.into_iter().map(place).collect(),
-            streets: named,
+            streets: pieces,
             boundaries: boundaries.into_iter().filter_map(boundary).collect(),
         }
     }

@@ -20,7 +20,7 @@ fn place(name: &str, kind: Kind, point: LatLng) -> Place {
 }
 
 fn piece(name: &str, point: LatLng) -> Street {
-    Street { name: name.to_string(), point, importance: Kind::Street.importance() }
+    Street { names: Names::local(name), point, importance: Kind::Street.importance() }
 }
 
 /// A square boundary, side in degrees.
@@ -125,6 +125,22 @@ fn an_entry_says_its_name_in_the_language_asked_for_and_where_it_is() {
     assert_eq!(name(Some(Language::Fr)), "Aéroport International de Kigali");
     let entry = town.entry(hit.entry, None);
     assert_eq!((entry.kind, entry.sector, entry.district), (Kind::Airport, None, Some("Gasabo")));
+}
+
+#[test]
+fn what_openstreetmap_says_is_understood() {
+    let tagged = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+        pairs.iter().map(|(code, name)| ((*code).to_string(), (*name).to_string())).collect()
+    };
+    let names = Names::of_osm(&tagged(&[("", "Isoko"), ("en", "Market"), ("", "Old Market"), ("fr", "Marché")]));
+    assert_eq!((names.local.as_str(), names.others.as_slice()), ("Isoko", ["Old Market".to_string()].as_slice()));
+    assert_eq!(names.translated.len(), 2);
+    let hospital = Place::of_osm(&tagged(&[("", "CHUK")]), "hospital", at(-1.95, 30.06));
+    assert_eq!((hospital.kind, hospital.importance), (Kind::Health, Kind::Health.importance()));
+    let ring = || vec![vec![at(0.0, 0.0), at(0.0, 1.0), at(1.0, 0.0)]];
+    let district = Boundary::of_osm("Gasabo District", 6, ring()).expect("a district");
+    assert_eq!((district.level, district.name.as_str()), (Level::District, "Gasabo"));
+    assert!(Boundary::of_osm("Kigali", 4, ring()).is_none() && Boundary::of_osm("Remera", 8, Vec::new()).is_none());
 }
 
 #[test]
@@ -354,7 +370,7 @@ fn kigali() -> Option<Gazetteer> {
         let translated = [(Language::En, text(4)), (Language::Fr, text(5))].into_iter();
         names.translated = translated.filter(|(_, name)| !name.is_empty()).collect();
         names.others = vec![text(6)];
-        let kind = Kind::of_osm(&text(1), &text(2)).unwrap_or(Kind::Other);
+        let kind = Kind::of_osm(&text(1), &text(2));
         places.push(Place { names, kind, point: at(number(11), number(12)), importance: kind.importance() });
     }
     let mut boundaries = Vec::new();

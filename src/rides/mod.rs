@@ -9,6 +9,7 @@ mod booking;
 mod city;
 mod followup;
 pub mod http;
+mod legs;
 mod live;
 mod on_shift;
 mod people;

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::arrival::Arrivals;
+use super::legs::Legs;
 use super::live::Live;
 use super::people::People;
 use super::ride::{Offer, Ride};
@@ -28,6 +29,7 @@ use crate::ids::{DriverId, OfferId};
 use crate::index::RideClasses;
 use crate::locations::Locations;
 use crate::locations::history::History;
+use crate::maps::Maps;
 use crate::realtime::Hub;
 use crate::realtime::protocol::view::RideStatus;
 use crate::rides::words::RideType;
@@ -46,6 +48,8 @@ pub struct Parts {
     pub auth: Auth,
     /// Drivers.
     pub drivers: Drivers,
+    /// What is learned of streets and arrival times.
+    pub maps: Maps,
     /// Where drivers are.
     pub locations: Locations,
     /// Where drivers were.
@@ -85,7 +89,7 @@ impl Rides {
 
 /// Restores everything and starts nothing.
 pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
-    let Parts { config, pool, hub, bus, auth, drivers, locations, history, tariffs } = parts;
+    let Parts { config, pool, hub, bus, auth, drivers, maps, locations, history, tariffs } = parts;
     let (live, tally) = (Arc::new(Live::default()), Arc::new(Tally::default()));
     let people = People::new(auth, drivers.clone());
     let teller = Teller::new(Arc::clone(&hub), bus, Arc::clone(&live), Arc::clone(&tally));
@@ -94,6 +98,8 @@ pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
         batch_max: config.batch_max,
         pool: pool.clone(),
         locations: locations.clone(),
+        maps,
+        legs: Legs::default(),
         teller,
         people: people.clone(),
         tariffs: Arc::clone(&tariffs),
