@@ -14,7 +14,7 @@ mod learning;
 mod store;
 mod travel;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

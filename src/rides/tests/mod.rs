@@ -13,6 +13,7 @@ use crate::bus::{self, Bus};
 use crate::db::fixture;
 use crate::geo::{Area, LatLng};
 use crate::ids::{RiderId, SessionId, UserId};
+use crate::maps::Maps;
 use crate::realtime::protocol::view::RideStatus;
 use crate::redact::Secret;
 use crate::road::StraightLine;
@@ -70,6 +71,7 @@ fn parts(pool: &PgPool) -> Parts {
         drivers: Drivers::new(pool.clone(), auth.clone(), &cards),
         auth,
         history: History::new(crate::locations::history::tests::config(), pool.clone(), locations.clone()),
+        maps: Maps::new(crate::maps::tests::config(), pool.clone(), None),
         locations,
         tariffs: Arc::new(TariffBook::rwanda_moto()),
     }
