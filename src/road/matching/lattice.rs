@@ -16,6 +16,7 @@ use super::walk::{Bounds, End, Spot, Walk};
 use super::{Config, RoadView};
 use crate::geo::LatLng;
 use crate::road::network::{ArcId, Snap};
+use crate::road::snap::between;
 use crate::time::Timestamp;
 
 /// Columns that are kept undecided.
@@ -26,6 +27,8 @@ const STATES_MAX: usize = 8;
 const HOPELESS: f32 = 14.0;
 /// What riding against a one-way street costs at each sample.
 const AGAINST: f32 = 2.0;
+/// A mean of more samples follows the driver too slowly.
+const SAMPLES_MAX: u32 = 20;
 /// Streets that are looked at from one state.
 const SETTLED_MAX: u32 = 300;
 
@@ -49,6 +52,8 @@ struct Column {
     at: Timestamp,
     /// Stood there until.
     until: Timestamp,
+    /// The place is the mean of so many.
+    samples: u32,
     states: Vec<State>,
     arcs: Vec<ArcId>,
 }
@@ -95,8 +100,10 @@ pub(super) struct Lattice {
 }
 
 impl Lattice {
-    pub(super) fn is_empty(&self) -> bool {
-        self.columns.is_empty()
+    /// How many samples are undecided.
+    #[cfg(test)]
+    pub(super) fn columns(&self) -> usize {
+        self.columns.len()
     }
 
     /// Where and when the newest sample was, and until when.
@@ -104,11 +111,18 @@ impl Lattice {
         self.columns.back().map(|column| (column.place, column.at, column.until))
     }
 
-    /// The driver has not moved since the newest sample.
-    pub(super) fn stand(&mut self, until: Timestamp) {
+    /// The driver has not moved since the newest sample, whose place is the mean of all that were seen while standing.
+    pub(super) fn stand(&mut self, sample: Sample) {
         if let Some(column) = self.columns.back_mut() {
-            column.until = until;
+            column.until = sample.at;
+            column.samples = (column.samples + 1).min(SAMPLES_MAX);
+            column.place = between(column.place, sample.place, 1.0 / f64::from(column.samples));
         }
+    }
+
+    /// How many samples say where the driver stands.
+    pub(super) fn standing(&self) -> u32 {
+        self.columns.back().map_or(0, |column| column.samples)
     }
 
     /// The most likely state of the newest sample.
@@ -117,7 +131,13 @@ impl Lattice {
     }
 
     /// Begins with a sample; false when no street is near.
-    pub(super) fn begin(&mut self, view: &RoadView<'_>, scratch: &mut Scratch, config: &Config, sample: Sample) -> bool {
+    pub(super) fn begin(
+        &mut self,
+        view: &RoadView<'_>,
+        scratch: &mut Scratch,
+        config: &Config,
+        sample: Sample,
+    ) -> bool {
         self.clear();
         candidates(view, scratch, config, sample);
         let mut column = self.column(sample);
@@ -137,7 +157,13 @@ impl Lattice {
     }
 
     /// Goes on with a sample; false, and nothing changed, when no way leads to any street near it.
-    pub(super) fn extend(&mut self, view: &RoadView<'_>, scratch: &mut Scratch, config: &Config, sample: Sample) -> bool {
+    pub(super) fn extend(
+        &mut self,
+        view: &RoadView<'_>,
+        scratch: &mut Scratch,
+        config: &Config,
+        sample: Sample,
+    ) -> bool {
         candidates(view, scratch, config, sample);
         let mut column = self.column(sample);
         let Some(before) = self.columns.back() else { return false };
@@ -216,7 +242,7 @@ impl Lattice {
             }
             None => (Vec::new(), Vec::new()),
         };
-        Column { place: sample.place, at: sample.at, until: sample.at, states, arcs }
+        Column { place: sample.place, at: sample.at, until: sample.at, samples: 1, states, arcs }
     }
 
     fn clear(&mut self) {
@@ -240,7 +266,9 @@ impl Lattice {
     pub(super) fn settle(&mut self, mut to: impl FnMut(Settled<'_>)) {
         let Some(newest) = self.columns.back() else { return };
         let mut alive: u32 = (1 << newest.states.len()) - 1;
-        for last in (0..self.columns.len()).rev() {
+        // All come from the first column's state, where that is decided.
+        let undecided = usize::from(self.root.is_some());
+        for last in (undecided..self.columns.len()).rev() {
             if alive.count_ones() == 1 {
                 return self.commit(last, alive.trailing_zeros() as usize, &mut to);
             }
