@@ -52,7 +52,9 @@ struct Column {
     at: Timestamp,
     /// Stood there until.
     until: Timestamp,
-    /// The place is the mean of so many.
+    /// The mean of what was seen since, standing, and of how many samples. The place itself stays: a mean creeps along with
+    /// a driver who is slow.
+    mean: LatLng,
     samples: u32,
     states: Vec<State>,
     arcs: Vec<ArcId>,
@@ -111,18 +113,18 @@ impl Lattice {
         self.columns.back().map(|column| (column.place, column.at, column.until))
     }
 
-    /// The driver has not moved since the newest sample, whose place is the mean of all that were seen while standing.
+    /// The driver has not moved since the newest sample.
     pub(super) fn stand(&mut self, sample: Sample) {
         if let Some(column) = self.columns.back_mut() {
             column.until = sample.at;
             column.samples = (column.samples + 1).min(SAMPLES_MAX);
-            column.place = between(column.place, sample.place, 1.0 / f64::from(column.samples));
+            column.mean = between(column.mean, sample.place, 1.0 / f64::from(column.samples));
         }
     }
 
-    /// How many samples say where the driver stands.
-    pub(super) fn standing(&self) -> u32 {
-        self.columns.back().map_or(0, |column| column.samples)
+    /// Where the driver stands, and how many samples say so.
+    pub(super) fn standing(&self) -> Option<(LatLng, u32)> {
+        self.columns.back().map(|column| (column.mean, column.samples))
     }
 
     /// The most likely state of the newest sample.
@@ -242,7 +244,7 @@ impl Lattice {
             }
             None => (Vec::new(), Vec::new()),
         };
-        Column { place: sample.place, at: sample.at, until: sample.at, samples: 1, states, arcs }
+        Column { place: sample.place, at: sample.at, until: sample.at, mean: sample.place, samples: 1, states, arcs }
     }
 
     fn clear(&mut self) {

@@ -331,14 +331,14 @@ impl Matcher {
     /// Whether the driver is where the newest sample was. Of one who stands for longer, a single sample a little off proves
     /// nothing yet.
     fn stands(&mut self, sample: Sample, length_m: f64) -> bool {
+        let Some((mean, samples)) = self.lattice.standing() else { return false };
         if self.stray.is_some() || sample.is_elsewhere {
             return false;
         }
-        let is_there = length_m < self.config.stand_m;
-        let is_doubted = !is_there
-            && self.doubted.is_none()
-            && length_m < self.config.stand_m * 3.0
-            && self.lattice.standing() >= STANDING_SAMPLES;
+        let stand_m = self.config.stand_m;
+        let off_m = mean.flat_distance_m(sample.place);
+        let is_there = off_m < stand_m && length_m < stand_m * STAND_TIMES;
+        let is_doubted = !is_there && self.doubted.is_none() && off_m < stand_m * 3.0 && samples >= STANDING_SAMPLES;
         self.doubted = is_doubted.then_some(sample);
         if is_there {
             self.lattice.stand(sample);
@@ -449,6 +449,8 @@ struct Events {
     wrong_way: Option<ArcId>,
 }
 
+/// From the first of the samples while standing, which may have been a bad one, so many times as far as from their mean.
+const STAND_TIMES: f64 = 1.6;
 /// So many samples in one place are a driver who stands.
 const STANDING_SAMPLES: u32 = 3;
 /// Streets that are looked at to fill a gap where the caller has no router.

@@ -221,21 +221,3 @@ proptest! {
         prop_assert!(matcher.passes().count() <= 256);
     }
 }
-
-#[test]
-fn measure() {
-    let (roads, mut dice) = (roads(1), Dice(99));
-    let drives: Vec<_> = (0..100).map(|_| Drive::random(&roads, &mut dice, 2_500.0)).collect();
-    for (every_s, sigma_m) in [(1, 5.0), (10, 5.0), (1, 10.0), (10, 10.0), (1, 20.0), (10, 20.0)] {
-        let mut errors: Vec<f64> = drives
-            .iter()
-            .map(|drive| error_pct(&roads, drive, &drive.fixes(&roads, &mut dice, Span::from_secs(every_s), sigma_m)))
-            .collect();
-        errors.sort_by(f64::total_cmp);
-        let mean = errors.iter().map(|e| e.abs()).sum::<f64>() / 100.0;
-        println!(
-            "MEASURE {every_s} s {sigma_m} m: mean {mean:.2} min {:.1} p5 {:.1} p50 {:.1} p95 {:.1} max {:.1}",
-            errors[0], errors[5], errors[50], errors[95], errors[99]
-        );
-    }
-}
