@@ -3,9 +3,13 @@
 //! Separate so that nobody above knows whether a map is loaded: they ask [`TravelTime`]. [`StraightLine`] answers from
 //! two numbers, and is what a city runs on until it has a map.
 
+pub mod hierarchy;
+pub mod import;
 pub mod map_file;
 pub mod matching;
 pub mod network;
+pub mod profile;
+pub mod router;
 pub mod snap;
 mod straight_line;
 pub mod turns;
