@@ -242,7 +242,15 @@ pub(super) fn straight_fixes(from: LatLng, to: LatLng, dice: &mut Dice, sigma_m:
 /// east.
 pub(super) fn ladder(at: &impl Fn(f64, f64) -> LatLng) -> Parts {
     let nodes = (0..8).map(|index| at(f64::from(index % 4) * 400.0, f64::from(index / 4) * 200.0)).collect();
-    let segment = |from: u32, to: u32, is_one_way: bool| Segment {
+    let mut segments = vec![street(0, 1, false), street(1, 2, true), street(2, 3, false)];
+    segments.extend((4..7).map(|node| street(node, node + 1, false)));
+    segments.extend((0..4).map(|node| street(node, node + 4, false)));
+    Parts { nodes, segments, ..Parts::default() }
+}
+
+/// A straight street that takes 40 s.
+pub(super) fn street(from: u32, to: u32, is_one_way: bool) -> Segment {
+    Segment {
         from: NodeId(from),
         to: NodeId(to),
         shape: Vec::new(),
@@ -251,9 +259,5 @@ pub(super) fn ladder(at: &impl Fn(f64, f64) -> LatLng) -> Parts {
         is_roundabout: false,
         forward_ms: Some(40_000),
         backward_ms: (!is_one_way).then_some(40_000),
-    };
-    let mut segments = vec![segment(0, 1, false), segment(1, 2, true), segment(2, 3, false)];
-    segments.extend((4..7).map(|node| segment(node, node + 1, false)));
-    segments.extend((0..4).map(|node| segment(node, node + 4, false)));
-    Parts { nodes, segments, ..Parts::default() }
+    }
 }
