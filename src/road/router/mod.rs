@@ -11,6 +11,7 @@
 mod ends;
 mod kept;
 mod live;
+mod memory;
 mod nearest;
 mod path;
 mod pool;
