@@ -54,6 +54,7 @@ pub(super) struct Swap {
 #[derive(Debug)]
 struct Writer {
     customizer: Customizer,
+    weights: Vec<u32>,
     /// What was live before.
     spare: Arc<Live>,
 }
@@ -63,7 +64,7 @@ impl Swap {
         let mut customizer = Customizer::new(hierarchy);
         let mut live = Live { durations_ms, ..Live::default() };
         customizer.customize(hierarchy, &turns.weights(&live.durations_ms), &mut live.metric);
-        let writer = Mutex::new(Writer { customizer, spare: Arc::default() });
+        let writer = Mutex::new(Writer { customizer, weights: Vec::new(), spare: Arc::default() });
         Self { live: ArcSwap::from_pointee(live), writer }
     }
 
@@ -76,15 +77,21 @@ impl Swap {
         self.live.load_full()
     }
 
-    pub(super) fn swap(&self, turns: &TurnGraph, hierarchy: &Hierarchy, mut durations_ms: Vec<u32>) {
+    /// All memory is used again and none given back: giving back whole pages interrupts every thread of the process.
+    pub(super) fn swap(&self, turns: &TurnGraph, hierarchy: &Hierarchy, durations_ms: &[u32]) {
         // A writer that panicked left nothing half done that the next one would not do anew.
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut next = Arc::try_unwrap(std::mem::take(&mut writer.spare)).unwrap_or_default();
+        let Writer { customizer, weights, spare } = &mut *writer;
+        let mut next = Arc::try_unwrap(std::mem::take(spare)).unwrap_or_default();
+        next.durations_ms.clear();
         // Nothing takes no time: a way is found by how the rest of it grows shorter.
-        durations_ms.iter_mut().for_each(|duration_ms| *duration_ms = (*duration_ms).clamp(1, CLOSED));
-        next.durations_ms = durations_ms;
+        next.durations_ms.extend(durations_ms.iter().map(|duration_ms| (*duration_ms).clamp(1, CLOSED)));
         next.version = self.live.load().version + 1;
-        writer.customizer.customize(hierarchy, &turns.weights(&next.durations_ms), &mut next.metric);
-        writer.spare = self.live.swap(Arc::new(next));
+        weights.clear();
+        for vertex in 0..turns.vertex_count() as u32 {
+            weights.extend(turns.turns(vertex).map(|(head, cost_ms)| next.weight(turns.arc_of(head), cost_ms)));
+        }
+        customizer.customize(hierarchy, weights, &mut next.metric);
+        *spare = self.live.swap(Arc::new(next));
     }
 }
