@@ -14,6 +14,8 @@ pub mod time;
 pub mod geo;
 pub mod index;
 pub mod road;
+pub mod gazetteer;
+pub mod atlas;
 pub mod fares;
 pub mod dispatch;
 

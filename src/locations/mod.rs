@@ -5,9 +5,12 @@
 //! Invariant: a driver is in the index only while on shift, in the state in which dispatch has put them.
 
 pub mod browse;
+mod candidates;
+pub mod geofences;
 pub mod history;
 pub mod http;
 mod jump;
+pub mod places;
 mod store;
 
 use std::sync::Arc;
@@ -15,17 +18,18 @@ use std::sync::Arc;
 use dashmap::DashMap;
 use rustc_hash::FxBuildHasher;
 
-use crate::dispatch::{Availability, Candidate};
+use crate::dispatch::Availability;
 use crate::error::{Error, Fault};
 use crate::geo::{Area, LatLng};
 use crate::ids::DriverId;
 use crate::index::{DriverIndex, DriverState, Fix, Nearest, Neighbour, RideClasses, Slot, Update};
-use crate::road::{Origin, TravelTime};
+use crate::road::TravelTime;
 use crate::time::{Span, Timestamp};
 
 pub use jump::{Jump, Reach};
 
 use browse::Tiles;
+use geofences::{Fences, FencesConfig, Whereabouts, Zone};
 use jump::LastSeen;
 
 /// Numbers of this service.
@@ -49,8 +53,33 @@ pub struct Config {
     pub search_radius_m: f64,
     /// How many drivers a search returns to dispatch.
     pub candidates_max: usize,
+    /// Drivers looked at for that at most.
+    pub scan_max: usize,
     /// The map before a booking.
     pub browse: browse::Config,
+    /// Zones and who is in them.
+    pub fences: FencesConfig,
+}
+
+#[cfg(test)]
+impl Config {
+    /// Numbers for tests: positions of any age that a test says, drivers from far around.
+    pub(crate) fn for_tests() -> Self {
+        Self {
+            area: crate::geo::KIGALI,
+            cell_m: 250.0,
+            drivers_max: 1_000,
+            position_age_max: Span::from_secs(60),
+            ping_age_max: Span::from_minutes(60 * 24 * 400),
+            ping_ahead_max: Span::from_secs(30),
+            reach: Reach { speed_mps_max: 70.0, slack_m: 500.0 },
+            search_radius_m: 5_000.0,
+            candidates_max: 8,
+            scan_max: 64,
+            browse: browse::Config { tile_m: 1_000.0, every: Span::from_secs(1), drivers_max: 40 },
+            fences: geofences::tests::fences(),
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -110,6 +139,7 @@ impl Refused {
 pub struct Track {
     slot: Option<Slot>,
     last_seen: LastSeen,
+    whereabouts: Whereabouts,
 }
 
 /// The drivers on shift and where they are.
@@ -122,6 +152,7 @@ struct Inner {
     config: Config,
     index: DriverIndex,
     tiles: Tiles,
+    fences: Fences,
     on_shift: DashMap<DriverId, OnShift, FxBuildHasher>,
     travel: Arc<dyn TravelTime>,
 }
@@ -135,7 +166,8 @@ impl Locations {
         let index = crate::index::Config { area: config.area, cell_m: config.cell_m, drivers_max: config.drivers_max };
         let index = DriverIndex::new(index)?;
         let tiles = Tiles::new(config.area, config.browse.tile_m);
-        Ok(Self { inner: Arc::new(Inner { config, index, tiles, on_shift: DashMap::default(), travel }) })
+        let fences = Fences::new(config.fences.clone());
+        Ok(Self { inner: Arc::new(Inner { config, index, tiles, fences, on_shift: DashMap::default(), travel }) })
     }
 
     /// Where the city is served.
@@ -146,6 +178,16 @@ impl Locations {
     /// The live index, for reading.
     pub fn index(&self) -> &DriverIndex {
         &self.inner.index
+    }
+
+    /// The zones in force, and who is in them.
+    pub fn fences(&self) -> &Fences {
+        &self.inner.fences
+    }
+
+    /// The no-go zone in which a place is: no ride begins or ends there.
+    pub fn zone_refusing(&self, place: LatLng) -> Option<Arc<Zone>> {
+        self.inner.fences.refusing(place)
     }
 
     /// Travel times, for whoever asks about a place this service knows.
@@ -161,6 +203,13 @@ impl Locations {
     pub fn ping(&self, driver: DriverId, track: &mut Track, fix: Fix, now: Timestamp) -> Result<DriverState, Refused> {
         self.check(&fix, now)?;
         track.last_seen.follow(&fix, self.inner.config.reach).map_err(Refused::Jumped)?;
+        let state = self.move_to(driver, &mut track.slot, fix)?;
+        self.inner.fences.follow(driver, &mut track.whereabouts, fix.position, fix.at);
+        Ok(state)
+    }
+
+    /// Into the index.
+    fn move_to(&self, driver: DriverId, known: &mut Option<Slot>, fix: Fix) -> Result<DriverState, Refused> {
         let index = &self.inner.index;
         let update = |slot: Option<Slot>| match slot.map_or(Update::Offline, |slot| index.update(slot, fix)) {
             Update::Moved(state) => Some(state),
@@ -168,12 +217,12 @@ impl Locations {
             Update::Stale => Some(DriverState::Free),
             Update::Offline => None,
         };
-        if let Some(state) = update(track.slot) {
+        if let Some(state) = update(*known) {
             return Ok(state);
         }
         // The first ping of a connection, or of a shift that began since.
-        track.slot = index.slot_of(driver);
-        if let Some(state) = update(track.slot) {
+        *known = index.slot_of(driver);
+        if let Some(state) = update(*known) {
             return Ok(state);
         }
         // On shift, but without a position so far: since a restart, or since the shift began without one.
@@ -228,6 +277,7 @@ impl Locations {
                     self.inner.index.go_offline(driver);
                     true
                 });
+                self.inner.fences.end(driver);
                 return;
             }
             Availability::Free => DriverState::Free,
@@ -258,25 +308,6 @@ impl Locations {
         self.inner.index.position_of(driver)
     }
 
-    /// Free drivers for a pickup, nearest in travel time first.
-    pub fn candidates(
-        &self,
-        pickup: LatLng,
-        classes: RideClasses,
-        passed: &[DriverId],
-        now: Timestamp,
-    ) -> Vec<Candidate> {
-        let mut near: Vec<Neighbour> = Vec::new();
-        self.inner.index.nearest(pickup, &self.query(classes, passed), now, &mut near);
-        let candidate = |neighbour: &Neighbour| {
-            let leg = self.inner.travel.route(neighbour.position.into(), pickup).ok()?;
-            Some(Candidate { driver: neighbour.driver, pickup_eta: leg.duration, pickup_distance_m: leg.distance_m })
-        };
-        let mut candidates: Vec<Candidate> = near.iter().filter_map(candidate).collect();
-        candidates.sort_by_key(|candidate| (candidate.pickup_eta, candidate.driver));
-        candidates
-    }
-
     fn query<'a>(&self, classes: RideClasses, exclude: &'a [DriverId]) -> Nearest<'a> {
         let config = &self.inner.config;
         Nearest {
@@ -294,10 +325,9 @@ impl Locations {
         let query = Nearest { k: limit, ..self.query(RideClasses::ANY, &[]) };
         self.inner.index.nearest(from, &query, now, &mut near);
         let show = |neighbour: &Neighbour| {
-            let fix = self.position_of(neighbour.driver)?;
-            let origin = Origin { place: neighbour.position, bearing_deg: fix.bearing_deg };
-            let eta = self.inner.travel.route(origin, from).ok()?.duration;
-            Some(Nearby { position: neighbour.position, bearing_deg: fix.bearing_deg, eta })
+            let origin = self.origin(neighbour);
+            let eta = self.inner.travel.duration(origin, from).ok()?;
+            Some(Nearby { position: neighbour.position, bearing_deg: origin.bearing_deg, eta })
         };
         near.iter().filter_map(show).collect()
     }

@@ -12,8 +12,9 @@ pub mod http;
 mod keeper;
 mod learning;
 mod store;
+mod travel;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -32,13 +33,17 @@ use crate::telemetry::names;
 use crate::time::{Span, Timestamp};
 use crate::web::page::{Page, PageRequest};
 
+pub use travel::Corrected;
+
 pub use closure::{Closure, Drawn, Lifted, NewClosure, State};
 
 /// Numbers of this service.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The map to load; none: a generated town, or straight lines.
+    /// The map to load.
     pub file: Option<PathBuf>,
+    /// Without one, a generated town.
+    pub town: bool,
     /// Between two swaps of the riding times.
     pub reweigh: Span,
     /// Between two times that what was learned is stored.
@@ -123,6 +128,11 @@ impl Maps {
     /// What to promise when the router says `duration` for a leg that ends at `place` and begins now.
     pub fn correct(&self, duration: Span, place: LatLng, now: Timestamp) -> Span {
         self.corrections().correct(duration, place, now)
+    }
+
+    /// By what the router's time of a leg that ends at `place` and begins now is corrected.
+    pub fn factor(&self, place: LatLng, now: Timestamp) -> f64 {
+        self.corrections().factor(place, now)
     }
 
     /// Learns from a leg that somebody rode to its end.

@@ -16,10 +16,11 @@ use crate::web::probe::Probe;
 /// Free flow of every street of the town.
 const BUILT_MS: u32 = 20_000;
 
-fn config() -> Config {
+pub(crate) fn config() -> Config {
     let half_life = Span::from_minutes(21 * 24 * 60);
     Config {
         file: None,
+        town: false,
         reweigh: Span::from_secs(30),
         persist: Span::from_secs(300),
         observations_max: 100,

@@ -21,7 +21,9 @@ use crate::fares::TariffBook;
 use crate::ids::{DriverId, OfferId, RideId};
 use crate::index::Fix;
 use crate::locations::Locations;
+use crate::maps::Maps;
 use crate::rides::followup;
+use crate::rides::legs::Legs;
 use crate::rides::people::People;
 use crate::rides::ride::{Cancellation, Offer, Ride};
 use crate::rides::said::{Said, Sequence};
@@ -98,6 +100,9 @@ pub struct Shard {
     pub(super) batch_max: usize,
     pub(super) pool: PgPool,
     pub(super) locations: Locations,
+    pub(super) maps: Maps,
+    /// What arrival times learn from.
+    pub(super) legs: Legs,
     pub(super) teller: Teller,
     pub(super) people: People,
     pub(super) tariffs: Arc<TariffBook>,
@@ -248,6 +253,11 @@ impl Shard {
             return;
         };
         ride.apply(&decision, &self.tariffs);
+        let accepted = if let Fact::Assigned { offer, .. } = decision.fact { self.offers.get(&offer) } else { None };
+        let factor = |place| self.maps.factor(place, decision.at);
+        if let Some(leg) = self.legs.follow(ride, &decision, accepted, factor) {
+            self.maps.leg_finished(&leg);
+        }
         let mut remark = Remark::None;
         match (&decision.fact, &cause.details) {
             (Fact::Ended(_), Details::Cancellation(cancellation)) => {

@@ -8,6 +8,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::arrival::Arrivals;
+use super::legs::Legs;
 use super::live::Live;
 use super::people::People;
 use super::ride::{Offer, Ride};
@@ -27,6 +29,7 @@ use crate::ids::{DriverId, OfferId};
 use crate::index::RideClasses;
 use crate::locations::Locations;
 use crate::locations::history::History;
+use crate::maps::Maps;
 use crate::realtime::Hub;
 use crate::realtime::protocol::view::RideStatus;
 use crate::rides::words::RideType;
@@ -45,6 +48,8 @@ pub struct Parts {
     pub auth: Auth,
     /// Drivers.
     pub drivers: Drivers,
+    /// What is learned of streets and arrival times.
+    pub maps: Maps,
     /// Where drivers are.
     pub locations: Locations,
     /// Where drivers were.
@@ -84,7 +89,7 @@ impl Rides {
 
 /// Restores everything and starts nothing.
 pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
-    let Parts { config, pool, hub, bus, auth, drivers, locations, history, tariffs } = parts;
+    let Parts { config, pool, hub, bus, auth, drivers, maps, locations, history, tariffs } = parts;
     let (live, tally) = (Arc::new(Live::default()), Arc::new(Tally::default()));
     let people = People::new(auth, drivers.clone());
     let teller = Teller::new(Arc::clone(&hub), bus, Arc::clone(&live), Arc::clone(&tally));
@@ -93,6 +98,8 @@ pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
         batch_max: config.batch_max,
         pool: pool.clone(),
         locations: locations.clone(),
+        maps,
+        legs: Legs::default(),
         teller,
         people: people.clone(),
         tariffs: Arc::clone(&tariffs),
@@ -106,7 +113,9 @@ pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
     let streams = streams::rebuild(&pool, &people, since, config.restored_decisions_max).await?;
     hub.restore_streams(streams);
     let (sender, inbox) = mpsc::channel(config.inbox_max);
-    let inner = Inner { config, pool, inbox: sender, live, tally, hub, people, drivers, locations, history, tariffs };
+    let arrivals = Arrivals::new(config.arrival);
+    let inner =
+        Inner { config, pool, inbox: sender, live, tally, hub, people, drivers, locations, history, tariffs, arrivals };
     Ok(Assembled { rides: Rides { inner: Arc::new(inner) }, shard, inbox })
 }
 

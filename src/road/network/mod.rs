@@ -2,7 +2,11 @@
 //!
 //! Separate from whoever makes it (the OSM import, the generated town) and from whoever reads it (hierarchy, snapping,
 //! map matching, the picture of the city). Immutable and flat: an import is read once and shared by every thread, and
-//! each array is a section of the map file. Travel times that change live elsewhere; what is here is the street as built.
+//! each array is a section of the map file (see [`sections`]). Travel times that change live elsewhere; what is here is the street as built.
+
+pub mod sections;
+#[cfg(test)]
+mod tests;
 
 use crate::geo::LatLng;
 
@@ -226,7 +230,7 @@ impl Network {
     }
 
     fn check(&self, index: usize, segment: &Segment) -> Result<(), NetworkError> {
-        let missing = |what, index| Err(NetworkError::Missing { what, index, from: format!("segment {index}") });
+        let missing = |what, of| Err(NetworkError::Missing { what, index: of, from: format!("segment {index}") });
         for node in [segment.from.0, segment.to.0] {
             if node as usize >= self.nodes.len() {
                 return missing("node", node);

@@ -5,6 +5,10 @@
 //! streets it runs over have copies that remember it, and only the copies are forbidden to go on. Copies come after the
 //! arcs, so that the first vertices of the graph are the arcs themselves.
 
+mod sections;
+#[cfg(test)]
+mod tests;
+
 use rustc_hash::FxHashMap;
 
 use crate::road::network::{ArcId, Network};
