@@ -20,7 +20,7 @@ mod tests;
 use std::collections::BTreeSet;
 
 pub use hour::{HourOfWeek, StreetHour};
-pub use keys::arc_keys;
+pub use keys::arc_key;
 
 use crate::road::closures::Closures;
 use crate::road::evidence::{Evidence, Weighing};
