@@ -1,11 +1,18 @@
-//! Real extracts, where they are there.
+//! Real maps, where they are there: what is imported of them, and the known ways across Kigali.
 
 use std::fs;
+use std::io::Cursor;
 use std::path::Path;
+use std::sync::Arc;
 
-use super::extract::read;
-use crate::road::import::{Imported, boundaries_from_geojson, places_from_csv};
-use crate::road::network::Network;
+use boda::geo::LatLng;
+use boda::road::Origin;
+use boda::road::import::{Imported, boundaries_from_geojson, import, places_from_csv};
+use boda::road::network::Network;
+use boda::road::profile::Profile;
+use boda::road::router::{Router, contract};
+use boda::road::snap::Snapper;
+use boda::road::turns::TurnGraph;
 
 /// A file of the shared data; `None`, said, where it is not there.
 fn shared(name: &str) -> Option<Vec<u8>> {
@@ -18,7 +25,9 @@ fn shared(name: &str) -> Option<Vec<u8>> {
 }
 
 fn imported(name: &str) -> Option<Imported> {
-    Some(read(&shared(name)?, None).expect("an extract"))
+    let file = shared(name)?;
+    let imported = import(&mut || Ok(Cursor::new(&file)), &Profile::moto(), None, &mut |_| ());
+    Some(imported.expect("an extract"))
 }
 
 #[test]
@@ -31,6 +40,30 @@ fn kigali_is_imported_with_its_streets() {
     assert_eq!(summary.nodes_missing, 0);
     let arcs = Network::new(kigali.parts).expect("a network").0.arc_count();
     assert_eq!(arcs as u32, summary.arcs);
+}
+
+#[test]
+fn ways_across_kigali_have_their_known_lengths() {
+    let Some(kigali) = imported("kigali.osm.pbf") else { return };
+    let (network, restrictions) = Network::new(kigali.parts).expect("a network");
+    let turns = TurnGraph::new(&network, &restrictions, &Profile::moto().turn_costs());
+    let hierarchy = contract(&network, &turns).expect("an order");
+    let snapper = Arc::new(Snapper::new(&network));
+    let router = Router::new(Arc::new(network), Arc::new(turns), Arc::new(hierarchy), snapper, 300.0).expect("one map");
+    let place = |(lat, lng)| LatLng::new(lat, lng).expect("on the globe");
+    let (centre, convention, nyabugogo) = ((-1.943838, 30.056937), (-1.9544, 30.0929), (-1.940645, 30.044477));
+    for (from, to, km) in [
+        (convention, nyabugogo, 7.6),
+        (nyabugogo, convention, 7.6),
+        (nyabugogo, (-1.979014, 30.223064), 24.7),
+        (centre, (-1.949596, 30.125570), 10.5),
+    ] {
+        let path = router.path(Origin::from(place(from)), place(to)).expect("a way");
+        let found_km = f64::from(path.distance_dm) / 10_000.0;
+        assert!((found_km / km - 1.0).abs() < 0.05, "{from:?} to {to:?}: {found_km} km, not {km}");
+        let kmh = found_km * 3_600_000.0 / f64::from(path.duration_ms);
+        assert!((25.0..50.0).contains(&kmh), "{from:?} to {to:?}: {kmh} km/h along the arterials");
+    }
 }
 
 #[test]
