@@ -14,6 +14,7 @@ pub mod time;
 pub mod geo;
 pub mod index;
 pub mod road;
+pub mod gazetteer;
 pub mod fares;
 pub mod dispatch;
 

@@ -20,7 +20,9 @@ use crate::ids::UserId;
 use crate::jobs::{self, Registry, Runner};
 use crate::locations::Locations;
 use crate::locations::browse::show_tiles;
+use crate::locations::geofences::Geofences;
 use crate::locations::history::History;
+use crate::locations::places::Places;
 use crate::notifications::{self, Notice, Notifications, Publish, sms};
 use crate::payments::{self, Payments};
 use crate::realtime::{self, Hub};
@@ -52,6 +54,8 @@ pub(super) struct Services {
     pub(super) drivers: Drivers,
     pub(super) locations: Locations,
     pub(super) history: History,
+    pub(super) geofences: Geofences,
+    pub(super) places: Places,
     pub(super) payments: Payments,
     pub(super) rides: Rides,
     pub(super) shard: JoinHandle<Result<(), crate::error::Error>>,
@@ -142,6 +146,7 @@ impl Services {
         let locations = Locations::new(config.locations.clone(), Arc::new(travel))
             .map_err(|error| Error::service("the index cannot be built with [city]", error))?;
         let history = History::new(config.history.clone(), pool.clone(), locations.clone());
+        let geofences = Geofences::open(config.geofences.clone(), pool.clone(), locations.clone()).await?;
         let hub = Hub::start(config.sockets.clone());
         let stop_shard = CancellationToken::new();
         let parts = rides::Parts {
@@ -165,6 +170,8 @@ impl Services {
             drivers,
             locations,
             history,
+            geofences,
+            places: Places::default(),
             payments,
             rides,
             shard,
@@ -200,6 +207,7 @@ impl Services {
             tokio::spawn(sweep_accounts(self.auth.clone(), stop.clone())),
             // Not told by `stop`: sockets that are still open may bring positions.
             tokio::spawn(self.history.clone().run(self.stop_history.clone())),
+            tokio::spawn(self.geofences.clone().run(self.stop_history.clone())),
             tokio::spawn(take_suspended_off(self.drivers.clone(), self.rides.clone(), stop.clone())),
         ];
         let upkeep = (telemetry.clone(), stop.clone());

@@ -5,9 +5,11 @@
 //! Invariant: a driver is in the index only while on shift, in the state in which dispatch has put them.
 
 pub mod browse;
+pub mod geofences;
 pub mod history;
 pub mod http;
 mod jump;
+pub mod places;
 mod store;
 
 use std::sync::Arc;
@@ -26,6 +28,7 @@ use crate::time::{Span, Timestamp};
 pub use jump::{Jump, Reach};
 
 use browse::Tiles;
+use geofences::{Fences, FencesConfig, Whereabouts, Zone};
 use jump::LastSeen;
 
 /// Numbers of this service.
@@ -51,6 +54,8 @@ pub struct Config {
     pub candidates_max: usize,
     /// The map before a booking.
     pub browse: browse::Config,
+    /// Zones and who is in them.
+    pub fences: FencesConfig,
 }
 
 #[derive(Clone, Copy)]
@@ -110,6 +115,7 @@ impl Refused {
 pub struct Track {
     slot: Option<Slot>,
     last_seen: LastSeen,
+    whereabouts: Whereabouts,
 }
 
 /// The drivers on shift and where they are.
@@ -122,6 +128,7 @@ struct Inner {
     config: Config,
     index: DriverIndex,
     tiles: Tiles,
+    fences: Fences,
     on_shift: DashMap<DriverId, OnShift, FxBuildHasher>,
     travel: Arc<dyn TravelTime>,
 }
@@ -135,7 +142,8 @@ impl Locations {
         let index = crate::index::Config { area: config.area, cell_m: config.cell_m, drivers_max: config.drivers_max };
         let index = DriverIndex::new(index)?;
         let tiles = Tiles::new(config.area, config.browse.tile_m);
-        Ok(Self { inner: Arc::new(Inner { config, index, tiles, on_shift: DashMap::default(), travel }) })
+        let fences = Fences::new(config.fences.clone());
+        Ok(Self { inner: Arc::new(Inner { config, index, tiles, fences, on_shift: DashMap::default(), travel }) })
     }
 
     /// Where the city is served.
@@ -146,6 +154,16 @@ impl Locations {
     /// The live index, for reading.
     pub fn index(&self) -> &DriverIndex {
         &self.inner.index
+    }
+
+    /// The zones in force, and who is in them.
+    pub fn fences(&self) -> &Fences {
+        &self.inner.fences
+    }
+
+    /// The no-go zone in which a place is: no ride begins or ends there.
+    pub fn zone_refusing(&self, place: LatLng) -> Option<Arc<Zone>> {
+        self.inner.fences.refusing(place)
     }
 
     /// Travel times, for whoever asks about a place this service knows.
@@ -161,6 +179,13 @@ impl Locations {
     pub fn ping(&self, driver: DriverId, track: &mut Track, fix: Fix, now: Timestamp) -> Result<DriverState, Refused> {
         self.check(&fix, now)?;
         track.last_seen.follow(&fix, self.inner.config.reach).map_err(Refused::Jumped)?;
+        let state = self.move_to(driver, &mut track.slot, fix)?;
+        self.inner.fences.follow(driver, &mut track.whereabouts, fix.position, fix.at);
+        Ok(state)
+    }
+
+    /// Into the index.
+    fn move_to(&self, driver: DriverId, known: &mut Option<Slot>, fix: Fix) -> Result<DriverState, Refused> {
         let index = &self.inner.index;
         let update = |slot: Option<Slot>| match slot.map_or(Update::Offline, |slot| index.update(slot, fix)) {
             Update::Moved(state) => Some(state),
@@ -168,12 +193,12 @@ impl Locations {
             Update::Stale => Some(DriverState::Free),
             Update::Offline => None,
         };
-        if let Some(state) = update(track.slot) {
+        if let Some(state) = update(*known) {
             return Ok(state);
         }
         // The first ping of a connection, or of a shift that began since.
-        track.slot = index.slot_of(driver);
-        if let Some(state) = update(track.slot) {
+        *known = index.slot_of(driver);
+        if let Some(state) = update(*known) {
             return Ok(state);
         }
         // On shift, but without a position so far: since a restart, or since the shift began without one.
@@ -228,6 +253,7 @@ impl Locations {
                     self.inner.index.go_offline(driver);
                     true
                 });
+                self.inner.fences.end(driver);
                 return;
             }
             Availability::Free => DriverState::Free,

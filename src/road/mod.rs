@@ -4,8 +4,10 @@
 //! two numbers, and is what a city runs on until it has a map.
 
 pub mod hierarchy;
+pub mod import;
 pub mod map_file;
 pub mod network;
+pub mod profile;
 pub mod router;
 pub mod snap;
 mod straight_line;

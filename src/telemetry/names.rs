@@ -100,6 +100,15 @@ catalogue! {
     /// Time of one bulk copy of them.
     HISTORY_COPY_SECONDS = "boda_history_copy_seconds", Shape::Histogram(COPY_SECONDS);
 
+    /// Zones in force.
+    GEOFENCE_ZONES = "boda_geofence_zones", Shape::Gauge;
+    /// Drivers in or at a zone.
+    GEOFENCE_DRIVERS = "boda_geofence_drivers", Shape::Gauge;
+    /// What drivers did with zones; labels: kind (enter, dwell, exit).
+    GEOFENCE_EVENTS_TOTAL = "boda_geofence_events_total", Shape::Counter;
+    /// What was not followed or not stored of it; labels: reason (queue_full, too_many_drivers, stopped).
+    GEOFENCE_DROPPED_TOTAL = "boda_geofence_dropped_total", Shape::Counter;
+
     /// Rides requested of the core.
     DISPATCH_REQUESTS_TOTAL = "boda_dispatch_requests_total", Shape::Counter;
     /// Inputs refused before the core saw them because a bound was reached; labels: reason.

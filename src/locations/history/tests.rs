@@ -30,7 +30,7 @@ pub(crate) fn config() -> Config {
     }
 }
 
-fn locations() -> Locations {
+pub(crate) fn locations() -> Locations {
     let config = crate::locations::Config {
         area: KIGALI,
         cell_m: 250.0,
@@ -42,6 +42,7 @@ fn locations() -> Locations {
         candidates_max: 8,
         reach: crate::locations::Reach { speed_mps_max: 70.0, slack_m: 500.0 },
         browse: crate::locations::browse::Config { tile_m: 1_000.0, every: Span::from_secs(1), drivers_max: 40 },
+        fences: crate::locations::geofences::tests::fences(),
     };
     Locations::new(config, Arc::new(StraightLine::new(1.33, 22.0).expect("valid"))).expect("valid")
 }

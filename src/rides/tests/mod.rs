@@ -110,6 +110,7 @@ fn location_config() -> crate::locations::Config {
         candidates_max: 8,
         reach: crate::locations::Reach { speed_mps_max: 70.0, slack_m: 500.0 },
         browse: crate::locations::browse::Config { tile_m: 1_000.0, every: Span::from_secs(1), drivers_max: 40 },
+        fences: crate::locations::geofences::tests::fences(),
     }
 }
 
