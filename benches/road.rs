@@ -329,10 +329,6 @@ fn main() {
         city.network.arc_count(),
         city.turns.turn_count()
     );
-    if std::env::var("SWAP").is_ok() {
-        swaps(&city);
-        return;
-    }
     for ours in [&city.by_junctions, &city.by_turns] {
         compare_with_dijkstra(&city, ours);
     }

@@ -3,25 +3,18 @@
 //! Separate because the bench itself is long enough. Junctions as vertices, without turns, and arcs as vertices, with
 //! turns: both as plain arrays, so that both programs get the same ones.
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
 use boda::road::hierarchy::{Customizer, Graph, Hierarchy, Metric};
+use boda::road::import::import;
 use boda::road::network::{ArcId, Network, NodeId};
+use boda::road::profile::Profile;
 use boda::road::router::{Router, contract};
 use boda::road::snap::Snapper;
-use boda::road::turns::{TurnCosts, TurnGraph};
+use boda::road::turns::TurnGraph;
 use routingkit_cch::{CCH, compute_order_inertial};
-
-/// Turns as a moto takes them, and U-turns only in need.
-pub const COSTS: TurnCosts = TurnCosts {
-    u_turn_ms: 20_000,
-    dead_end_ms: 5_000,
-    across_ms: 4_000,
-    with_ms: 2_000,
-    straight_ms: 0,
-    drives_on_right: true,
-};
 
 /// A graph with weights.
 pub struct Weighted {
@@ -116,9 +109,11 @@ impl City {
             println!("skipped: {} is not there", path.display());
             return None;
         }
-        let (network, restrictions) = boda::pbf::load(path.to_str().expect("a path of text"));
+        let profile = Profile::moto();
+        let imported = import(&mut || File::open(&path), &profile, None, &mut |_| {}).expect("a sound extract");
+        let (network, restrictions) = Network::new(imported.parts).expect("streets");
         let network = Arc::new(network);
-        let turns = Arc::new(TurnGraph::new(&network, &restrictions, &COSTS));
+        let turns = Arc::new(TurnGraph::new(&network, &restrictions, &profile.turn_costs()));
         let weighted = Weighted::of_junctions(&network);
         let hierarchy = Hierarchy::new(weighted.graph()).expect("a hierarchy");
         let by_junctions = Ours::new(weighted, hierarchy.into());
