@@ -1,0 +1,6 @@
+mod damage;
+mod extract;
+mod names;
+mod shared;
+mod streets;
+mod turning;
