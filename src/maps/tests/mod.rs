@@ -1,5 +1,7 @@
 //! The live map against a real Postgres: who may shut streets, what is refused, what is swapped in, what is remembered.
 
+mod routes;
+
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
