@@ -170,6 +170,7 @@ impl Services {
             locations: locations.clone(),
             history: history.clone(),
             tariffs: Arc::new(TariffBook::rwanda_moto()),
+            streets: ground.map.as_ref().map(|(_, router)| Arc::clone(router)),
         };
         let Started { rides, shard } = Rides::open(parts, stop_shard.clone()).await?;
         Ok(Self {

@@ -87,6 +87,7 @@ pub fn rides(reader: &mut Reader<'_>) -> rides::Config {
         answer_within,
         quote_lifetime: s.span("quote_lifetime_s", 1..=86_400),
         ride_distance_m_max: s.whole("ride_distance_max_m", 1_000..=1_000_000),
+        detour_charged_max_percent: s.whole("detour_charged_max_percent", 0..=100),
         arrival: rides::arrival::Config {
             radius_m: s.number("arrival_radius_m", 0.0..=500.0),
             after: s.span("arrival_after_s", 0..=600),

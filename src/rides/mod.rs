@@ -11,6 +11,7 @@ mod followup;
 pub mod http;
 mod legs;
 mod live;
+mod matched;
 mod on_shift;
 mod people;
 mod quote;
@@ -63,6 +64,7 @@ pub use track::{PathView, TrackView};
 
 use arrival::Arrivals;
 use live::Live;
+use matched::Matched;
 use people::People;
 use ride::{Cancellation, Ride};
 use shard::{Command, Details, Message};
@@ -89,6 +91,8 @@ pub struct Config {
     pub quote_lifetime: Span,
     /// The longest ride that is sold, by road.
     pub ride_distance_m_max: u32,
+    /// By how much more than the quoted distance a detour may be charged, in percent of it.
+    pub detour_charged_max_percent: u32,
     /// When a driver at the pickup has arrived without saying so.
     pub arrival: arrival::Config,
     /// Decisions that a start reads to tell again what apps missed.
@@ -113,6 +117,7 @@ struct Inner {
     locations: Locations,
     history: History,
     tariffs: Arc<TariffBook>,
+    matched: Arc<Matched>,
     arrivals: Arrivals,
 }
 

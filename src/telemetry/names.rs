@@ -118,6 +118,10 @@ catalogue! {
     ROAD_CLOSED_ARCS = "boda_road_closed_arcs", Shape::Gauge;
     /// Passages of streets that were not learned from, because too many waited.
     ROAD_PASSAGES_DROPPED_TOTAL = "boda_road_passages_dropped_total", Shape::Counter;
+    /// Rides whose driver left the quickest way, each time.
+    RIDES_OFF_ROUTE_TOTAL = "boda_rides_off_route_total", Shape::Counter;
+    /// Rides against a one-way street, each time.
+    RIDES_WRONG_WAY_TOTAL = "boda_rides_wrong_way_total", Shape::Counter;
     /// How far off the promised arrival of a leg was, early or late.
     ETA_ERROR_SECONDS = "boda_eta_error_seconds", Shape::Histogram(ETA_OFF_SECONDS);
     /// The same over the last legs; labels: figure (median, p90, bias: later than promised on average).

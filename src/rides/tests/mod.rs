@@ -74,6 +74,7 @@ fn parts(pool: &PgPool) -> Parts {
         maps: Maps::new(crate::maps::tests::config(), pool.clone(), None),
         locations,
         tariffs: Arc::new(TariffBook::rwanda_moto()),
+        streets: None,
     }
 }
 
@@ -95,6 +96,7 @@ fn config() -> Config {
         answer_within: Span::from_secs(10),
         quote_lifetime: Span::from_secs(300),
         ride_distance_m_max: 60_000,
+        detour_charged_max_percent: 0,
         arrival: crate::rides::arrival::Config { radius_m: 0.0, after: crate::time::Span::ZERO },
         restored_decisions_max: 10_000,
     }

@@ -8,6 +8,7 @@ use super::drive::{Dice, Drive, Roads, straight_fixes, town};
 use super::*;
 use crate::road::network::Parts;
 use crate::road::profile::Profile;
+use crate::time::Span;
 
 fn matched(roads: &Roads, plan: &[ArcId], fixes: &[Fix]) -> (Summary, Vec<Pass>) {
     let (mut matcher, mut scratch) = (Matcher::new(Config::MOTORCYCLE), Scratch::default());

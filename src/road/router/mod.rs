@@ -28,6 +28,7 @@ pub use nearest::{Near, NearestByRoad, OnStreets};
 pub use path::RoutePath;
 
 use super::hierarchy::{Graph, Hierarchy, HierarchyError, Search};
+use super::matching::RoadView;
 use super::network::{ArcId, Network, NodeId, Snap};
 use super::snap::Snapper;
 use super::turns::TurnGraph;
@@ -113,6 +114,11 @@ impl Router {
     /// The streets.
     pub fn network(&self) -> &Arc<Network> {
         &self.network
+    }
+
+    /// What map matching needs of the map, gaps filled by this router.
+    pub fn view(&self) -> RoadView<'_> {
+        RoadView { network: &self.network, turns: &self.turns, snapper: &self.snapper, routes: Some(self) }
     }
 
     /// The riding times of now.
