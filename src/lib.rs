@@ -15,6 +15,7 @@ pub mod geo;
 pub mod index;
 pub mod road;
 pub mod gazetteer;
+pub mod atlas;
 pub mod fares;
 pub mod dispatch;
 
@@ -32,6 +33,7 @@ pub mod realtime;
 pub mod notifications;
 pub mod auth;
 pub mod drivers;
+pub mod maps;
 pub mod locations;
 pub mod payments;
 pub mod rides;

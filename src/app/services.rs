@@ -6,8 +6,10 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::ground::Ground;
 use super::{Error, Server};
 use crate::analytics::Analytics;
+use crate::atlas::Atlas;
 use crate::auth::{self, Auth};
 use crate::bus::{Bus, Message, Topic};
 use crate::clock;
@@ -23,12 +25,13 @@ use crate::locations::browse::show_tiles;
 use crate::locations::geofences::Geofences;
 use crate::locations::history::History;
 use crate::locations::places::Places;
+use crate::maps::{Corrected, Maps};
 use crate::notifications::{self, Notice, Notifications, Publish, sms};
 use crate::payments::{self, Payments};
 use crate::realtime::{self, Hub};
 use crate::redact::Secret;
 use crate::rides::{self, Rides, Started};
-use crate::road::StraightLine;
+use crate::road::router::Router;
 use crate::safety::Safety;
 use crate::sandbox;
 use crate::telemetry::{Telemetry, names};
@@ -52,10 +55,13 @@ pub(super) struct Services {
     pub(super) auth: Auth,
     pub(super) notifications: Notifications,
     pub(super) drivers: Drivers,
+    pub(super) maps: Maps,
     pub(super) locations: Locations,
     pub(super) history: History,
     pub(super) geofences: Geofences,
     pub(super) places: Places,
+    /// The streets, where they are known.
+    pub(super) map: Option<(Atlas, Arc<Router>)>,
     pub(super) payments: Payments,
     pub(super) rides: Rides,
     pub(super) shard: JoinHandle<Result<(), crate::error::Error>>,
@@ -141,9 +147,13 @@ impl Services {
         let Basics { tokens, bus, auth, notifications, drivers, payments } =
             Basics::build(config, database, server.sandbox_url.as_deref())?;
         let pool = database.pool().clone();
-        let travel = StraightLine::new(config.travel.detour_factor, config.travel.speed_kmh)
-            .map_err(|error| Error::service("travel times cannot be computed with [travel]", error))?;
-        let locations = Locations::new(config.locations.clone(), Arc::new(travel))
+        let for_ground = config.clone();
+        let ground = tokio::task::spawn_blocking(move || Ground::new(&for_ground))
+            .await
+            .map_err(|error| Error::service("the map cannot be loaded", error))??;
+        let maps = Maps::new(config.map.clone(), pool.clone(), ground.road());
+        let travel = Arc::new(Corrected::new(Arc::clone(&ground.by_road), maps.clone()));
+        let locations = Locations::new(config.locations.clone(), travel)
             .map_err(|error| Error::service("the index cannot be built with [city]", error))?;
         let history = History::new(config.history.clone(), pool.clone(), locations.clone());
         let geofences = Geofences::open(config.geofences.clone(), pool.clone(), locations.clone()).await?;
@@ -156,9 +166,11 @@ impl Services {
             bus: bus.clone(),
             auth: auth.clone(),
             drivers: drivers.clone(),
+            maps: maps.clone(),
             locations: locations.clone(),
             history: history.clone(),
             tariffs: Arc::new(TariffBook::rwanda_moto()),
+            streets: ground.map.as_ref().map(|(_, router)| Arc::clone(router)),
         };
         let Started { rides, shard } = Rides::open(parts, stop_shard.clone()).await?;
         Ok(Self {
@@ -168,10 +180,12 @@ impl Services {
             auth,
             notifications,
             drivers,
+            maps,
             locations,
             history,
             geofences,
-            places: Places::default(),
+            places: ground.places(),
+            map: ground.map,
             payments,
             rides,
             shard,
@@ -204,6 +218,7 @@ impl Services {
             tokio::spawn(gauges(self.rides.clone(), database.clone(), stop.clone())),
             tokio::spawn(rides::tidy(self.rides.clone(), stop.clone())),
             tokio::spawn(show_tiles(self.locations.clone(), Arc::clone(&self.hub), stop.clone())),
+            tokio::spawn(self.maps.clone().run(stop.clone())),
             tokio::spawn(sweep_accounts(self.auth.clone(), stop.clone())),
             // Not told by `stop`: sockets that are still open may bring positions.
             tokio::spawn(self.history.clone().run(self.stop_history.clone())),

@@ -153,6 +153,7 @@ impl Rides {
             request_hash,
             fare: price.quoted,
             price,
+            matched_distance_m: None,
             waiting: Span::ZERO,
             pin: random_pin()?,
             cancellation: None,

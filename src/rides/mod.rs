@@ -4,11 +4,14 @@
 //! `shard`, which owns the dispatch core, commits and then speaks; this file checks who asks, prepares the command and
 //! turns the answer into a view. Commands are idempotent, also for rides the core has forgotten: the store is asked then.
 
+pub mod arrival;
 mod booking;
 mod city;
 mod followup;
 pub mod http;
+mod legs;
 mod live;
+mod matched;
 mod on_shift;
 mod people;
 mod quote;
@@ -59,7 +62,9 @@ pub use store::Filter;
 pub use tidy::tidy;
 pub use track::{PathView, TrackView};
 
+use arrival::Arrivals;
 use live::Live;
+use matched::Matched;
 use people::People;
 use ride::{Cancellation, Ride};
 use shard::{Command, Details, Message};
@@ -86,6 +91,10 @@ pub struct Config {
     pub quote_lifetime: Span,
     /// The longest ride that is sold, by road.
     pub ride_distance_m_max: u32,
+    /// By how much more than the quoted distance a detour may be charged, in percent of it.
+    pub detour_charged_max_percent: u32,
+    /// When a driver at the pickup has arrived without saying so.
+    pub arrival: arrival::Config,
     /// Decisions that a start reads to tell again what apps missed.
     pub restored_decisions_max: u32,
 }
@@ -108,6 +117,8 @@ struct Inner {
     locations: Locations,
     history: History,
     tariffs: Arc<TariffBook>,
+    matched: Arc<Matched>,
+    arrivals: Arrivals,
 }
 
 impl Rides {

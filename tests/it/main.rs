@@ -27,6 +27,7 @@ mod cli;
 mod crashes;
 mod dispatching;
 mod drivers;
+mod geofences;
 mod history;
 mod machines;
 mod maps;

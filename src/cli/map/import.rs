@@ -1,6 +1,6 @@
 //! `boda map import`: an extract, a profile and what is known besides become one map file.
 //!
-//! Separate because it is the one place where streets, hierarchy and names come together in a file.
+//! Separate because it alone reads what others made, and has to say what became of it.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -10,15 +10,9 @@ use super::super::arguments::ImportMap;
 use super::super::{Error, print};
 use super::progress::Bar;
 use super::{failed, files};
-use crate::gazetteer::{Boundary, Gazetteer, Kind, Names, Place, Street};
-use crate::geo::LatLng;
+use crate::atlas::{Atlas, Survey};
 use crate::road::import::{self, Imported, Outline, Summary};
-use crate::road::map_file::MapWriter;
-use crate::road::network::sections::write_restrictions;
-use crate::road::network::{Network, Parts, SegmentId};
 use crate::road::profile::Profile;
-use crate::road::router::contract;
-use crate::road::turns::TurnGraph;
 
 /// Imports, writes and sums up.
 pub fn run(asked: &ImportMap) -> Result<(), Error> {
@@ -34,17 +28,12 @@ pub fn run(asked: &ImportMap) -> Result<(), Error> {
         let more = import::places_from_csv(&files::bytes(file)?[..]).map_err(|error| failed(file, error))?;
         imported.places.extend(more);
     }
-    bar.tell("sorting names");
-    let gazetteer = gazetteer(&imported);
-    let Imported { parts, summary, .. } = imported;
+    let summary = imported.summary.clone();
     bar.tell("ordering the streets");
-    let mut map = MapWriter::default();
-    let (about, names) = (about(asked, &profile), gazetteer.len());
-    map.put_texts("map.about", about.iter().flat_map(|(key, value)| [*key, value.as_str()]));
-    let turn_count =
-        streets(parts, &profile, &mut map).map_err(|error| Error::File { file: asked.file.clone(), source: error })?;
-    gazetteer.write(&mut map);
-    let bytes = map.finish();
+    let atlas = Atlas::new(Survey::of_import(imported, profile.turn_costs(), about(asked, &profile)))
+        .map_err(|error| failed(&asked.file, error))?;
+    let (turn_count, names) = (atlas.turns.turn_count(), atlas.gazetteer.len());
+    let bytes = atlas.write();
     files::write(&asked.out, &bytes)?;
     let rest = format!(
         "turns                   {turn_count}\nnames to search         {names}\n\
@@ -74,54 +63,12 @@ fn read(asked: &ImportMap, profile: &Profile, area: Option<&Outline>) -> Result<
     Ok((bar, imported.map_err(|error| failed(file, error))?))
 }
 
-/// Network, turns and hierarchy; how many turns there are.
-fn streets(
-    parts: Parts,
-    profile: &Profile,
-    map: &mut MapWriter,
-) -> Result<usize, Box<dyn std::error::Error + Send + Sync>> {
-    let (network, restrictions) = Network::new(parts)?;
-    let turns = TurnGraph::new(&network, &restrictions, &profile.turn_costs());
-    let hierarchy = contract(&network, &turns)?;
-    network.write(map);
-    write_restrictions(&restrictions, map);
-    turns.write(map);
-    hierarchy.write(map);
-    Ok(turns.turn_count())
-}
-
 /// What `boda map info` says of where a map comes from.
-fn about(asked: &ImportMap, profile: &Profile) -> Vec<(&'static str, String)> {
+fn about(asked: &ImportMap, profile: &Profile) -> Vec<(String, String)> {
     let name = |file: &Path| file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let mut about = vec![("extract", name(&asked.file)), ("profile", profile.name().to_owned())];
     about.extend(asked.area.as_deref().map(|area| ("area", name(area))));
-    about.push(("data", "© OpenStreetMap contributors, ODbL".to_owned()));
-    about
-}
-
-fn gazetteer(imported: &Imported) -> Gazetteer {
-    let place = |place: &import::ImportedPlace| Place::of_osm(&place.names, &place.kind, place.point);
-    let boundary = |area: &import::ImportedBoundary| Boundary::of_osm(&area.name, area.level, area.rings.clone());
-    let mut pieces = Vec::new();
-    for street in &imported.streets {
-        let names = Names::of_osm(&street.names);
-        pieces.extend(street.segments.iter().map(|segment| Street {
-            names: names.clone(),
-            point: middle(&imported.parts, *segment),
-            importance: Kind::Street.importance(),
-        }));
-    }
-    let places = imported.places.iter().map(place).collect();
-    Gazetteer::new(places, pieces, imported.boundaries.iter().filter_map(boundary).collect())
-}
-
-/// A point of a segment, not at its end where it can be helped.
-fn middle(parts: &Parts, segment: SegmentId) -> LatLng {
-    let segment = &parts.segments[segment.0 as usize];
-    let ends = [segment.from, segment.to].map(|node| parts.nodes[node.0 as usize]);
-    let between = |of: fn(LatLng) -> i32| of(ends[0]).midpoint(of(ends[1]));
-    let halfway = LatLng::from_e7(between(LatLng::lat_e7), between(LatLng::lng_e7)).unwrap_or(ends[0]);
-    segment.shape.get(segment.shape.len() / 2).copied().unwrap_or(halfway)
+    about.into_iter().map(|(word, says)| (word.to_owned(), says)).collect()
 }
 
 /// The summary, for a person.

@@ -7,13 +7,10 @@ use std::path::Path;
 
 use super::super::{Error, print};
 use super::{failed, files};
-use crate::gazetteer::Gazetteer;
+use crate::atlas::Atlas;
 use crate::geo::LatLng;
-use crate::road::hierarchy::Hierarchy;
 use crate::road::map_file::{MapFileError, MapReader, VERSION};
-use crate::road::network::sections::read_restrictions;
 use crate::road::network::{Network, NodeId, SegmentId};
-use crate::road::turns::TurnGraph;
 
 /// Checks a map and tells what is in it.
 pub fn run(file: &Path) -> Result<(), Error> {
@@ -23,27 +20,25 @@ pub fn run(file: &Path) -> Result<(), Error> {
 
 fn told(bytes: &[u8]) -> Result<String, MapFileError> {
     let map = MapReader::new(bytes)?;
-    let network = Network::read(&map)?;
-    let restrictions = read_restrictions(&map, &network)?;
-    let turns = TurnGraph::read(&map, &network)?;
-    let hierarchy = Hierarchy::read(&map)?;
-    let names = Gazetteer::read(&map)?;
+    let atlas = Atlas::read(bytes)?;
+    let (network, names) = (&*atlas.network, &*atlas.gazetteer);
     let mut text = format!("version                 {VERSION}\n");
     let mut line = |key: &str, value: String| {
         // Writing to a text does not fail.
         let _ = writeln!(text, "{key:<24}{value}");
     };
-    for pair in map.texts("map.about")?.chunks_exact(2) {
-        line(&pair[0], pair[1].clone());
+    line("source", atlas.source.attribution().to_owned());
+    for (word, says) in &atlas.about {
+        line(word, says.clone());
     }
     line("nodes", network.node_count().to_string());
     line("segments", network.segment_count().to_string());
     line("arcs", network.arc_count().to_string());
-    line("length", format!("{:.1} km", length_m(&network) / 1_000.0));
-    line("bounds", bounds(&network));
-    line("turns", turns.turn_count().to_string());
-    line("forbidden ways", restrictions.len().to_string());
-    line("hierarchy", format!("{} vertices, {} arcs", hierarchy.vertex_count(), hierarchy.arc_count()));
+    line("length", format!("{:.1} km", length_m(network) / 1_000.0));
+    line("bounds", bounds(network));
+    line("turns", atlas.turns.turn_count().to_string());
+    line("forbidden ways", atlas.restrictions.len().to_string());
+    line("hierarchy", format!("{} vertices, {} arcs", atlas.hierarchy.vertex_count(), atlas.hierarchy.arc_count()));
     line("street names", network.names().len().to_string());
     line("names to search", names.len().to_string());
     line("boundaries", names.boundaries().len().to_string());

@@ -3,21 +3,17 @@
 //! Separate because it is how one tries a map out before a city runs on it.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::super::arguments::RouteOnMap;
 use super::super::{Error, print};
 use super::{failed, files};
+use crate::atlas::Atlas;
 use crate::geo::LatLng;
 use crate::road::Origin;
-use crate::road::hierarchy::Hierarchy;
-use crate::road::map_file::{MapFileError, MapReader};
 use crate::road::network::Network;
 use crate::road::router::{RoutePath, Router};
-use crate::road::snap::Snapper;
-use crate::road::turns::TurnGraph;
 
 /// Farther from any street is not on the map.
 const OFF_ROAD_M_MAX: f64 = 300.0;
@@ -59,17 +55,8 @@ pub fn run(asked: &RouteOnMap) -> Result<(), Error> {
 }
 
 fn load(file: &Path) -> Result<Router, Error> {
-    let (network, turns, hierarchy) = read(&files::bytes(file)?).map_err(|error| failed(file, error))?;
-    let snapper = Arc::new(Snapper::new(&network));
-    let (network, turns, hierarchy) = (Arc::new(network), Arc::new(turns), Arc::new(hierarchy));
-    Router::new(network, turns, hierarchy, snapper, OFF_ROAD_M_MAX).map_err(|error| failed(file, error))
-}
-
-fn read(bytes: &[u8]) -> Result<(Network, TurnGraph, Hierarchy), MapFileError> {
-    let map = MapReader::new(bytes)?;
-    let network = Network::read(&map)?;
-    let turns = TurnGraph::read(&map, &network)?;
-    Ok((network, turns, Hierarchy::read(&map)?))
+    let atlas = Atlas::read(&files::bytes(file)?).map_err(|error| failed(file, error))?;
+    atlas.router(OFF_ROAD_M_MAX).map_err(|error| failed(file, error))
 }
 
 fn answer<'n>(path: &RoutePath, network: &'n Network) -> Answer<'n> {

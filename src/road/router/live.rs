@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::{ArcSwap, Guard};
 
 use crate::road::hierarchy::{Customizer, Hierarchy, Metric};
-use crate::road::network::ArcId;
+use crate::road::network::{ArcId, Network};
 use crate::road::turns::{CLOSED, TurnGraph};
 
 /// One set of riding times.
@@ -16,6 +16,8 @@ use crate::road::turns::{CLOSED, TurnGraph};
 pub struct Live {
     version: u64,
     durations_ms: Vec<u32>,
+    /// The best speed of any arc.
+    fastest_dm_per_ms: f32,
     pub(super) metric: Metric,
 }
 
@@ -28,6 +30,18 @@ impl Live {
     /// Riding time of each arc in milliseconds; [`CLOSED`] where nobody may ride.
     pub fn durations_ms(&self) -> &[u32] {
         &self.durations_ms
+    }
+
+    /// The best speed of any arc, in decimetres a millisecond.
+    pub(super) fn fastest_dm_per_ms(&self) -> f32 {
+        self.fastest_dm_per_ms
+    }
+
+    /// Looks for the best speed among the riding times.
+    fn note_fastest(&mut self, network: &Network) {
+        let speeds = network.lengths_dm.iter().zip(&self.durations_ms).map(|(dm, ms)| *dm as f32 / *ms as f32);
+        // Up to the next float: a bound must not be rounded down.
+        self.fastest_dm_per_ms = speeds.fold(0.0, f32::max).next_up();
     }
 
     /// What it takes in memory.
@@ -54,16 +68,18 @@ pub(super) struct Swap {
 #[derive(Debug)]
 struct Writer {
     customizer: Customizer,
+    weights: Vec<u32>,
     /// What was live before.
     spare: Arc<Live>,
 }
 
 impl Swap {
-    pub(super) fn new(turns: &TurnGraph, hierarchy: &Hierarchy, durations_ms: Vec<u32>) -> Self {
+    pub(super) fn new(network: &Network, turns: &TurnGraph, hierarchy: &Hierarchy) -> Self {
         let mut customizer = Customizer::new(hierarchy);
-        let mut live = Live { durations_ms, ..Live::default() };
+        let mut live = Live { durations_ms: network.durations_ms().to_vec(), ..Live::default() };
+        live.note_fastest(network);
         customizer.customize(hierarchy, &turns.weights(&live.durations_ms), &mut live.metric);
-        let writer = Mutex::new(Writer { customizer, spare: Arc::default() });
+        let writer = Mutex::new(Writer { customizer, weights: Vec::new(), spare: Arc::default() });
         Self { live: ArcSwap::from_pointee(live), writer }
     }
 
@@ -76,15 +92,22 @@ impl Swap {
         self.live.load_full()
     }
 
-    pub(super) fn swap(&self, turns: &TurnGraph, hierarchy: &Hierarchy, mut durations_ms: Vec<u32>) {
+    /// All memory is used again and none given back: giving back whole pages interrupts every thread of the process.
+    pub(super) fn swap(&self, network: &Network, turns: &TurnGraph, hierarchy: &Hierarchy, durations_ms: &[u32]) {
         // A writer that panicked left nothing half done that the next one would not do anew.
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut next = Arc::try_unwrap(std::mem::take(&mut writer.spare)).unwrap_or_default();
+        let Writer { customizer, weights, spare } = &mut *writer;
+        let mut next = Arc::try_unwrap(std::mem::take(spare)).unwrap_or_default();
+        next.durations_ms.clear();
         // Nothing takes no time: a way is found by how the rest of it grows shorter.
-        durations_ms.iter_mut().for_each(|duration_ms| *duration_ms = (*duration_ms).clamp(1, CLOSED));
-        next.durations_ms = durations_ms;
+        next.durations_ms.extend(durations_ms.iter().map(|duration_ms| (*duration_ms).clamp(1, CLOSED)));
+        next.note_fastest(network);
         next.version = self.live.load().version + 1;
-        writer.customizer.customize(hierarchy, &turns.weights(&next.durations_ms), &mut next.metric);
-        writer.spare = self.live.swap(Arc::new(next));
+        weights.clear();
+        for vertex in 0..turns.vertex_count() as u32 {
+            weights.extend(turns.turns(vertex).map(|(head, cost_ms)| next.weight(turns.arc_of(head), cost_ms)));
+        }
+        customizer.customize(hierarchy, weights, &mut next.metric);
+        *spare = self.live.swap(Arc::new(next));
     }
 }

@@ -10,6 +10,8 @@ use rand::{Rng, SeedableRng};
 use super::*;
 use crate::road::network::{ArcId, Directed, Parts, RoadClass, Segment, SegmentId};
 use crate::road::turns::{CLOSED, TurnCosts};
+use crate::road::{Leg, TravelTime};
+use crate::time::Span;
 
 const COSTS: TurnCosts = TurnCosts {
     u_turn_ms: 20_000,
@@ -183,7 +185,7 @@ fn reweigh(town: &Town, kind: u32, rng: &mut StdRng) {
         _ if rng.random_ratio(1, 8) => CLOSED,
         _ => built,
     };
-    town.router.reweigh(built.into_iter().map(change).collect()).expect("as many");
+    town.router.reweigh(built.into_iter().map(change).collect::<Vec<_>>()).expect("as many");
 }
 
 #[test]
