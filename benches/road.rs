@@ -65,9 +65,10 @@ fn dijkstra(graph: &Weighted, weights: &[u32], from: u32) -> Vec<u32> {
             continue;
         }
         distances[vertex as usize] = distance;
-        for edge in graph.first_out[vertex as usize] as usize..graph.first_out[vertex as usize + 1] as usize {
-            if weights[edge] < CLOSED {
-                heap.push(Reverse((distance + weights[edge], graph.heads[edge])));
+        let range = graph.first_out[vertex as usize] as usize..graph.first_out[vertex as usize + 1] as usize;
+        for (head, weight) in graph.heads[range.clone()].iter().zip(&weights[range]) {
+            if *weight < CLOSED {
+                heap.push(Reverse((distance + weight, *head)));
             }
         }
     }
@@ -258,7 +259,7 @@ fn swaps(city: &City) {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !is_over.load(Ordering::Relaxed) {
-                city.router.reweigh(city.network.durations_ms()).expect("as many");
+                city.router.reweigh(city.network.durations_ms().to_vec()).expect("as many");
             }
         });
         let begin = Instant::now();
