@@ -92,7 +92,7 @@ impl Swap {
         self.live.load_full()
     }
 
-    /// All memory is used again and none given back: giving back whole pages interrupts every thread of the process.
+    /// Makes the times live. The memory of those before the last ones is used again.
     pub(super) fn swap(&self, network: &Network, turns: &TurnGraph, hierarchy: &Hierarchy, durations_ms: &[u32]) {
         // A writer that panicked left nothing half done that the next one would not do anew.
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);

@@ -131,10 +131,9 @@ impl Router {
     ///
     /// # Errors
     /// [`RouterError`] when there are more or fewer than arcs.
-    pub fn reweigh(&self, durations_ms: impl AsRef<[u32]>) -> Result<(), RouterError> {
-        let durations_ms = durations_ms.as_ref();
+    pub fn reweigh(&self, durations_ms: Vec<u32>) -> Result<(), RouterError> {
         same("riding times", durations_ms.len(), self.network.arc_count())?;
-        self.live.swap(&self.network, &self.turns, &self.hierarchy, durations_ms);
+        self.live.swap(&self.network, &self.turns, &self.hierarchy, &durations_ms);
         Ok(())
     }
 

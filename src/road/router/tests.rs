@@ -2,13 +2,17 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::fs::File;
+use std::path::Path;
 
 use proptest::prelude::{any, prop_assert, proptest};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::*;
+use crate::road::import::import;
 use crate::road::network::{ArcId, Directed, Parts, RoadClass, Segment, SegmentId};
+use crate::road::profile::Profile;
 use crate::road::turns::{CLOSED, TurnCosts};
 use crate::road::{Leg, TravelTime};
 use crate::time::Span;
@@ -377,5 +381,24 @@ fn what_is_kept_for_another_street_or_older_times_is_not_used() {
         let elsewhere = town.random_snap(&mut rng);
         town.router.durations_kept([(from, &kept), (elsewhere, &kept)], to, &mut times);
         assert_eq!(times, [town.truth(from, to), town.truth(elsewhere, to)]);
+    }
+}
+
+#[test]
+fn the_main_roads_of_kigali_are_ridden_right() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/kigali-main-exact.osm.pbf");
+    if !path.exists() {
+        println!("skipped: {} is not there", path.display());
+        return;
+    }
+    let imported = import(&mut || File::open(&path), &Profile::moto(), None, &mut |_| {}).expect("a sound extract");
+    let town = Town::new(imported.parts);
+    let mut rng = StdRng::seed_from_u64(21);
+    for kind in 0..3 {
+        reweigh(&town, kind, &mut rng);
+        for _ in 0..50 {
+            let (from, to) = (town.random_snap(&mut rng), town.random_snap(&mut rng).snap);
+            town.check(from, to);
+        }
     }
 }
