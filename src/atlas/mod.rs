@@ -5,13 +5,15 @@
 
 mod sections;
 mod survey;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::gazetteer::{Boundary, Gazetteer, Kind, Names, Place, Street};
 use crate::road::hierarchy::{Hierarchy, HierarchyError};
-use crate::road::network::{Network, NetworkError, Parts, RoadClass, SegmentId};
+use crate::road::network::{ArcId, Network, NetworkError, Parts, RoadClass, SegmentId};
 use crate::road::router::{Router, RouterError, contract};
 use crate::road::snap::Snapper;
 use crate::road::turns::{TurnCosts, TurnGraph};
@@ -40,6 +42,8 @@ impl Source {
 pub struct Survey {
     /// Where it comes from.
     pub source: Source,
+    /// What an operator wants to know of that: a word and what it says.
+    pub about: Vec<(String, String)>,
     /// The streets.
     pub parts: Parts,
     /// What turns cost.
@@ -68,8 +72,12 @@ pub enum AtlasError {
 pub struct Atlas {
     /// Where it comes from.
     pub source: Source,
+    /// What an operator wants to know of that: a word and what it says.
+    pub about: Vec<(String, String)>,
     /// The streets.
     pub network: Arc<Network>,
+    /// Arcs that nobody may drive in a row; the turns know of them.
+    pub restrictions: Vec<Vec<ArcId>>,
     /// What may follow what.
     pub turns: Arc<TurnGraph>,
     /// The turns, contracted.
@@ -84,7 +92,7 @@ impl Atlas {
     /// # Errors
     /// [`AtlasError`].
     pub fn new(survey: Survey) -> Result<Self, AtlasError> {
-        let Survey { source, parts, turn_costs, places, mut streets, boundaries } = survey;
+        let Survey { source, about, parts, turn_costs, places, mut streets, boundaries } = survey;
         let (network, restrictions) = Network::new(parts)?;
         let turns = TurnGraph::new(&network, &restrictions, &turn_costs);
         let hierarchy = contract(&network, &turns)?;
@@ -93,6 +101,8 @@ impl Atlas {
         let gazetteer = Gazetteer::new(places, streets, boundaries);
         Ok(Self {
             source,
+            about,
+            restrictions,
             network: Arc::new(network),
             turns: Arc::new(turns),
             hierarchy: Arc::new(hierarchy),

@@ -114,11 +114,11 @@ impl Outline {
             return Err(OutlineError::TooManyCorners { has, max: corners_max });
         }
         let side = |at: usize| (corners[at], corners[(at + 1) % has]);
+        if let Some(at) = (0..has).find(|at| side(*at).0 == side(*at).1) {
+            return Err(OutlineError::Repeated((at + 1) % has + 1));
+        }
         for first in 0..has {
             let (a, b) = side(first);
-            if a == b {
-                return Err(OutlineError::Repeated((first + 1) % has + 1));
-            }
             for second in first + 1..has {
                 let (c, d) = side(second);
                 let follows = second == first + 1;

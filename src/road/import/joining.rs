@@ -126,7 +126,7 @@ impl Joiner<'_> {
             segment.append(piece, self.ways.streets[piece.way as usize].id);
             next = self.next(index, segment.to);
         }
-        segment
+        if segment.forward_ms.is_none() { segment.reversed() } else { segment }
     }
 }
 
@@ -146,6 +146,13 @@ impl JoinedSegment {
         let add = |sum: Option<f64>, ms: Option<f64>| Some(sum? + ms?);
         (self.forward_ms, self.backward_ms) = (add(self.forward_ms, along), add(self.backward_ms, against));
         self.way = self.way.filter(|known| *known == way);
+    }
+
+    /// The same the other way round, so that a one-way street runs along its segment.
+    fn reversed(mut self) -> Self {
+        self.points.reverse();
+        let (from, to) = (self.to, self.from);
+        Self { from, to, forward_ms: self.backward_ms, backward_ms: self.forward_ms, ..self }
     }
 
     /// Whether a direction is legal.

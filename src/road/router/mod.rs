@@ -11,6 +11,7 @@
 mod ends;
 mod kept;
 mod live;
+mod memory;
 mod nearest;
 mod path;
 mod pool;
@@ -130,7 +131,8 @@ impl Router {
     ///
     /// # Errors
     /// [`RouterError`] when there are more or fewer than arcs.
-    pub fn reweigh(&self, durations_ms: Vec<u32>) -> Result<(), RouterError> {
+    pub fn reweigh(&self, durations_ms: impl AsRef<[u32]>) -> Result<(), RouterError> {
+        let durations_ms = durations_ms.as_ref();
         same("riding times", durations_ms.len(), self.network.arc_count())?;
         self.live.swap(&self.network, &self.turns, &self.hierarchy, durations_ms);
         Ok(())

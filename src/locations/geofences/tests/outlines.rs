@@ -23,7 +23,7 @@ fn an_outline_that_crosses_or_touches_itself_is_refused_and_told_where() {
         (vec![(0.0, 0.0), (0.0, 2.0), (1.0, 2.0), (0.0, 1.0), (1.0, 0.0)], Some(OutlineError::Crossing(1, 3))),
         // There and back again.
         (vec![(0.0, 0.0), (0.0, 1.0), (0.0, 0.5), (1.0, 0.5)], Some(OutlineError::Crossing(1, 2))),
-        (vec![(0.0, 0.5), (1.0, 0.5), (0.0, 0.0), (0.0, 1.0)], Some(OutlineError::Crossing(1, 4))),
+        (vec![(0.0, 0.0), (0.0, 1.0), (1.0, 1.5), (0.0, 2.0)], Some(OutlineError::Crossing(1, 4))),
         (vec![(0.0, 0.0), (0.0, 1.0), (0.0, 1.0), (1.0, 0.5)], Some(OutlineError::Repeated(3))),
     ] {
         match (drawn(&corners), refusal) {
