@@ -57,6 +57,7 @@ fn ride() -> ServerMessage {
         notes: None,
         estimated_distance_m: 4_200,
         estimated_duration_s: 687,
+        matched_distance_m: None,
         fare_rwf: 658,
         fare_final: false,
         surge_basis_points: 10_000,

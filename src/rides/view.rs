@@ -44,6 +44,7 @@ pub fn ride_view(ride: &Ride, cast: &Cast, viewer: Viewer) -> RideView {
         notes: ride.notes.clone(),
         estimated_distance_m: i64::from(ride.price.distance_m),
         estimated_duration_s: ride.price.duration.as_secs(),
+        matched_distance_m: ride.matched_distance_m.map(i64::from),
         fare_rwf: ride.fare.amount(),
         fare_final: !live,
         surge_basis_points: i64::from(ride.price.surge.0),

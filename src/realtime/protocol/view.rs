@@ -169,6 +169,8 @@ pub struct RideView {
     pub estimated_distance_m: i64,
     /// Duration of the ride as quoted.
     pub estimated_duration_s: i64,
+    /// Length of the ride along the streets it took, in metres; null before its end, and where it is not known.
+    pub matched_distance_m: Option<i64>,
     /// What it costs, whole francs: the quote until the end, then the final fare.
     pub fare_rwf: i64,
     /// Whether `fare_rwf` is what was charged.

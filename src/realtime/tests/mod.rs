@@ -113,6 +113,7 @@ fn ride_view(id: RideId) -> RideView {
         notes: None,
         estimated_distance_m: 1,
         estimated_duration_s: 1,
+        matched_distance_m: None,
         fare_rwf: 400,
         fare_final: false,
         surge_basis_points: 10_000,

@@ -1,5 +1,6 @@
 //! The service against a real database: whole rides, commands sent again, a restart, a database in trouble.
 
+mod matched;
 mod streams;
 
 use std::time::Duration;
@@ -28,8 +29,12 @@ struct House {
 
 impl House {
     async fn open(pool: &PgPool) -> Self {
+        Self::open_on(parts(pool)).await
+    }
+
+    async fn open_on(parts: Parts) -> Self {
         let stop = CancellationToken::new();
-        let Started { rides, shard } = Rides::open(parts(pool), stop.clone()).await.expect("opens");
+        let Started { rides, shard } = Rides::open(parts, stop.clone()).await.expect("opens");
         Self { rides, shard, stop }
     }
 

@@ -138,7 +138,8 @@ impl Walk {
             if wanted == 0 {
                 return;
             }
-            self.turn(view, vertex, label.length_dm + view.network.length_dm(arc), label.penalty_dm);
+            let end_dm = label.length_dm + view.network.length_dm(arc);
+            self.expand(view, vertex, vertex, end_dm, label.penalty_dm);
         }
     }
 
@@ -155,10 +156,7 @@ impl Walk {
         }
     }
 
-    fn turn(&mut self, view: &RoadView<'_>, vertex: u32, length_dm: u32, penalty_dm: u32) {
-        self.expand(view, vertex, vertex, length_dm, penalty_dm);
-    }
-
+    /// The streets that may follow a vertex, whose end is `length_dm` from where the way begins.
     fn expand(&mut self, view: &RoadView<'_>, vertex: u32, parent: u32, length_dm: u32, penalty_dm: u32) {
         let twin = view.network.twin(view.turns.arc_of(vertex));
         for (next, _) in view.turns.turns(vertex) {
@@ -206,9 +204,8 @@ impl Walk {
     /// Appends the arcs of a way after the first, up to that of the spot itself.
     pub(super) fn arcs(&self, view: &RoadView<'_>, to: Spot, way: Way, out: &mut Vec<ArcId>) {
         let begin = out.len();
-        if to.is_against && way.end != End::Ahead {
-            out.push(to.arc);
-        } else if way.end == End::TurnedBack {
+        // The last arc is no vertex of the search.
+        if way.end == End::TurnedBack || (to.is_against && way.end != End::Ahead) {
             out.push(to.arc);
         }
         if let End::By(mut vertex) = way.end {
