@@ -81,7 +81,7 @@ async fn routes_go_around_a_jam_until_it_is_gone(pool: PgPool) {
     });
     keeper.take_in(&mut batch.to_vec());
     keeper.reweigh(now() + Span::from_secs(30)).await.expect("a swap");
-    let version = router.live().version();
+    let (version, jammed_ms) = (router.live().version(), router.live().durations_ms()[jammed.0 as usize]);
     let around_s = across(&*router).expect("a way");
     assert!((88..140).contains(&around_s), "{around_s} s");
     let back = router.route(place(600.0, 100.0).into(), place(0.0, 100.0)).expect("a way");
@@ -90,8 +90,8 @@ async fn routes_go_around_a_jam_until_it_is_gone(pool: PgPool) {
     keeper.reweigh(now() + Span::from_secs(30)).await.expect("a swap");
     assert_eq!(router.live().version(), version, "nothing changed, so nothing is swapped");
     keeper.reweigh(later(6 * 60)).await.expect("a swap");
-    let after_s = across(&*router).expect("a way");
-    assert!(after_s < around_s && router.live().version() > version, "{after_s} s six hours later");
+    let after_ms = router.live().durations_ms()[jammed.0 as usize];
+    assert!(after_ms < jammed_ms && router.live().version() > version, "{after_ms} ms six hours later");
 }
 
 #[sqlx::test(migrations = "./migrations")]
@@ -111,7 +111,7 @@ async fn what_is_promised_is_corrected_and_consistent(pool: PgPool) {
     let (by_road, corrected) = (router.route(from, to).expect("a way"), promised.route(from, to).expect("a way"));
     assert_eq!(corrected.distance_m, by_road.distance_m, "a road is as long as it is");
     let factor = corrected.duration.as_millis() as f64 / by_road.duration.as_millis() as f64;
-    assert!((1.35..=1.5).contains(&factor), "{factor}");
+    assert!((1.35..=1.56).contains(&factor), "{factor}: as the legs, give or take what the levels add up to");
     let (mut times, duration) = (Vec::new(), promised.duration(from, to).expect("a way"));
     promised.to_pickup(&[from], to, &mut times);
     let apart = |other: Span| (corrected.duration.as_millis() - other.as_millis()).abs();

@@ -88,6 +88,8 @@ impl Street {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Speeds {
     weekly: Weighing,
+    /// Of classes.
+    common: Weighing,
     live: Weighing,
     entries_max: usize,
     /// By arc; a street that nobody has ridden costs a word.
@@ -105,6 +107,8 @@ impl Speeds {
         // The past counts by its age and not by how often the street was ridden yesterday: the ceiling is out of reach.
         let weekly =
             Weighing { half_life_s: half_life_s(config.half_life), weight_max: 1e5, weight_min: 3.0, prior: 3.0 };
+        // One jammed street is not its class: that takes some dozens of passages.
+        let common = Weighing { weight_min: 30.0, prior: 50.0, ..weekly };
         let live = Weighing {
             half_life_s: half_life_s(config.live_half_life),
             weight_max: 8.0,
@@ -114,6 +118,7 @@ impl Speeds {
         };
         Self {
             weekly,
+            common,
             live,
             entries_max: config.entries_max,
             streets: vec![None; arc_count],
@@ -135,7 +140,7 @@ impl Speeds {
         let (hour, at_s) = (HourOfWeek::of(at).of_street(), seconds(at));
         let class = network.class(network.directed(arc).segment);
         for hour in [hour, StreetHour::WHOLE_WEEK] {
-            self.classes[class as usize][usize::from(hour.number())].add(ratio, weight, at_s, &self.weekly);
+            self.classes[class as usize][usize::from(hour.number())].add(ratio, weight, at_s, &self.common);
             self.changed.insert((Subject::Class(class), hour));
             let weighing = self.weekly;
             if let Some(evidence) = self.entry(arc, hour) {
@@ -206,8 +211,8 @@ impl Speeds {
     /// What a class takes over the week and in an hour, as logarithms.
     fn of_class(&self, class: &[Evidence; StreetHour::COUNT], hour: StreetHour, now_s: u32) -> (f32, f32) {
         let of = |hour: StreetHour| class[usize::from(hour.number())];
-        let week = of(StreetHour::WHOLE_WEEK).shrunk(0.0, now_s, &self.weekly);
-        (week, of(hour).shrunk(week, now_s, &self.weekly))
+        let week = of(StreetHour::WHOLE_WEEK).shrunk(0.0, now_s, &self.common);
+        (week, of(hour).shrunk(week, now_s, &self.common))
     }
 
     fn of_street(&self, street: &Street, (class_week, class_hour): (f32, f32), hour: StreetHour, now_s: u32) -> f32 {
