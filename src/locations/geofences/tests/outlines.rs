@@ -121,8 +121,9 @@ proptest! {
         prop_assert_eq!(&holding, &slow);
         if let Some(quiet) = zones.quiet_around(place) {
             prop_assert!(quiet.holds(place) && holding.is_empty());
-            for bearing in 0..36 {
-                let near = place.destination(f64::from(bearing) * 10.0, 1_100.0);
+            for number in 0..72 {
+                let reach_m = if number % 2 == 0 { 1_100.0 } else { 138.0 };
+                let near = place.destination(f64::from(number) * 5.0, reach_m);
                 let is_outside = outlines.iter().all(|corners| !goes_round(corners, near));
                 prop_assert!(is_outside || !quiet.holds(near), "a zone at {near} in the quiet");
             }
