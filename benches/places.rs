@@ -1,20 +1,27 @@
-//! How long a search for a place takes over fifty thousand names, and what they weigh.
+//! How long a search for a place takes over fifty thousand names, and what they weigh; and what geofences cost a ping.
 //!
 //! Separate from the tests because only a release build says anything about time. Names are the shared places of Kigali where
 //! they are, filled up with streets numbered as Kigali's are and with made-up names in the same syllables. Each query is
 //! asked as an app asks it: the beginnings that are sent while somebody types, whole names, names with one or two typing
 //! errors, words in another order, with and without a place to be near. Every single query is timed, because what counts is
 //! the slowest of a hundred. Seeded: the same names and queries in every run.
+//!
+//! A ping meets a thousand zones of twelve corners and 150 m across all over the city: far from all of them, near one,
+//! in one, and in three that lie over one another. The driver moves some metres from fix to fix.
 
 use std::path::Path;
 use std::time::Instant;
 
 use boda::gazetteer::{Gazetteer, Kind, Names, Place, Query, Street};
 use boda::geo::LatLng;
+use boda::ids::{DriverId, ZoneId};
+use boda::locations::geofences::{Fences, FencesConfig, Outline, Rules, Whereabouts, Zone, ZoneKind, ZoneSet};
 use boda::road::map_file::{MapReader, MapWriter};
+use boda::time::{Span, Timestamp};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng, SeedableRng};
+use uuid::Uuid;
 
 const NAMES: usize = 50_000;
 const QUERIES: usize = 20_000;
@@ -128,9 +135,8 @@ fn typed(rng: &mut StdRng, name: &str) -> String {
     letters.into_iter().collect()
 }
 
-fn main() {
-    let mut rng = StdRng::seed_from_u64(4);
-    let (places, streets) = sources(&mut rng);
+fn searches(rng: &mut StdRng) {
+    let (places, streets) = sources(rng);
     let names: Vec<String> = places
         .iter()
         .map(|place| place.names.local.clone())
@@ -155,9 +161,9 @@ fn main() {
     );
     let queries: Vec<(String, Option<LatLng>)> = (0..QUERIES)
         .map(|_| {
-            let name = names.choose(&mut rng).expect("some");
-            let text = typed(&mut rng, name);
-            (text, rng.random_bool(0.5).then(|| somewhere(&mut rng)))
+            let name = names.choose(rng).expect("some");
+            let text = typed(rng, name);
+            (text, rng.random_bool(0.5).then(|| somewhere(rng)))
         })
         .collect();
     let mut times: Vec<(u128, &str)> = Vec::new();
@@ -183,4 +189,61 @@ fn main() {
         at(1.0),
         times[times.len() - 1].1,
     );
+}
+
+const ZONES: u128 = 1_000;
+const PINGS: usize = 1_000_000;
+const HALF_M: f64 = 75.0;
+
+fn zone(number: u128, middle: LatLng) -> Zone {
+    let corners = (0..12).map(|corner| middle.destination(f64::from(corner) * 30.0, HALF_M)).collect();
+    let outline = Outline::new(corners, 12).expect("a ring");
+    Zone { id: ZoneId(Uuid::from_u128(number)), name: String::new(), kind: ZoneKind::Stage, outline }
+}
+
+/// Nanoseconds of a ping around a place.
+fn ping_ns(fences: &Fences, around: LatLng) -> f64 {
+    let driver = DriverId(Uuid::from_u128(1));
+    let mut whereabouts = Whereabouts::default();
+    let places: Vec<LatLng> = (0..360).map(|bearing| around.destination(f64::from(bearing), 15.0)).collect();
+    let begun = Instant::now();
+    for number in 0..PINGS {
+        let at = Timestamp::from_millis(1_795_413_600_000 + number as i64 * 1_000);
+        fences.follow(driver, &mut whereabouts, places[number % places.len()], at);
+    }
+    let took = begun.elapsed().as_nanos() as f64 / PINGS as f64;
+    fences.end(driver);
+    took
+}
+
+fn pings(rng: &mut StdRng) {
+    let rules = Rules { enter_fixes: 3, exit_fixes: 3, exit_margin_m: 30.0, dwell: Span::from_secs(300) };
+    let fences = Fences::new(FencesConfig { rules, events_waiting_max: 1_000, drivers_max: 10_000 });
+    let one = LatLng::new(-1.95, 30.10).expect("on the globe");
+    let three = LatLng::new(-1.96, 30.10).expect("on the globe");
+    let mut zones: Vec<Zone> = (0..ZONES).map(|number| zone(number, somewhere(rng))).collect();
+    let is_clear = |zone: &Zone| [one, three].iter().all(|place| zone.outline.border_m(*place) > 500.0);
+    zones.retain(is_clear);
+    zones.push(zone(ZONES, one));
+    zones.extend((1..4).map(|number| zone(ZONES + number, three)));
+    fences.swap(ZoneSet::new(zones));
+    let far = LatLng::new(-2.11, 30.10).expect("on the globe");
+    let (near, beside) = (one.destination(45.0, 300.0), one.destination(45.0, HALF_M + 50.0));
+    let spots = [
+        ("3 km from all zones", far),
+        ("300 m from one", near),
+        ("50 m from one", beside),
+        ("in one", one),
+        ("in three", three),
+    ];
+    for (what, place) in spots {
+        let fastest = (0..ROUNDS).map(|_| ping_ns(&fences, place)).fold(f64::INFINITY, f64::min);
+        println!("geofences, a ping {what}: {fastest:.1} ns");
+    }
+}
+
+fn main() {
+    let mut rng = StdRng::seed_from_u64(4);
+    searches(&mut rng);
+    pings(&mut rng);
 }

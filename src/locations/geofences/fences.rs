@@ -1,7 +1,7 @@
 //! The zones in force and the drivers in them, beside the ping path.
 //!
 //! Separate from the service because a ping may not wait: no database, no lock that others hold for long, no queue without
-//! an end. A driver far from every zone costs four comparisons: the connection remembers a square in which there is none.
+//! an end. A driver outside of every zone costs four comparisons: the connection remembers a square in which there is none.
 //! Near or in a zone the driver's presence is looked up by id, so that it outlives the connection. Events go through a
 //! bounded channel; when it is full they are dropped and counted, and the ping goes on.
 
@@ -114,10 +114,14 @@ impl Fences {
                 return None;
             }
         } else {
+            let quiet = zones.quiet_around(place);
+            if quiet.is_some() {
+                return quiet;
+            }
             let mut presence = Presence::default();
             presence.follow(&zones, &self.config.rules, place, at, &mut tell);
             if presence.is_empty() {
-                return zones.quiet_around(place);
+                return None;
             }
             if self.present.len() >= self.config.drivers_max {
                 metrics::counter!(names::GEOFENCE_DROPPED_TOTAL, "reason" => "too_many_drivers").increment(1);

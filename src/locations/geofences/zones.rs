@@ -15,7 +15,7 @@ use crate::ids::ZoneId;
 /// Ten-millionths of a degree, exact in a float and far from overflow when the tree multiplies them.
 type Corner = [f64; 2];
 
-/// Half the side of a square in which it is looked whether there is any zone: about 1.1 km, a few minutes of driving.
+/// Half the side of the square in which it is looked how near the next zone is: about 1.1 km, minutes of driving.
 const QUIET_E7: i32 = 100_000;
 
 /// A square without any zone in it.
@@ -84,13 +84,23 @@ impl ZoneSet {
         boxes.map(|found| &self.zones[found.data as usize]).filter(move |zone| zone.outline.contains(place))
     }
 
-    /// A square around a place in which there is no zone, if there is one that is worth remembering.
+    /// The square around a place as far as the box of the next zone; `None` inside of one.
     pub fn quiet_around(&self, place: LatLng) -> Option<Quiet> {
         let (lat, lng) = (place.lat_e7(), place.lng_e7());
-        let low = [lat.saturating_sub(QUIET_E7), lng.saturating_sub(QUIET_E7)];
-        let high = [lat.saturating_add(QUIET_E7), lng.saturating_add(QUIET_E7)];
-        let square = AABB::from_corners(corner(low[0], low[1]), corner(high[0], high[1]));
-        let is_quiet = self.boxes.locate_in_envelope_intersecting(square).next().is_none();
-        is_quiet.then_some(Quiet { low, high })
+        let square = |reach: i32| {
+            let low = [lat.saturating_sub(reach), lng.saturating_sub(reach)];
+            Quiet { low, high: [lat.saturating_add(reach), lng.saturating_add(reach)] }
+        };
+        let Quiet { low, high } = square(QUIET_E7);
+        let widest = AABB::from_corners(corner(low[0], low[1]), corner(high[0], high[1]));
+        let here = corner(lat, lng);
+        let mut nearest = f64::from(QUIET_E7) + 1.0;
+        for found in self.boxes.locate_in_envelope_intersecting(widest) {
+            let (low, high) = (found.geom().lower(), found.geom().upper());
+            let gap = |axis: usize| (low[axis] - here[axis]).max(here[axis] - high[axis]);
+            nearest = nearest.min(gap(0).max(gap(1)));
+        }
+        // Whole numbers, so one less is outside of the box.
+        (nearest >= 1.0).then(|| square(nearest as i32 - 1))
     }
 }

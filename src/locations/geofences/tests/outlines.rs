@@ -3,6 +3,7 @@
 use proptest::prelude::{Strategy, prop_assert, prop_assert_eq, proptest};
 
 use super::*;
+use crate::geo::Polygon;
 
 fn drawn(corners: &[(f64, f64)]) -> Result<Outline, OutlineError> {
     Outline::new(corners.iter().map(|(lat, lng)| at(*lat, *lng)).collect(), 6)
@@ -121,8 +122,11 @@ proptest! {
         prop_assert_eq!(&holding, &slow);
         if let Some(quiet) = zones.quiet_around(place) {
             prop_assert!(quiet.holds(place) && holding.is_empty());
-            for bearing in 0..36 {
-                let near = place.destination(f64::from(bearing) * 10.0, 1_100.0);
+            let is_boxed = |place| outlines.iter().any(|corners| Polygon::new(corners.clone()).is_ok_and(|ring| ring.bounds().contains(place)));
+            prop_assert!(!is_boxed(place));
+            for number in 0..72_usize {
+                let reach_m = [1_100.0, 300.0, 50.0, 5.0][number % 4];
+                let near = place.destination(number as f64 * 5.0, reach_m);
                 let is_outside = outlines.iter().all(|corners| !goes_round(corners, near));
                 prop_assert!(is_outside || !quiet.holds(near), "a zone at {near} in the quiet");
             }
