@@ -14,6 +14,8 @@ pub mod time;
 pub mod geo;
 pub mod index;
 pub mod road;
+pub mod gazetteer;
+pub mod atlas;
 pub mod fares;
 pub mod dispatch;
 
@@ -31,6 +33,7 @@ pub mod realtime;
 pub mod notifications;
 pub mod auth;
 pub mod drivers;
+pub mod maps;
 pub mod locations;
 pub mod payments;
 pub mod rides;

@@ -26,7 +26,7 @@ use crate::realtime::{self, Sockets};
 use crate::telemetry::Telemetry;
 use crate::time::Span;
 use crate::web::{self, API_PREFIX, ApiError, openapi};
-use crate::{analytics, auth, drivers, government, locations, notifications, payments, rides, safety};
+use crate::{analytics, auth, drivers, government, locations, maps, notifications, payments, rides, safety};
 
 /// The whole HTTP side.
 pub(super) fn build(
@@ -86,6 +86,7 @@ fn api(config: &Config, services: &Services, server: &Server, database: &Databas
         .merge(auth::http::routes().with_state(services.auth.clone()))
         .merge(notifications::http::routes().with_state(services.notifications.clone()))
         .merge(drivers::http::routes().with_state(services.drivers.clone()))
+        .merge(maps::http::routes().with_state(services.maps.clone()))
         .merge(locations::http::routes().with_state(services.locations.clone()))
         .merge(rides::http::routes().with_state(services.rides.clone()))
         .merge(payments::http::routes().with_state(services.payments.clone()))

@@ -21,6 +21,7 @@ use crate::jobs::{self, Registry, Runner};
 use crate::locations::Locations;
 use crate::locations::browse::show_tiles;
 use crate::locations::history::History;
+use crate::maps::Maps;
 use crate::notifications::{self, Notice, Notifications, Publish, sms};
 use crate::payments::{self, Payments};
 use crate::realtime::{self, Hub};
@@ -50,6 +51,7 @@ pub(super) struct Services {
     pub(super) auth: Auth,
     pub(super) notifications: Notifications,
     pub(super) drivers: Drivers,
+    pub(super) maps: Maps,
     pub(super) locations: Locations,
     pub(super) history: History,
     pub(super) payments: Payments,
@@ -139,6 +141,7 @@ impl Services {
         let pool = database.pool().clone();
         let travel = StraightLine::new(config.travel.detour_factor, config.travel.speed_kmh)
             .map_err(|error| Error::service("travel times cannot be computed with [travel]", error))?;
+        let maps = Maps::new(config.map.clone(), pool.clone(), None);
         let locations = Locations::new(config.locations.clone(), Arc::new(travel))
             .map_err(|error| Error::service("the index cannot be built with [city]", error))?;
         let history = History::new(config.history.clone(), pool.clone(), locations.clone());
@@ -163,6 +166,7 @@ impl Services {
             auth,
             notifications,
             drivers,
+            maps,
             locations,
             history,
             payments,
@@ -197,6 +201,7 @@ impl Services {
             tokio::spawn(gauges(self.rides.clone(), database.clone(), stop.clone())),
             tokio::spawn(rides::tidy(self.rides.clone(), stop.clone())),
             tokio::spawn(show_tiles(self.locations.clone(), Arc::clone(&self.hub), stop.clone())),
+            tokio::spawn(self.maps.clone().run(stop.clone())),
             tokio::spawn(sweep_accounts(self.auth.clone(), stop.clone())),
             // Not told by `stop`: sockets that are still open may bring positions.
             tokio::spawn(self.history.clone().run(self.stop_history.clone())),

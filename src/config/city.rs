@@ -3,10 +3,13 @@
 //! Separate from the machine room's because these numbers are about people in traffic. The reason of every number stands
 //! in `config/default.toml`; here stand the bounds within which the program works.
 
+use std::path::PathBuf;
+
 use super::reader::Reader;
 use crate::geo::{Area, LatLng, RWANDA};
 use crate::locations::history;
-use crate::{dispatch, index, locations, rides};
+use crate::road::{correction, traffic};
+use crate::{dispatch, index, locations, maps, rides};
 
 /// Travel times without a map.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,6 +25,29 @@ pub fn travel(reader: &mut Reader<'_>) -> TravelConfig {
     let detour_factor = s.number("detour_factor", 1.0..=10.0);
     let speed_kmh = s.number("speed_kmh", 1.0..=150.0);
     TravelConfig { detour_factor, speed_kmh }
+}
+
+pub fn map(reader: &mut Reader<'_>) -> maps::Config {
+    let mut s = reader.section("map");
+    let half_life = s.span("half_life_days", 1..=365);
+    maps::Config {
+        file: s.optional_text("file").map(PathBuf::from),
+        reweigh: s.span("reweigh_s", 1..=3_600),
+        persist: s.span("persist_s", 1..=86_400),
+        observations_max: s.whole("observations_max", 1..=10_000_000),
+        snap_m_max: s.number("snap_m_max", 1.0..=10_000.0),
+        closures_max: s.whole("closures_max", 1..=10_000),
+        speeds: traffic::Config {
+            entries_max: s.whole("learned_hours_max", 0..=100_000_000),
+            half_life,
+            live_half_life: s.span("live_half_life_s", 10..=3_600),
+        },
+        corrections: correction::Config {
+            entries_max: s.whole("corrected_hours_max", 0..=10_000_000),
+            half_life,
+            legs_max: s.whole("eta_error_legs_max", 1..=100_000),
+        },
+    }
 }
 
 fn dispatch(reader: &mut Reader<'_>) -> dispatch::Config {
@@ -60,6 +86,10 @@ pub fn rides(reader: &mut Reader<'_>) -> rides::Config {
         answer_within,
         quote_lifetime: s.span("quote_lifetime_s", 1..=86_400),
         ride_distance_m_max: s.whole("ride_distance_max_m", 1_000..=1_000_000),
+        arrival: rides::arrival::Config {
+            radius_m: s.number("arrival_radius_m", 0.0..=500.0),
+            after: s.span("arrival_after_s", 0..=600),
+        },
         restored_decisions_max: s.whole("restored_decisions_max", 0..=10_000_000),
     }
 }
@@ -95,6 +125,7 @@ pub fn locations(reader: &mut Reader<'_>, demo_speed: f64) -> locations::Config 
         ping_ahead_max: s.span("ping_ahead_max_s", 0..=3_600),
         search_radius_m: s.number("search_radius_m", 100.0..=100_000.0),
         candidates_max: s.whole("candidates_max", 1..=1_000),
+        scan_max: s.whole("scan_max", 1..=100_000),
     };
     let index = index::Config { area: config.area, cell_m: config.cell_m, drivers_max: config.drivers_max };
     if let Err(error) = index.check() {

@@ -25,7 +25,7 @@ use std::path::PathBuf;
 
 use crate::notifications::sms;
 use crate::time::Span;
-use crate::{auth, bus, db, drivers, jobs, locations, payments, realtime, rides, telemetry};
+use crate::{auth, bus, db, drivers, jobs, locations, maps, payments, realtime, rides, telemetry};
 use reader::Reader;
 use settings::Settings;
 
@@ -56,6 +56,8 @@ pub struct Config {
     pub sockets: realtime::Config,
     /// Travel times without a map.
     pub travel: TravelConfig,
+    /// The streets, and what is learned of them.
+    pub map: maps::Config,
     /// Where drivers are.
     pub locations: locations::Config,
     /// Where drivers were.
@@ -159,6 +161,7 @@ fn build(reader: &mut Reader<'_>) -> Config {
         log: machine::log(reader),
         sockets: machine::sockets(reader),
         travel: city::travel(reader),
+        map: city::map(reader),
         locations: city::locations(reader, if demo.enabled { demo.speed_factor.max(1.0) } else { 1.0 }),
         history: city::history(reader),
         rides: city::rides(reader),

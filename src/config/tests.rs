@@ -35,6 +35,10 @@ fn the_defaults_are_valid_and_every_key_of_them_is_read() {
     assert_eq!(config.rides.dispatch.offer_ttl, Span::from_secs(15));
     assert_eq!(config.jobs.done_retention, Span::from_minutes(7 * 24 * 60));
     assert_eq!(config.travel, TravelConfig { detour_factor: 1.33, speed_kmh: 22.0 });
+    assert_eq!(
+        (config.map.file.as_ref(), config.map.reweigh, config.map.snap_m_max),
+        (None, Span::from_secs(30), 300.0)
+    );
     assert!(!config.sandbox.enabled && !config.demo.enabled && !config.server.city_page_public);
 }
 
@@ -153,6 +157,23 @@ fn values_must_also_go_together() {
         let faults = faults(text, &[]);
         assert!(faults.len() == 1 && faults[0].starts_with(key), "{text}: {faults:?}");
     }
+}
+
+#[test]
+fn a_map_is_named_and_its_numbers_are_checked() {
+    let text = "[map]\nfile = \"kigali.map\"\nreweigh_s = 10\nhalf_life_days = 7";
+    let map = case(text, &[]).sources.load().unwrap().map;
+    assert_eq!((map.file.as_deref(), map.reweigh), (Some(Path::new("kigali.map")), Span::from_secs(10)));
+    let week = Span::from_minutes(7 * 24 * 60);
+    assert_eq!((map.speeds.half_life, map.corrections.half_life), (week, week), "streets and arrivals alike");
+    let wrong = "[map]\nreweigh_s = 0\nsnap_m_max = inf\nclosures_max = 1_000_000\nlive_half_life_s = 1";
+    let expected = [
+        "map.reweigh_s: 0 is out of range 1..=3600",
+        "map.snap_m_max: inf is out of range 1..=10000",
+        "map.closures_max: 1000000 is out of range 1..=10000",
+        "map.live_half_life_s: 1 is out of range 10..=3600",
+    ];
+    assert_eq!(faults(wrong, &[]), expected);
 }
 
 #[test]

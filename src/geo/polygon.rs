@@ -51,6 +51,11 @@ impl Polygon {
         inside
     }
 
+    /// The corners in their order; the last is joined to the first and not repeated.
+    pub fn corners(&self) -> &[LatLng] {
+        &self.corners
+    }
+
     /// The smallest box around the outline.
     pub const fn bounds(&self) -> Area {
         self.bounds

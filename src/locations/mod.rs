@@ -5,6 +5,7 @@
 //! Invariant: a driver is in the index only while on shift, in the state in which dispatch has put them.
 
 pub mod browse;
+mod candidates;
 pub mod history;
 pub mod http;
 mod jump;
@@ -15,12 +16,12 @@ use std::sync::Arc;
 use dashmap::DashMap;
 use rustc_hash::FxBuildHasher;
 
-use crate::dispatch::{Availability, Candidate};
+use crate::dispatch::Availability;
 use crate::error::{Error, Fault};
 use crate::geo::{Area, LatLng};
 use crate::ids::DriverId;
 use crate::index::{DriverIndex, DriverState, Fix, Nearest, Neighbour, RideClasses, Slot, Update};
-use crate::road::{Origin, TravelTime};
+use crate::road::TravelTime;
 use crate::time::{Span, Timestamp};
 
 pub use jump::{Jump, Reach};
@@ -49,8 +50,30 @@ pub struct Config {
     pub search_radius_m: f64,
     /// How many drivers a search returns to dispatch.
     pub candidates_max: usize,
+    /// Drivers looked at for that at most.
+    pub scan_max: usize,
     /// The map before a booking.
     pub browse: browse::Config,
+}
+
+#[cfg(test)]
+impl Config {
+    /// Numbers for tests: positions of any age that a test says, drivers from far around.
+    pub(crate) fn for_tests() -> Self {
+        Self {
+            area: crate::geo::KIGALI,
+            cell_m: 250.0,
+            drivers_max: 1_000,
+            position_age_max: Span::from_secs(60),
+            ping_age_max: Span::from_minutes(60 * 24 * 400),
+            ping_ahead_max: Span::from_secs(30),
+            reach: Reach { speed_mps_max: 70.0, slack_m: 500.0 },
+            search_radius_m: 5_000.0,
+            candidates_max: 8,
+            scan_max: 64,
+            browse: browse::Config { tile_m: 1_000.0, every: Span::from_secs(1), drivers_max: 40 },
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -258,25 +281,6 @@ impl Locations {
         self.inner.index.position_of(driver)
     }
 
-    /// Free drivers for a pickup, nearest in travel time first.
-    pub fn candidates(
-        &self,
-        pickup: LatLng,
-        classes: RideClasses,
-        passed: &[DriverId],
-        now: Timestamp,
-    ) -> Vec<Candidate> {
-        let mut near: Vec<Neighbour> = Vec::new();
-        self.inner.index.nearest(pickup, &self.query(classes, passed), now, &mut near);
-        let candidate = |neighbour: &Neighbour| {
-            let leg = self.inner.travel.route(neighbour.position.into(), pickup).ok()?;
-            Some(Candidate { driver: neighbour.driver, pickup_eta: leg.duration, pickup_distance_m: leg.distance_m })
-        };
-        let mut candidates: Vec<Candidate> = near.iter().filter_map(candidate).collect();
-        candidates.sort_by_key(|candidate| (candidate.pickup_eta, candidate.driver));
-        candidates
-    }
-
     fn query<'a>(&self, classes: RideClasses, exclude: &'a [DriverId]) -> Nearest<'a> {
         let config = &self.inner.config;
         Nearest {
@@ -294,10 +298,9 @@ impl Locations {
         let query = Nearest { k: limit, ..self.query(RideClasses::ANY, &[]) };
         self.inner.index.nearest(from, &query, now, &mut near);
         let show = |neighbour: &Neighbour| {
-            let fix = self.position_of(neighbour.driver)?;
-            let origin = Origin { place: neighbour.position, bearing_deg: fix.bearing_deg };
-            let eta = self.inner.travel.route(origin, from).ok()?.duration;
-            Some(Nearby { position: neighbour.position, bearing_deg: fix.bearing_deg, eta })
+            let origin = self.origin(neighbour);
+            let eta = self.inner.travel.duration(origin, from).ok()?;
+            Some(Nearby { position: neighbour.position, bearing_deg: origin.bearing_deg, eta })
         };
         near.iter().filter_map(show).collect()
     }

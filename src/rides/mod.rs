@@ -4,6 +4,7 @@
 //! `shard`, which owns the dispatch core, commits and then speaks; this file checks who asks, prepares the command and
 //! turns the answer into a view. Commands are idempotent, also for rides the core has forgotten: the store is asked then.
 
+pub mod arrival;
 mod booking;
 mod city;
 mod followup;
@@ -59,6 +60,7 @@ pub use store::Filter;
 pub use tidy::tidy;
 pub use track::{PathView, TrackView};
 
+use arrival::Arrivals;
 use live::Live;
 use people::People;
 use ride::{Cancellation, Ride};
@@ -86,6 +88,8 @@ pub struct Config {
     pub quote_lifetime: Span,
     /// The longest ride that is sold, by road.
     pub ride_distance_m_max: u32,
+    /// When a driver at the pickup has arrived without saying so.
+    pub arrival: arrival::Config,
     /// Decisions that a start reads to tell again what apps missed.
     pub restored_decisions_max: u32,
 }
@@ -108,6 +112,7 @@ struct Inner {
     locations: Locations,
     history: History,
     tariffs: Arc<TariffBook>,
+    arrivals: Arrivals,
 }
 
 impl Rides {

@@ -1,6 +1,8 @@
 //! Drivers on shift: going online and offline, and connections that break and come back.
 
-use super::shard::{Details, Message};
+use super::ride::Ride;
+use super::shard::{Command, Details, Message};
+use super::store::commit::Actor;
 use super::{Rides, driver_actor};
 use crate::clock;
 use crate::dispatch::Input;
@@ -10,6 +12,7 @@ use crate::ids::DriverId;
 use crate::index::{DriverState, Fix};
 use crate::locations::{Refused, Track};
 use crate::realtime::Position;
+use crate::realtime::protocol::view::RideStatus;
 use crate::rides::words::RideType;
 use crate::time::Timestamp;
 
@@ -69,9 +72,32 @@ impl Rides {
             return Ok(());
         }
         let Some(watched) = self.inner.hub.watched_ride(driver) else { return Ok(()) };
-        let eta_s = self.inner.live.ride(watched).and_then(|ride| self.eta_s(&ride, fix.into()));
+        let ride = self.inner.live.ride(watched);
+        if let Some(ride) = &ride {
+            self.watch_for_arrival(driver, ride, &fix);
+        }
+        let eta_s = ride.and_then(|ride| self.eta_s(&ride, fix.into()));
         let bearing_deg = fix.bearing_deg.map(f32::from);
         self.inner.hub.position_changed(driver, Position { at: fix.at, place: fix.position, bearing_deg, eta_s });
         Ok(())
+    }
+
+    /// Says for a driver who stands at the pickup that they have arrived. Nobody waits for the answer: a command that does
+    /// not fit into the inbox is sent again with the next position.
+    fn watch_for_arrival(&self, driver: DriverId, ride: &Ride, fix: &Fix) {
+        if ride.status != RideStatus::DriverAssigned {
+            if ride.status == RideStatus::InProgress {
+                self.inner.arrivals.forget(driver);
+            }
+            return;
+        }
+        if self.inner.arrivals.has_arrived(driver, ride.id, ride.pickup.at, fix) {
+            let input = Input::Arrive { driver, ride: ride.id };
+            let (answer, _) = tokio::sync::oneshot::channel();
+            let arrived = std::time::Instant::now();
+            let command =
+                Command { input, details: Details::None, actor: Actor::SYSTEM, request_id: None, arrived, answer };
+            let _ = self.inner.inbox.try_send(Message::Command(Box::new(command)));
+        }
     }
 }

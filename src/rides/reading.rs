@@ -13,7 +13,7 @@ use crate::ids::{DriverId, RideId};
 use crate::realtime::Snapshot;
 use crate::realtime::protocol::view::{OfferView, RideStatus, RideView};
 use crate::road::Origin;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use crate::web::page::{Page, PageRequest, Position};
 use crate::web::{Caller, Role};
 
@@ -115,7 +115,7 @@ impl Rides {
             RideStatus::DriverArrived => return Some(0),
             _ => return None,
         };
-        self.inner.locations.travel().route(from, to).ok().map(|leg| leg.duration.as_secs())
+        self.inner.locations.travel().duration(from, to).ok().map(Span::as_secs)
     }
 
     /// The offers a driver has to answer: one at most.

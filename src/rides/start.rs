@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::arrival::Arrivals;
 use super::live::Live;
 use super::people::People;
 use super::ride::{Offer, Ride};
@@ -106,7 +107,9 @@ pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
     let streams = streams::rebuild(&pool, &people, since, config.restored_decisions_max).await?;
     hub.restore_streams(streams);
     let (sender, inbox) = mpsc::channel(config.inbox_max);
-    let inner = Inner { config, pool, inbox: sender, live, tally, hub, people, drivers, locations, history, tariffs };
+    let arrivals = Arrivals::new(config.arrival);
+    let inner =
+        Inner { config, pool, inbox: sender, live, tally, hub, people, drivers, locations, history, tariffs, arrivals };
     Ok(Assembled { rides: Rides { inner: Arc::new(inner) }, shard, inbox })
 }
 

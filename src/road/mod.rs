@@ -3,12 +3,17 @@
 //! Separate so that nobody above knows whether a map is loaded: they ask [`TravelTime`]. [`StraightLine`] answers from
 //! two numbers, and is what a city runs on until it has a map.
 
+pub mod closures;
+pub mod correction;
+pub mod evidence;
 pub mod hierarchy;
 pub mod map_file;
+pub mod matching;
 pub mod network;
 pub mod router;
 pub mod snap;
 mod straight_line;
+pub mod traffic;
 pub mod town;
 pub mod turns;
 
@@ -70,6 +75,17 @@ pub trait TravelTime: Send + Sync {
     /// # Errors
     /// [`NoRoute`].
     fn route(&self, from: Origin, to: LatLng) -> Result<Leg, NoRoute>;
+
+    /// The riding time alone, where nobody asks for the distance.
+    ///
+    /// # Errors
+    /// [`NoRoute`].
+    fn duration(&self, from: Origin, to: LatLng) -> Result<Span, NoRoute> {
+        self.route(from, to).map(|leg| leg.duration)
+    }
+
+    /// A bound for searches: nobody that many metres from a place, as the crow flies, gets there in less time.
+    fn at_least(&self, straight_m: f64, to: LatLng) -> Span;
 
     /// Riding time from each of many places to one: every candidate driver to the pickup. `out` is cleared, then holds one
     /// time for each of `froms`, in order; `None` where nobody can ride. A road router answers this at once for all of them.

@@ -35,6 +35,10 @@ impl TravelTime for StraightLine {
         // Half the globe ten times over at walking pace fits both types.
         Ok(Leg { distance_m: distance_m.round() as u32, duration: Span::from_millis(duration_ms.round() as i64) })
     }
+
+    fn at_least(&self, straight_m: f64, _: LatLng) -> Span {
+        Span::from_millis((straight_m * self.detour_factor * 3_600.0 / self.speed_kmh) as i64)
+    }
 }
 
 /// A number that no road network has.

@@ -49,6 +49,12 @@ const PROVIDER_SECONDS: &[f64] = &[0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 1
 /// Copying a minute of a city: one or two round trips for a few rows, half a second for a hundred thousand drivers.
 const COPY_SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0];
 
+/// New riding times for a city: a few milliseconds of our own and what the router's weights take; above half a second a
+/// core is busy with little else.
+const REWEIGH_SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
+/// How far off an arrival time was: people do not notice half a minute, and complain from five on.
+const ETA_OFF_SECONDS: &[f64] = &[10.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0, 1200.0];
+
 macro_rules! catalogue {
     ($($(#[doc = $help:literal])+ $constant:ident = $name:literal, $shape:expr;)+) => {
         $($(#[doc = $help])+ pub const $constant: &str = $name;)+
@@ -99,6 +105,23 @@ catalogue! {
     HISTORY_ROWS_TOTAL = "boda_history_rows_total", Shape::Counter;
     /// Time of one bulk copy of them.
     HISTORY_COPY_SECONDS = "boda_history_copy_seconds", Shape::Histogram(COPY_SECONDS);
+
+    /// Time of one swap of the riding times, the router's new weights included.
+    ROAD_REWEIGH_SECONDS = "boda_road_reweigh_seconds", Shape::Histogram(REWEIGH_SECONDS);
+    /// Arcs with riding times of the last minutes, at the last swap.
+    ROAD_LIVE_ARCS = "boda_road_live_arcs", Shape::Gauge;
+    /// Hours of streets that are remembered.
+    ROAD_LEARNED_HOURS = "boda_road_learned_hours", Shape::Gauge;
+    /// Closures in force.
+    ROAD_CLOSURES = "boda_road_closures", Shape::Gauge;
+    /// Arcs that closures shut.
+    ROAD_CLOSED_ARCS = "boda_road_closed_arcs", Shape::Gauge;
+    /// Passages of streets that were not learned from, because too many waited.
+    ROAD_PASSAGES_DROPPED_TOTAL = "boda_road_passages_dropped_total", Shape::Counter;
+    /// How far off the promised arrival of a leg was, early or late.
+    ETA_ERROR_SECONDS = "boda_eta_error_seconds", Shape::Histogram(ETA_OFF_SECONDS);
+    /// The same over the last legs; labels: figure (median, p90, bias: later than promised on average).
+    ETA_ERROR_LAST_SECONDS = "boda_eta_error_last_seconds", Shape::Gauge;
 
     /// Rides requested of the core.
     DISPATCH_REQUESTS_TOTAL = "boda_dispatch_requests_total", Shape::Counter;

@@ -48,6 +48,11 @@ impl Probe {
         self.send(who, request, Body::from(body.to_string())).await
     }
 
+    /// `DELETE path`.
+    pub async fn delete(&self, who: Option<(UserId, Role)>, path: &str) -> (StatusCode, Value) {
+        self.send(who, Request::delete(path), Body::empty()).await
+    }
+
     async fn send(
         &self,
         who: Option<(UserId, Role)>,

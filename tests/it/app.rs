@@ -103,9 +103,14 @@ impl App {
 
     /// Sends a position of now.
     pub async fn ping(&mut self, place: Place) {
+        self.ping_at(place, now_ms()).await;
+    }
+
+    /// Sends a position of an instant, in milliseconds since 1970 UTC.
+    pub async fn ping_at(&mut self, place: Place, t_ms: i64) {
         let mut frame = place.json();
         frame["type"] = "ping".into();
-        frame["t_ms"] = now_ms().into();
+        frame["t_ms"] = t_ms.into();
         frame["bearing_deg"] = 87.into();
         frame["ack"] = true.into();
         self.send(&frame).await;

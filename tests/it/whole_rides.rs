@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::house::{hasty, shared};
-use crate::people::{Person, text};
+use crate::people::{Person, now_ms, text};
 
 #[tokio::test]
 async fn a_whole_ride_works_over_rest_alone() {
@@ -93,6 +93,35 @@ async fn a_whole_ride_over_sockets_shows_the_rider_every_state_and_where_the_dri
     assert!(heard.all(|frame| frame["ride_id"] == id));
     let track = rider.api.get(&format!("/rides/{id}/track")).await.expect(200);
     assert_eq!(track["driver_position"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_driver_who_waits_at_the_pickup_has_arrived_without_saying_so() {
+    let house = shared();
+    let corner = house.corner().await;
+    let (_, mut wheel) = Person::driver_app_at(&house, corner.pickup.east(200.0)).await;
+    let (rider, mut phone) = Person::rider_app(&house).await;
+    let booked = rider.book(&corner.booking()).await;
+    let offer = wheel.offer().await;
+    wheel.command(json!({"type": "accept_offer", "offer_id": offer["offer_id"]})).await;
+    phone.ride("driver_assigned").await;
+    // The phone's clock says how long the driver has been there.
+    let now_ms = now_ms();
+    wheel.ping_at(corner.pickup.east(15.0), now_ms + 1_000).await;
+    wheel.ping_at(corner.pickup.east(10.0), now_ms + 12_000).await;
+    phone.ride("driver_arrived").await;
+    wheel.ride("driver_arrived").await;
+    // Said once more by the driver it is the same arrival.
+    let reply = wheel.command(json!({"type": "arrive", "ride_id": booked["id"]})).await;
+    assert_eq!(reply["ride"]["status"], "driver_arrived");
+    let timeline = rider.api.get(&format!("/rides/{}/events", text(&booked["id"]))).await.expect(200);
+    let arrivals: Vec<_> = timeline["items"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|event| event["kind"] == "driver_arrived")
+        .collect();
+    assert_eq!((arrivals.len(), arrivals[0]["actor"].as_str()), (1, Some("system")), "{timeline}");
 }
 
 #[tokio::test]

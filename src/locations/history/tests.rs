@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::db::fixture;
-use crate::geo::{KIGALI, LatLng};
+use crate::geo::LatLng;
 use crate::index::RideClasses;
 use crate::locations::Track as PingTrack;
 use crate::locations::store::Day;
@@ -31,18 +31,7 @@ pub(crate) fn config() -> Config {
 }
 
 fn locations() -> Locations {
-    let config = crate::locations::Config {
-        area: KIGALI,
-        cell_m: 250.0,
-        drivers_max: 100,
-        position_age_max: Span::from_secs(60),
-        ping_age_max: Span::from_minutes(60 * 24 * 400),
-        ping_ahead_max: Span::from_secs(30),
-        search_radius_m: 5_000.0,
-        candidates_max: 8,
-        reach: crate::locations::Reach { speed_mps_max: 70.0, slack_m: 500.0 },
-        browse: crate::locations::browse::Config { tile_m: 1_000.0, every: Span::from_secs(1), drivers_max: 40 },
-    };
+    let config = crate::locations::Config { drivers_max: 100, ..crate::locations::Config::for_tests() };
     Locations::new(config, Arc::new(StraightLine::new(1.33, 22.0).expect("valid"))).expect("valid")
 }
 

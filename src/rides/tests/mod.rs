@@ -93,6 +93,7 @@ fn config() -> Config {
         answer_within: Span::from_secs(10),
         quote_lifetime: Span::from_secs(300),
         ride_distance_m_max: 60_000,
+        arrival: crate::rides::arrival::Config { radius_m: 0.0, after: crate::time::Span::ZERO },
         restored_decisions_max: 10_000,
     }
 }
@@ -101,15 +102,9 @@ fn location_config() -> crate::locations::Config {
     let corner = |lat, lng| LatLng::new(lat, lng).expect("on the globe");
     crate::locations::Config {
         area: Area::new(corner(-2.1, 29.9), corner(-1.8, 30.3)).expect("an area"),
-        cell_m: 250.0,
         drivers_max: 100,
-        position_age_max: Span::from_secs(60),
         ping_age_max: Span::from_secs(60),
-        ping_ahead_max: Span::from_secs(30),
-        search_radius_m: 5_000.0,
-        candidates_max: 8,
-        reach: crate::locations::Reach { speed_mps_max: 70.0, slack_m: 500.0 },
-        browse: crate::locations::browse::Config { tile_m: 1_000.0, every: Span::from_secs(1), drivers_max: 40 },
+        ..crate::locations::Config::for_tests()
     }
 }
 

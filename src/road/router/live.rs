@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::{ArcSwap, Guard};
 
 use crate::road::hierarchy::{Customizer, Hierarchy, Metric};
-use crate::road::network::ArcId;
+use crate::road::network::{ArcId, Network};
 use crate::road::turns::{CLOSED, TurnGraph};
 
 /// One set of riding times.
@@ -16,6 +16,8 @@ use crate::road::turns::{CLOSED, TurnGraph};
 pub struct Live {
     version: u64,
     durations_ms: Vec<u32>,
+    /// The best speed of any arc.
+    fastest_dm_per_ms: f32,
     pub(super) metric: Metric,
 }
 
@@ -28,6 +30,19 @@ impl Live {
     /// Riding time of each arc in milliseconds; [`CLOSED`] where nobody may ride.
     pub fn durations_ms(&self) -> &[u32] {
         &self.durations_ms
+    }
+
+    /// The best speed of any arc, in decimetres a millisecond.
+    pub(super) fn fastest_dm_per_ms(&self) -> f32 {
+        self.fastest_dm_per_ms
+    }
+
+    /// Takes over riding times.
+    fn set(&mut self, network: &Network, durations_ms: Vec<u32>) {
+        let speeds = network.lengths_dm.iter().zip(&durations_ms).map(|(dm, ms)| *dm as f32 / *ms as f32);
+        // Up to the next float: a bound must not be rounded down.
+        self.fastest_dm_per_ms = speeds.fold(0.0, f32::max).next_up();
+        self.durations_ms = durations_ms;
     }
 
     /// What it takes in memory.
@@ -59,9 +74,10 @@ struct Writer {
 }
 
 impl Swap {
-    pub(super) fn new(turns: &TurnGraph, hierarchy: &Hierarchy, durations_ms: Vec<u32>) -> Self {
+    pub(super) fn new(network: &Network, turns: &TurnGraph, hierarchy: &Hierarchy) -> Self {
         let mut customizer = Customizer::new(hierarchy);
-        let mut live = Live { durations_ms, ..Live::default() };
+        let mut live = Live::default();
+        live.set(network, network.durations_ms().to_vec());
         customizer.customize(hierarchy, &turns.weights(&live.durations_ms), &mut live.metric);
         let writer = Mutex::new(Writer { customizer, spare: Arc::default() });
         Self { live: ArcSwap::from_pointee(live), writer }
@@ -76,13 +92,13 @@ impl Swap {
         self.live.load_full()
     }
 
-    pub(super) fn swap(&self, turns: &TurnGraph, hierarchy: &Hierarchy, mut durations_ms: Vec<u32>) {
+    pub(super) fn swap(&self, network: &Network, turns: &TurnGraph, hierarchy: &Hierarchy, mut durations_ms: Vec<u32>) {
         // A writer that panicked left nothing half done that the next one would not do anew.
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let mut next = Arc::try_unwrap(std::mem::take(&mut writer.spare)).unwrap_or_default();
         // Nothing takes no time: a way is found by how the rest of it grows shorter.
         durations_ms.iter_mut().for_each(|duration_ms| *duration_ms = (*duration_ms).clamp(1, CLOSED));
-        next.durations_ms = durations_ms;
+        next.set(network, durations_ms);
         next.version = self.live.load().version + 1;
         writer.customizer.customize(hierarchy, &turns.weights(&next.durations_ms), &mut next.metric);
         writer.spare = self.live.swap(Arc::new(next));

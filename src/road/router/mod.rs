@@ -14,12 +14,11 @@ mod live;
 mod nearest;
 mod path;
 mod pool;
+mod travel;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
-
-use arc_swap::Guard;
 
 pub use ends::Snapped;
 pub use kept::Kept;
@@ -31,9 +30,8 @@ use super::hierarchy::{Graph, Hierarchy, HierarchyError, Search};
 use super::network::{ArcId, Network, NodeId, Snap};
 use super::snap::Snapper;
 use super::turns::TurnGraph;
-use super::{Leg, NoRoute, Origin, TravelTime};
+use super::{NoRoute, Origin};
 use crate::geo::LatLng;
-use crate::time::Span;
 use ends::{Ends, Start};
 use live::Swap;
 use nearest::Incoming;
@@ -106,7 +104,7 @@ impl Router {
         let mut copies: Vec<(u32, u32)> =
             (turns.arc_count..).zip(&turns.copies).map(|(vertex, arc)| (*arc, vertex)).collect();
         copies.sort_unstable();
-        let live = Swap::new(&turns, &hierarchy, network.durations_ms().to_vec());
+        let live = Swap::new(&network, &turns, &hierarchy);
         let incoming = Incoming::new(&network);
         Ok(Self { incoming, network, turns, hierarchy, snapper, off_road_m_max, copies, live, pool: Pool::default() })
     }
@@ -128,7 +126,7 @@ impl Router {
     /// [`RouterError`] when there are more or fewer than arcs.
     pub fn reweigh(&self, durations_ms: Vec<u32>) -> Result<(), RouterError> {
         same("riding times", durations_ms.len(), self.network.arc_count())?;
-        self.live.swap(&self.turns, &self.hierarchy, durations_ms);
+        self.live.swap(&self.network, &self.turns, &self.hierarchy, durations_ms);
         Ok(())
     }
 
@@ -246,28 +244,5 @@ impl Router {
         let duration_ms = ends.duration_ms(&start, distance)?;
         start.leaves_by = Some(leaves_by);
         Some((start, duration_ms))
-    }
-}
-
-impl TravelTime for Router {
-    fn route(&self, from: Origin, to: LatLng) -> Result<Leg, NoRoute> {
-        let path = self.path(from, to)?;
-        Ok(Leg { distance_m: (path.distance_dm + 5) / 10, duration: Span::from_millis(path.duration_ms.into()) })
-    }
-
-    fn to_pickup(&self, froms: &[Origin], pickup: LatLng, out: &mut Vec<Option<Span>>) {
-        out.clear();
-        let Some(to) = self.snap_place(pickup) else {
-            out.resize(froms.len(), None);
-            return;
-        };
-        let live: Guard<Arc<Live>> = self.live.load();
-        let mut scratch = self.pool.take(&self.hierarchy);
-        let ends = self.aim(&live, to, &mut scratch);
-        out.extend(froms.iter().map(|from| {
-            let from = self.snap(*from)?;
-            let (_, duration_ms) = self.best_start(&live, (from, &Kept::default()), &ends, &mut scratch.search)?;
-            Some(Span::from_millis(duration_ms.into()))
-        }));
     }
 }

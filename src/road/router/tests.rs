@@ -10,6 +10,8 @@ use rand::{Rng, SeedableRng};
 use super::*;
 use crate::road::network::{ArcId, Directed, Parts, RoadClass, Segment, SegmentId};
 use crate::road::turns::{CLOSED, TurnCosts};
+use crate::road::{Leg, TravelTime};
+use crate::time::Span;
 
 const COSTS: TurnCosts = TurnCosts {
     u_turn_ms: 20_000,
