@@ -6,6 +6,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::streets::Streets;
 use super::{Error, Server};
 use crate::analytics::Analytics;
 use crate::auth::{self, Auth};
@@ -30,6 +31,7 @@ use crate::rides::{self, Rides, Started};
 use crate::road::StraightLine;
 use crate::safety::Safety;
 use crate::sandbox;
+use crate::simulation::Routes;
 use crate::telemetry::{Telemetry, names};
 use crate::time::Span;
 use crate::web::TokenKeys;
@@ -52,6 +54,10 @@ pub(super) struct Services {
     pub(super) notifications: Notifications,
     pub(super) drivers: Drivers,
     pub(super) maps: Maps,
+    /// The ways of simulated drivers.
+    pub(super) routes: Routes,
+    /// The streets as they are drawn.
+    pub(super) streets: Option<Arc<Streets>>,
     pub(super) locations: Locations,
     pub(super) history: History,
     pub(super) payments: Payments,
@@ -167,6 +173,8 @@ impl Services {
             notifications,
             drivers,
             maps,
+            routes: Routes::STRAIGHT,
+            streets: None,
             locations,
             history,
             payments,

@@ -121,7 +121,8 @@ mod tests {
         let (mut east, mut north, mut steps) = (0, 0, 0);
         while !motion.drive(&mut way, 1.0, SECOND) {
             steps += 1;
-            let is_on_the_line = motion.at.lat_e7().abs_diff(from.lat_e7()) < 20 || motion.at.lng_e7().abs_diff(to.lng_e7()) < 20;
+            let is_on_the_line =
+                motion.at.lat_e7().abs_diff(from.lat_e7()) < 20 || motion.at.lng_e7().abs_diff(to.lng_e7()) < 20;
             assert!(is_on_the_line, "{:?}", motion.at);
             east += u32::from(motion.speed_mps == 10.0 && (motion.bearing_deg - 90.0).abs() < 1.0);
             north += u32::from(motion.speed_mps == 5.0 && motion.bearing_deg.min(360.0 - motion.bearing_deg) < 1.0);

@@ -115,7 +115,8 @@ pub(super) fn town(side: u32, block_m: f64, dice: &mut Dice) -> Parts {
     let mut segments = Vec::new();
     for index in 0..side * side {
         let (east, north) = (index % side, index / side);
-        let ends = [(east + 1 < side).then_some((index + 1, north)), (north + 1 < side).then_some((index + side, east))];
+        let ends =
+            [(east + 1 < side).then_some((index + 1, north)), (north + 1 < side).then_some((index + side, east))];
         for (to, street) in ends.into_iter().flatten() {
             let (one, other) = (nodes[index as usize], nodes[to as usize]);
             let bend = |part: f64| dice.near(between(one, other, part), block_m / 15.0);

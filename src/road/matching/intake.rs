@@ -153,7 +153,11 @@ mod tests {
         };
         let by_second = count(1_000, 8.0);
         assert_eq!(by_second.len(), 1 + 39 / 4);
-        assert_eq!((by_second[1].at.as_millis(), by_second[1].fixes), (2_500, 4), "the middle of 1, 2, 3 and 4 seconds");
+        assert_eq!(
+            (by_second[1].at.as_millis(), by_second[1].fixes),
+            (2_500, 4),
+            "the middle of 1, 2, 3 and 4 seconds"
+        );
         assert!(by_second[1].place.distance_m(fix(20.0, 0).position) < 0.1);
         assert_eq!(count(10_000, 80.0).len(), 40);
     }

@@ -117,7 +117,13 @@ impl Lattice {
     }
 
     /// Begins with a sample; false when no street is near.
-    pub(super) fn begin(&mut self, view: &RoadView<'_>, scratch: &mut Scratch, config: &Config, sample: Sample) -> bool {
+    pub(super) fn begin(
+        &mut self,
+        view: &RoadView<'_>,
+        scratch: &mut Scratch,
+        config: &Config,
+        sample: Sample,
+    ) -> bool {
         self.clear();
         candidates(view, scratch, config, sample);
         let mut column = self.column(sample);
@@ -137,7 +143,13 @@ impl Lattice {
     }
 
     /// Goes on with a sample; false, and nothing changed, when no way leads to any street near it.
-    pub(super) fn extend(&mut self, view: &RoadView<'_>, scratch: &mut Scratch, config: &Config, sample: Sample) -> bool {
+    pub(super) fn extend(
+        &mut self,
+        view: &RoadView<'_>,
+        scratch: &mut Scratch,
+        config: &Config,
+        sample: Sample,
+    ) -> bool {
         candidates(view, scratch, config, sample);
         let mut column = self.column(sample);
         let Some(before) = self.columns.back() else { return false };

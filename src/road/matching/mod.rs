@@ -338,11 +338,8 @@ impl Matcher {
     fn go_astray(&mut self, from: LatLng, sample: Sample) -> f64 {
         let stray = self.stray.unwrap_or(Stray { place: from, length_m: 0.0, samples: 0 });
         let length_m = stray.place.flat_distance_m(sample.place);
-        self.stray = Some(Stray {
-            place: sample.place,
-            length_m: stray.length_m + length_m,
-            samples: stray.samples + 1,
-        });
+        self.stray =
+            Some(Stray { place: sample.place, length_m: stray.length_m + length_m, samples: stray.samples + 1 });
         length_m
     }
 

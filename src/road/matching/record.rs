@@ -73,8 +73,12 @@ impl Record {
 
     /// The driver is somewhere, without a known way to it from where they were.
     pub(super) fn begin(&mut self, spot: Spot, at: Timestamp) {
-        self.open =
-            (!spot.is_against).then_some(Open { arc: spot.arc, from_dm: spot.along_dm, entered_at: at, is_filled: false });
+        self.open = (!spot.is_against).then_some(Open {
+            arc: spot.arc,
+            from_dm: spot.along_dm,
+            entered_at: at,
+            is_filled: false,
+        });
         self.last = Some(spot);
     }
 

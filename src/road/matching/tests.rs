@@ -26,7 +26,9 @@ fn errors_pct(roads: &Roads, drives: &[Drive], every: Span, sigma_m: f64) -> (f6
         (summary.length_m / drive.length_m - 1.0) * 100.0
     });
     let errors: Vec<f64> = errors.collect();
-    if std::env::var("SHOW").is_ok() { println!("{errors:.1?}"); }
+    if std::env::var("SHOW").is_ok() {
+        println!("{errors:.1?}");
+    }
     let mean = errors.iter().map(|error| error.abs()).sum::<f64>() / errors.len() as f64;
     (mean, errors.iter().map(|error| error.abs()).fold(0.0, f64::max))
 }
@@ -36,11 +38,23 @@ fn measure() {
     let mut dice = Dice(1);
     let roads = Roads::new(town(16, 150.0, &mut dice));
     for wander in [false, true] {
-        let drives: Vec<_> = (0..40).map(|_| if wander { Drive::wander(&roads, &mut dice, 3_000.0) } else { Drive::random(&roads, &mut dice, 2_000.0) }).collect();
+        let drives: Vec<_> = (0..40)
+            .map(|_| {
+                if wander {
+                    Drive::wander(&roads, &mut dice, 3_000.0)
+                } else {
+                    Drive::random(&roads, &mut dice, 2_000.0)
+                }
+            })
+            .collect();
         for s in [1, 10] {
             for sigma_m in [0.0, 5.0, 10.0, 20.0] {
                 let start = std::time::Instant::now();
-                println!("wander {wander} every {s} s, {sigma_m} m: {:.2?} in {:?}", errors_pct(&roads, &drives, Span::from_secs(s), sigma_m), start.elapsed());
+                println!(
+                    "wander {wander} every {s} s, {sigma_m} m: {:.2?} in {:?}",
+                    errors_pct(&roads, &drives, Span::from_secs(s), sigma_m),
+                    start.elapsed()
+                );
             }
         }
     }
