@@ -58,8 +58,8 @@ fn shared_names() -> Vec<(String, Kind)> {
         println!("without the shared places of Kigali: all names are made up");
         return Vec::new();
     };
-    let rows = table.records().filter_map(Result::ok);
-    rows.map(|row| (row[3].to_string(), Kind::of_osm(&row[1], &row[2]).unwrap_or(Kind::Other))).collect()
+    let rows = table.records().filter_map(Result::ok).filter(|row| !row[3].trim().is_empty());
+    rows.map(|row| (row[3].to_string(), Kind::of_osm(&row[1], &row[2]))).collect()
 }
 
 fn made_up(rng: &mut StdRng) -> String {
@@ -76,7 +76,11 @@ fn sources(rng: &mut StdRng) -> (Vec<Place>, Vec<Street>) {
         for number in 1..=1_200 {
             let kind = ["St", "Ave", "Rd"][number % 3];
             let name = format!("{area} {number} {kind}");
-            streets.push(Street { name, point: somewhere(rng), importance: Kind::Street.importance() });
+            streets.push(Street {
+                names: Names::local(name),
+                point: somewhere(rng),
+                importance: Kind::Street.importance(),
+            });
         }
     }
     let mut names = shared_names();
@@ -130,7 +134,7 @@ fn main() {
     let names: Vec<String> = places
         .iter()
         .map(|place| place.names.local.clone())
-        .chain(streets.iter().map(|street| street.name.clone()))
+        .chain(streets.iter().map(|street| street.names.local.clone()))
         .collect();
     let begun = Instant::now();
     let gazetteer = Gazetteer::new(places, streets, Vec::new());

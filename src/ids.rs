@@ -80,6 +80,10 @@ uuid_id!(
     ConnectionId
 );
 uuid_id!(
+    /// A zone that an admin drew on the map.
+    ZoneId
+);
+uuid_id!(
     /// A durable job.
     JobId
 );

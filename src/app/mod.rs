@@ -9,6 +9,7 @@
 mod city_page;
 mod commands;
 mod demo;
+mod ground;
 mod health;
 mod operations;
 mod router;
@@ -19,6 +20,7 @@ mod streets;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -61,6 +63,15 @@ pub enum Error {
         /// Why not.
         #[source]
         source: std::io::Error,
+    },
+    /// The map.
+    #[error("the map {} cannot be loaded", file.display())]
+    Map {
+        /// Which file.
+        file: PathBuf,
+        /// Why not.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A service could not be built or stopped working.
     #[error("{what}")]

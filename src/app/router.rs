@@ -89,6 +89,8 @@ fn api(config: &Config, services: &Services, server: &Server, database: &Databas
         .merge(drivers::http::routes().with_state(services.drivers.clone()))
         .merge(maps::http::routes().with_state(services.maps.clone()))
         .merge(locations::http::routes().with_state(services.locations.clone()))
+        .merge(locations::http::places::routes().with_state(services.places.clone()))
+        .merge(locations::geofences::http::routes().with_state(services.geofences.clone()))
         .merge(rides::http::routes().with_state(services.rides.clone()))
         .merge(payments::http::routes().with_state(services.payments.clone()))
         .merge(safety::http::routes().with_state(services.safety.clone()))

@@ -6,9 +6,11 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::ground::Ground;
 use super::streets::Streets;
 use super::{Error, Server};
 use crate::analytics::Analytics;
+use crate::atlas::Atlas;
 use crate::auth::{self, Auth};
 use crate::bus::{Bus, Message, Topic};
 use crate::clock;
@@ -21,14 +23,16 @@ use crate::ids::UserId;
 use crate::jobs::{self, Registry, Runner};
 use crate::locations::Locations;
 use crate::locations::browse::show_tiles;
+use crate::locations::geofences::Geofences;
 use crate::locations::history::History;
-use crate::maps::Maps;
+use crate::locations::places::Places;
+use crate::maps::{Corrected, Maps};
 use crate::notifications::{self, Notice, Notifications, Publish, sms};
 use crate::payments::{self, Payments};
 use crate::realtime::{self, Hub};
 use crate::redact::Secret;
 use crate::rides::{self, Rides, Started};
-use crate::road::StraightLine;
+use crate::road::router::Router;
 use crate::safety::Safety;
 use crate::sandbox;
 use crate::simulation::Routes;
@@ -60,6 +64,10 @@ pub(super) struct Services {
     pub(super) streets: Option<Arc<Streets>>,
     pub(super) locations: Locations,
     pub(super) history: History,
+    pub(super) geofences: Geofences,
+    pub(super) places: Places,
+    /// The streets, where they are known.
+    pub(super) map: Option<(Atlas, Arc<Router>)>,
     pub(super) payments: Payments,
     pub(super) rides: Rides,
     pub(super) shard: JoinHandle<Result<(), crate::error::Error>>,
@@ -145,12 +153,21 @@ impl Services {
         let Basics { tokens, bus, auth, notifications, drivers, payments } =
             Basics::build(config, database, server.sandbox_url.as_deref())?;
         let pool = database.pool().clone();
-        let travel = StraightLine::new(config.travel.detour_factor, config.travel.speed_kmh)
-            .map_err(|error| Error::service("travel times cannot be computed with [travel]", error))?;
-        let maps = Maps::new(config.map.clone(), pool.clone(), None);
-        let locations = Locations::new(config.locations.clone(), Arc::new(travel))
+        let for_ground = config.clone();
+        let ground = tokio::task::spawn_blocking(move || Ground::new(&for_ground))
+            .await
+            .map_err(|error| Error::service("the map cannot be loaded", error))??;
+        let routes = ground.map.as_ref().map_or(Routes::STRAIGHT, |(_, router)| Routes::along(Arc::clone(router)));
+        let streets = match &ground.map {
+            Some((atlas, _)) => Some(Arc::new(Streets::new(&atlas.network, atlas.source)?)),
+            None => None,
+        };
+        let maps = Maps::new(config.map.clone(), pool.clone(), ground.road());
+        let travel = Arc::new(Corrected::new(Arc::clone(&ground.by_road), maps.clone()));
+        let locations = Locations::new(config.locations.clone(), travel)
             .map_err(|error| Error::service("the index cannot be built with [city]", error))?;
         let history = History::new(config.history.clone(), pool.clone(), locations.clone());
+        let geofences = Geofences::open(config.geofences.clone(), pool.clone(), locations.clone()).await?;
         let hub = Hub::start(config.sockets.clone());
         let stop_shard = CancellationToken::new();
         let parts = rides::Parts {
@@ -160,9 +177,11 @@ impl Services {
             bus: bus.clone(),
             auth: auth.clone(),
             drivers: drivers.clone(),
+            maps: maps.clone(),
             locations: locations.clone(),
             history: history.clone(),
             tariffs: Arc::new(TariffBook::rwanda_moto()),
+            streets: ground.map.as_ref().map(|(_, router)| Arc::clone(router)),
         };
         let Started { rides, shard } = Rides::open(parts, stop_shard.clone()).await?;
         Ok(Self {
@@ -173,10 +192,13 @@ impl Services {
             notifications,
             drivers,
             maps,
-            routes: Routes::STRAIGHT,
-            streets: None,
+            routes,
+            streets,
             locations,
             history,
+            geofences,
+            places: ground.places(),
+            map: ground.map,
             payments,
             rides,
             shard,
@@ -213,6 +235,7 @@ impl Services {
             tokio::spawn(sweep_accounts(self.auth.clone(), stop.clone())),
             // Not told by `stop`: sockets that are still open may bring positions.
             tokio::spawn(self.history.clone().run(self.stop_history.clone())),
+            tokio::spawn(self.geofences.clone().run(self.stop_history.clone())),
             tokio::spawn(take_suspended_off(self.drivers.clone(), self.rides.clone(), stop.clone())),
         ];
         let upkeep = (telemetry.clone(), stop.clone());

@@ -11,29 +11,16 @@ use axum::http::HeaderValue;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Error;
+use super::{Error, ground};
+use crate::atlas::Source;
 use crate::geo::LatLng;
-use crate::road::hierarchy::Hierarchy;
-use crate::road::map_file::{MapFileError, MapReader};
 use crate::road::network::{Network, RoadClass, SegmentId};
-use crate::road::router::Router;
-use crate::road::snap::Snapper;
-use crate::road::turns::TurnGraph;
 use crate::simulation::Routes;
 
 /// Points drawn at most, about three bytes each; the least important classes that would be too many are left out.
 const POINTS_MAX: usize = 400_000;
 /// A point that lies no farther beside the line of its neighbours is not drawn.
 const TOLERANCE_M: f64 = 2.0;
-
-/// Where streets come from.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Source {
-    /// From OpenStreetMap, whose contributors are named wherever they are drawn.
-    OpenStreetMap,
-    /// From a seed.
-    Generated,
-}
 
 /// The streets, written out.
 #[derive(Debug)]
@@ -85,10 +72,7 @@ impl Streets {
 }
 
 fn view(network: &Network, source: Source, points_max: usize) -> StreetsView {
-    let attribution = match source {
-        Source::OpenStreetMap => "© OpenStreetMap contributors",
-        Source::Generated => "generated town",
-    };
+    let attribution = source.attribution();
     let (mut classes, mut points_left, mut is_partial) = (Vec::new(), points_max, false);
     for class in RoadClass::ALL {
         let segments = (0..network.segment_count() as u32).map(SegmentId).filter(|id| network.class(*id) == class);
@@ -174,20 +158,9 @@ fn encoded(line: &[LatLng]) -> String {
 
 /// The streets of a map file for simulated drivers.
 pub(super) fn routes(file: &Path, off_road_m_max: f64) -> Result<Routes, Error> {
-    let error = |error| Error::service("the map cannot be read", error);
-    let bytes = std::fs::read(file).map_err(|cause| error(Box::<dyn std::error::Error + Send + Sync>::from(cause)))?;
-    let router = router(&bytes, off_road_m_max).map_err(error)?;
+    let router = ground::read(file)?.router(off_road_m_max);
+    let router = router.map_err(|error| Error::service("the parts of the map do not belong together", error))?;
     Ok(Routes::along(Arc::new(router)))
-}
-
-fn router(bytes: &[u8], off_road_m_max: f64) -> Result<Router, Box<dyn std::error::Error + Send + Sync>> {
-    let reader = MapReader::new(bytes)?;
-    let network = Network::read(&reader)?;
-    let turns = TurnGraph::read(&reader, &network)?;
-    let hierarchy: Result<Hierarchy, MapFileError> = Hierarchy::read(&reader);
-    let snapper = Snapper::new(&network);
-    let (network, turns, snapper) = (Arc::new(network), Arc::new(turns), Arc::new(snapper));
-    Ok(Router::new(network, turns, Arc::new(hierarchy?), snapper, off_road_m_max)?)
 }
 
 #[cfg(test)]

@@ -4,13 +4,16 @@
 //! and shared. Nothing in it changes while it is in use; what changes (traffic, closures) lives in the router.
 
 mod sections;
-// mod survey;
+mod survey;
+#[cfg(test)]
+mod tests;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::gazetteer::{Boundary, Gazetteer, Kind, Place, Street};
+use crate::gazetteer::{Boundary, Gazetteer, Kind, Names, Place, Street};
 use crate::road::hierarchy::{Hierarchy, HierarchyError};
-use crate::road::network::{Network, NetworkError, Parts, RoadClass, SegmentId};
+use crate::road::network::{ArcId, Network, NetworkError, Parts, RoadClass, SegmentId};
 use crate::road::router::{Router, RouterError, contract};
 use crate::road::snap::Snapper;
 use crate::road::turns::{TurnCosts, TurnGraph};
@@ -39,13 +42,15 @@ impl Source {
 pub struct Survey {
     /// Where it comes from.
     pub source: Source,
+    /// What an operator wants to know of that: a word and what it says.
+    pub about: Vec<(String, String)>,
     /// The streets.
     pub parts: Parts,
     /// What turns cost.
     pub turn_costs: TurnCosts,
     /// Named places.
     pub places: Vec<Place>,
-    /// Other names of streets than the network has.
+    /// Streets that have more names than the network knows.
     pub streets: Vec<Street>,
     /// Sectors and districts.
     pub boundaries: Vec<Boundary>,
@@ -67,8 +72,12 @@ pub enum AtlasError {
 pub struct Atlas {
     /// Where it comes from.
     pub source: Source,
+    /// What an operator wants to know of that: a word and what it says.
+    pub about: Vec<(String, String)>,
     /// The streets.
     pub network: Arc<Network>,
+    /// Arcs that nobody may drive in a row; the turns know of them.
+    pub restrictions: Vec<Vec<ArcId>>,
     /// What may follow what.
     pub turns: Arc<TurnGraph>,
     /// The turns, contracted.
@@ -83,14 +92,17 @@ impl Atlas {
     /// # Errors
     /// [`AtlasError`].
     pub fn new(survey: Survey) -> Result<Self, AtlasError> {
-        let Survey { source, parts, turn_costs, places, mut streets, boundaries } = survey;
+        let Survey { source, about, parts, turn_costs, places, mut streets, boundaries } = survey;
         let (network, restrictions) = Network::new(parts)?;
         let turns = TurnGraph::new(&network, &restrictions, &turn_costs);
         let hierarchy = contract(&network, &turns)?;
-        streets.extend(signs(&network));
+        let known: BTreeSet<String> = streets.iter().map(|street| street.names.local.clone()).collect();
+        streets.extend(signs(&network).filter(|street| !known.contains(&street.names.local)));
         let gazetteer = Gazetteer::new(places, streets, boundaries);
         Ok(Self {
             source,
+            about,
+            restrictions,
             network: Arc::new(network),
             turns: Arc::new(turns),
             hierarchy: Arc::new(hierarchy),
@@ -114,8 +126,8 @@ impl Atlas {
 fn signs(network: &Network) -> impl Iterator<Item = Street> {
     let street = |segment| {
         let points = network.points(segment);
-        let name = network.name(segment)?.to_owned();
-        Some(Street { name, point: points[points.len() / 2], importance: importance(network.class(segment)) })
+        let names = Names::local(network.name(segment)?);
+        Some(Street { names, point: points[points.len() / 2], importance: importance(network.class(segment)) })
     };
     (0..network.segment_count() as u32).map(SegmentId).filter_map(street)
 }

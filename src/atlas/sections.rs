@@ -9,9 +9,11 @@ use crate::gazetteer::Gazetteer;
 use crate::road::hierarchy::Hierarchy;
 use crate::road::map_file::{MapFileError, MapReader, MapWriter, section};
 use crate::road::network::Network;
+use crate::road::network::sections::{read_restrictions, write_restrictions};
 use crate::road::turns::TurnGraph;
 
 const SOURCE: &str = "atlas.source";
+const ABOUT: &str = "atlas.about";
 const OPEN_STREET_MAP: &[u8] = b"osm";
 const GENERATED: &[u8] = b"generated";
 
@@ -24,7 +26,9 @@ impl Atlas {
             Source::Generated => GENERATED,
         };
         file.put_bytes(SOURCE, source.to_vec());
+        file.put_texts(ABOUT, self.about.iter().flat_map(|(word, says)| [word.as_str(), says]));
         self.network.write(&mut file);
+        write_restrictions(&self.restrictions, &mut file);
         self.turns.write(&mut file);
         self.hierarchy.write(&mut file);
         self.gazetteer.write(&mut file);
@@ -42,7 +46,9 @@ impl Atlas {
             GENERATED => Source::Generated,
             _ => return Err(section(SOURCE, "is none that this program knows")),
         };
+        let about = file.texts(ABOUT)?.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
         let network = Network::read(&file)?;
+        let restrictions = read_restrictions(&file, &network)?;
         let turns = TurnGraph::read(&file, &network)?;
         let hierarchy = Hierarchy::read(&file)?;
         if hierarchy.vertex_count() != turns.vertex_count() || hierarchy.edge_count() != turns.turn_count() {
@@ -51,6 +57,8 @@ impl Atlas {
         let gazetteer = Gazetteer::read(&file)?;
         Ok(Self {
             source,
+            about,
+            restrictions,
             network: Arc::new(network),
             turns: Arc::new(turns),
             hierarchy: Arc::new(hierarchy),

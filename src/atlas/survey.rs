@@ -2,78 +2,53 @@
 //!
 //! Separate because importer, town and gazetteer do not know each other; here their words are translated.
 
-use super::{Source, Survey};
-use crate::gazetteer::{Boundary, Kind, Language, Level, Names, Place, Street};
-use crate::geo::Polygon;
-use crate::road::import::{Imported, ImportedBoundary, ImportedPlace};
+use super::{Source, Survey, importance};
+use crate::gazetteer::{Boundary, Kind, Level, Names, Place, Street};
+use crate::geo::{LatLng, Polygon};
+use crate::road::import::{Imported, ImportedStreet};
+use crate::road::network::{Parts, SegmentId};
 use crate::road::town::{Town, TownPlace, TownSector};
 use crate::road::turns::TurnCosts;
 
-/// `admin_level` of districts and sectors in Rwanda.
-const DISTRICT_LEVEL: u8 = 6;
-const SECTOR_LEVEL: u8 = 8;
-
 impl Survey {
-    /// What an extract of OpenStreetMap says.
-    pub fn of_import(imported: Imported, turn_costs: TurnCosts) -> Self {
+    /// What an extract of OpenStreetMap says, with a few words about it.
+    pub fn of_import(imported: Imported, turn_costs: TurnCosts, about: Vec<(String, String)>) -> Self {
         let Imported { parts, places, boundaries, streets, .. } = imported;
-        let mut named = Vec::new();
-        for street in &streets {
-            // The first is the name that the network has.
-            for (_, name) in street.names.iter().skip(1) {
-                named.extend(street.segments.iter().filter_map(|segment| {
-                    let segment = parts.segments.get(segment.0 as usize)?;
-                    let point = *segment.shape.get(segment.shape.len() / 2).or(parts.nodes.get(segment.from.0 as usize))?;
-                    Some(Street { name: name.clone(), point, importance: Kind::Street.importance() })
-                }));
-            }
-        }
-        Self {
-            source: Source::OpenStreetMap,
-            parts,
-            turn_costs,
-            places: places.into_iter().map(place).collect(),
-            streets: named,
-            boundaries: boundaries.into_iter().filter_map(boundary).collect(),
-        }
+        let places = places.iter().map(|place| Place::of_osm(&place.names, &place.kind, place.point)).collect();
+        let boundaries = boundaries.into_iter().filter_map(|area| Boundary::of_osm(&area.name, area.level, area.rings));
+        let boundaries = boundaries.collect();
+        let streets = streets.iter().filter(|street| street.names.len() > 1).flat_map(|street| pieces(&parts, street));
+        let streets = streets.collect();
+        Self { source: Source::OpenStreetMap, about, parts, turn_costs, places, streets, boundaries }
     }
 
     /// A generated town.
     pub fn of_town(town: Town, turn_costs: TurnCosts) -> Self {
         let places = town.places.into_iter().map(town_place).collect();
-        let mut boundaries: Vec<Boundary> = Vec::new();
-        for sector in town.sectors {
-            boundaries.extend(town_boundaries(sector));
-        }
-        Self { source: Source::Generated, parts: town.parts, turn_costs, places, streets: Vec::new(), boundaries }
+        let boundaries = town.sectors.into_iter().flat_map(town_boundaries).collect();
+        let about = Vec::new();
+        let streets = Vec::new();
+        Self { source: Source::Generated, about, parts: town.parts, turn_costs, places, streets, boundaries }
     }
 }
 
-fn names(imported: Vec<(String, String)>) -> Names {
-    let mut all = imported.into_iter();
-    let mut names = Names::local(all.next().map(|(_, name)| name).unwrap_or_default());
-    for (language, name) in all {
-        match Language::parse(&language) {
-            Some(language) => names.translated.push((language, name)),
-            None => names.others.push(name),
-        }
-    }
-    names
-}
-
-fn place(imported: ImportedPlace) -> Place {
-    let kind = Kind::of_word(&imported.kind);
-    Place { names: names(imported.names), kind, point: imported.point, importance: kind.importance() }
-}
-
-fn boundary(imported: ImportedBoundary) -> Option<Boundary> {
-    let level = match imported.level {
-        DISTRICT_LEVEL => Level::District,
-        SECTOR_LEVEL => Level::Sector,
-        _ => return None,
+/// A street of many names, piece by piece.
+fn pieces(parts: &Parts, street: &ImportedStreet) -> Vec<Street> {
+    let names = Names::of_osm(&street.names);
+    let piece = |segment: &SegmentId| {
+        let importance = importance(parts.segments[segment.0 as usize].class);
+        Street { names: names.clone(), point: middle(parts, *segment), importance }
     };
-    let rings = imported.rings.into_iter().filter_map(|ring| Polygon::new(ring).ok()).collect();
-    Some(Boundary { level, name: imported.name, rings })
+    street.segments.iter().map(piece).collect()
+}
+
+/// A point of a segment, not at its end where it can be helped.
+fn middle(parts: &Parts, segment: SegmentId) -> LatLng {
+    let segment = &parts.segments[segment.0 as usize];
+    let ends = [segment.from, segment.to].map(|node| parts.nodes[node.0 as usize]);
+    let between = |of: fn(LatLng) -> i32| of(ends[0]).midpoint(of(ends[1]));
+    let halfway = LatLng::from_e7(between(LatLng::lat_e7), between(LatLng::lng_e7)).unwrap_or(ends[0]);
+    segment.shape.get(segment.shape.len() / 2).copied().unwrap_or(halfway)
 }
 
 fn town_place(place: TownPlace) -> Place {
@@ -82,8 +57,8 @@ fn town_place(place: TownPlace) -> Place {
 }
 
 /// A sector, and its piece of the district: pieces of one district are found by the same name.
-fn town_boundaries(sector: TownSector) -> impl Iterator<Item = Boundary> {
-    let ring = Polygon::new(sector.ring).ok();
-    let area = |level, name| ring.clone().map(|ring| Boundary { level, name, rings: vec![ring] });
-    [area(Level::Sector, sector.name), area(Level::District, sector.district)].into_iter().flatten()
+fn town_boundaries(sector: TownSector) -> Vec<Boundary> {
+    let Ok(ring) = Polygon::new(sector.ring) else { return Vec::new() };
+    let area = |level, name| Boundary { level, name, rings: vec![ring.clone()] };
+    vec![area(Level::Sector, sector.name), area(Level::District, sector.district)]
 }

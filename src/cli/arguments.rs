@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::help;
 use crate::config::{Flag, Sources};
+use crate::geo::LatLng;
 use crate::notifications::Language;
 use crate::phone::Phone;
 use crate::web::Role;
@@ -59,6 +60,74 @@ pub enum Command {
         #[command(subcommand)]
         command: UserCommand,
     },
+    /// Make the map of a city from OpenStreetMap, and try it out
+    #[command(after_help = help::MAP)]
+    Map {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: MapCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum MapCommand {
+    /// Make a map file of an OpenStreetMap extract
+    #[command(after_help = help::MAP_IMPORT)]
+    Import(ImportMap),
+    /// Check a map file and tell what is in it
+    #[command(after_help = help::MAP_INFO)]
+    Info(MapFile),
+    /// Find the quickest way between two places
+    #[command(after_help = help::MAP_ROUTE)]
+    Route(RouteOnMap),
+}
+
+/// A map to be made.
+#[derive(Debug, Args)]
+pub struct ImportMap {
+    /// OpenStreetMap extract in PBF
+    #[arg(value_name = "FILE.osm.pbf")]
+    pub file: PathBuf,
+    /// Where the map goes
+    #[arg(short, long, value_name = "FILE.map")]
+    pub out: PathBuf,
+    /// Keep only what is inside this polygon
+    #[arg(long, value_name = "GEOJSON")]
+    pub area: Option<PathBuf>,
+    /// More boundaries of sectors and districts; may be given several times
+    #[arg(long, value_name = "GEOJSON")]
+    pub boundaries: Vec<PathBuf>,
+    /// More places with a name, as a table; may be given several times
+    #[arg(long, value_name = "CSV")]
+    pub places: Vec<PathBuf>,
+    /// How the vehicle uses streets [default: motorcycle taxis, as built in]
+    #[arg(long, value_name = "TOML")]
+    pub profile: Option<PathBuf>,
+}
+
+/// A map that is there.
+#[derive(Debug, Args)]
+pub struct MapFile {
+    /// The map
+    #[arg(value_name = "FILE.map")]
+    pub file: PathBuf,
+}
+
+/// A way to be found.
+#[derive(Debug, Args)]
+pub struct RouteOnMap {
+    /// The map
+    #[arg(long, value_name = "FILE.map")]
+    pub map: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Where it begins: latitude and longitude in degrees, with a comma and no space
+    #[arg(value_name = "LAT,LON", value_parser = place, allow_hyphen_values = true)]
+    pub from: LatLng,
+    /// Where it ends
+    #[arg(value_name = "LAT,LON", value_parser = place, allow_hyphen_values = true)]
+    pub to: LatLng,
 }
 
 #[derive(Debug, Subcommand)]
@@ -247,6 +316,12 @@ fn flags<const N: usize>(given: [(&'static str, &'static str, Option<&String>); 
 
 fn phone(typed: &str) -> Result<Phone, String> {
     Phone::parse(typed).map_err(|error| error.to_string())
+}
+
+fn place(typed: &str) -> Result<LatLng, String> {
+    let degrees = |text: &str| text.trim().parse::<f64>().map_err(|_| format!("{text:?} is no number"));
+    let (lat, lng) = typed.split_once(',').ok_or("is not LAT,LON, as -1.9441,30.0619")?;
+    LatLng::new(degrees(lat)?, degrees(lng)?).map_err(|error| error.to_string())
 }
 
 fn role(typed: &str) -> Result<Role, String> {

@@ -9,6 +9,7 @@ Examples:
   boda serve --demo             a moving city to look at, on http://127.0.0.1:8080
   boda serve                    the engine by itself, with a private PostgreSQL in ./boda-data
   boda check-config             is everything that is configured right?
+  boda map import --help        how a city gets its streets
 
 Configuration, later layers winning: built-in defaults, --config FILE, environment
 variables BODA__SECTION__KEY, flags. `boda print-config` shows every key.
@@ -135,3 +136,47 @@ Examples:
   boda user create --role government --phone 0788123457 --first-name Eric --last-name Nkusi
 
 Exit codes: 0 made, 1 not made (the reason is printed), 64 wrong usage or configuration.";
+
+/// Below `boda map --help`.
+pub const MAP: &str = "\
+Examples:
+  boda map import --help
+
+Exit codes: 0 done, 1 not done (the reason is printed), 64 wrong usage.";
+
+/// Below `boda map import --help`.
+pub const MAP_IMPORT: &str = "\
+Reads an extract in the PBF format (such as rwanda-latest.osm.pbf), keeps the streets that a
+motorcycle can use and the names, and writes one file. Progress goes to standard error, a summary
+to standard output. The map is renamed into its place when it is whole.
+
+GeoJSON of boundaries: properties `sector`, or `district`, or `name` and `admin_level`. CSV of
+places: a header with name, lat, lon, and perhaps name_rw, name_en, name_fr, alt_name, key, value.
+
+Examples:
+  boda map import rwanda-latest.osm.pbf -o rwanda.map
+  boda map import rwanda-latest.osm.pbf --area kigali.geojson -o kigali.map
+  boda map import kigali.osm.pbf --boundaries sectors.geojson --boundaries districts.geojson \\
+      --places pois.csv -o kigali.map
+
+Exit codes: 0 written, 1 not written (the reason is printed), 64 wrong usage or profile.";
+
+/// Below `boda map info --help`.
+pub const MAP_INFO: &str = "\
+Reads every section as the engine would, so a map that it prints is one that can be used.
+
+Examples:
+  boda map info kigali.map
+
+Exit codes: 0 usable, 1 not usable (the reason is printed), 64 wrong usage.";
+
+/// Below `boda map route --help`.
+pub const MAP_ROUTE: &str = "\
+Prints distance in metres, riding time without traffic in seconds, the names of the streets in
+order, and the way as a GeoJSON LineString.
+
+Examples:
+  boda map route --map kigali.map -1.9526,30.0948 -1.9406,30.0445
+  boda map route --map kigali.map --json -1.9526,30.0948 -1.9406,30.0445
+
+Exit codes: 0 found, 1 there is none (the reason is printed), 64 wrong usage.";

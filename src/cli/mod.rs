@@ -7,11 +7,13 @@
 
 mod arguments;
 mod help;
+mod map;
 mod password;
 mod seed;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use clap::Parser;
 
@@ -37,6 +39,17 @@ pub enum Error {
     /// It could not start, or not go on.
     #[error(transparent)]
     Failed(#[from] app::Error),
+    /// A file cannot be used.
+    #[error("{}", file.display())]
+    File {
+        /// Which.
+        file: PathBuf,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// What was asked for does not exist.
+    #[error("{0}")]
+    Failure(String),
     /// The operating system refused.
     #[error("cannot {doing}")]
     System {
@@ -53,7 +66,7 @@ impl Error {
     pub const fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::Argument(_) | Self::Config(_) => 64,
-            Self::Failed(_) | Self::System { .. } => 1,
+            Self::Failed(_) | Self::File { .. } | Self::Failure(_) | Self::System { .. } => 1,
         }
     }
 
@@ -102,6 +115,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Error> {
         }
         Command::PrintConfig(flags) => print(flags.sources().print()?),
         Command::User { command: UserCommand::Create(create) } => create_user(create),
+        Command::Map { command } => map::run(command),
     }
 }
 

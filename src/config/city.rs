@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::reader::Reader;
 use crate::geo::{Area, LatLng, RWANDA};
-use crate::locations::history;
+use crate::locations::{geofences, history};
 use crate::road::{correction, traffic};
 use crate::{dispatch, index, locations, maps, rides};
 
@@ -32,6 +32,7 @@ pub fn map(reader: &mut Reader<'_>) -> maps::Config {
     let half_life = s.span("half_life_days", 1..=365);
     maps::Config {
         file: s.optional_text("file").map(PathBuf::from),
+        town: s.flag("town"),
         reweigh: s.span("reweigh_s", 1..=3_600),
         persist: s.span("persist_s", 1..=86_400),
         observations_max: s.whole("observations_max", 1..=10_000_000),
@@ -86,6 +87,7 @@ pub fn rides(reader: &mut Reader<'_>) -> rides::Config {
         answer_within,
         quote_lifetime: s.span("quote_lifetime_s", 1..=86_400),
         ride_distance_m_max: s.whole("ride_distance_max_m", 1_000..=1_000_000),
+        detour_charged_max_percent: s.whole("detour_charged_max_percent", 0..=100),
         arrival: rides::arrival::Config {
             radius_m: s.number("arrival_radius_m", 0.0..=500.0),
             after: s.span("arrival_after_s", 0..=600),
@@ -94,7 +96,33 @@ pub fn rides(reader: &mut Reader<'_>) -> rides::Config {
     }
 }
 
+/// What a ping meets of `[geofences]`; for as many drivers as the index holds.
+fn fences(reader: &mut Reader<'_>, drivers_max: usize) -> geofences::FencesConfig {
+    let mut s = reader.section("geofences");
+    let rules = geofences::Rules {
+        enter_fixes: s.whole("enter_fixes", 1..=60),
+        exit_fixes: s.whole("exit_fixes", 1..=60),
+        exit_margin_m: s.number("exit_margin_m", 0.0..=1_000.0),
+        dwell: s.span("dwell_s", 1..=86_400),
+    };
+    geofences::FencesConfig { rules, events_waiting_max: s.whole("events_waiting_max", 1..=1_000_000), drivers_max }
+}
+
+pub fn geofences(reader: &mut Reader<'_>) -> geofences::Config {
+    let mut s = reader.section("geofences");
+    geofences::Config {
+        corners_max: s.whole("corners_max", 3..=1_000),
+        zones_max: s.whole("zones_max", 1..=100_000),
+        batch_rows_max: s.whole("batch_rows_max", 1..=10_000),
+        retry: s.span("retry_ms", 50..=600_000).to_duration(),
+        refresh: s.span("refresh_ms", 100..=3_600_000).to_duration(),
+        retention_days: s.whole("retention_days", 1..=3_650),
+    }
+}
+
 pub fn locations(reader: &mut Reader<'_>, demo_speed: f64) -> locations::Config {
+    let drivers_max = reader.section("city").whole("drivers_max", 1..=4_000_000);
+    let fences = fences(reader, drivers_max as usize);
     let mut s = reader.section("city");
     let south_west = LatLng::new(s.number("lat_min", -90.0..=90.0), s.number("lng_min", -180.0..=180.0));
     let north_east = LatLng::new(s.number("lat_max", -90.0..=90.0), s.number("lng_max", -180.0..=180.0));
@@ -109,7 +137,7 @@ pub fn locations(reader: &mut Reader<'_>, demo_speed: f64) -> locations::Config 
     let config = locations::Config {
         area: area.unwrap_or(RWANDA),
         cell_m: s.number("cell_m", 10.0..=100_000.0),
-        drivers_max: s.whole("drivers_max", 1..=4_000_000),
+        drivers_max,
         position_age_max: s.span("position_age_max_s", 1..=3_600),
         ping_age_max: s.span("ping_age_max_s", 1..=3_600),
         reach: locations::Reach {
@@ -122,6 +150,7 @@ pub fn locations(reader: &mut Reader<'_>, demo_speed: f64) -> locations::Config 
             every: s.span("browse_every_ms", 100..=60_000),
             drivers_max: s.whole("browse_drivers_max", 1..=1_000),
         },
+        fences,
         ping_ahead_max: s.span("ping_ahead_max_s", 0..=3_600),
         search_radius_m: s.number("search_radius_m", 100.0..=100_000.0),
         candidates_max: s.whole("candidates_max", 1..=1_000),

@@ -62,6 +62,8 @@ pub struct Config {
     pub locations: locations::Config,
     /// Where drivers were.
     pub history: locations::history::Config,
+    /// Zones that admins draw.
+    pub geofences: locations::geofences::Config,
     /// Dispatch, quotes and bookings.
     pub rides: rides::Config,
     /// Accounts.
@@ -164,6 +166,7 @@ fn build(reader: &mut Reader<'_>) -> Config {
         map: city::map(reader),
         locations: city::locations(reader, if demo.enabled { demo.speed_factor.max(1.0) } else { 1.0 }),
         history: city::history(reader),
+        geofences: city::geofences(reader),
         rides: city::rides(reader),
         auth: people::auth(reader),
         access_token_lifetime: people::access_token_lifetime(reader),

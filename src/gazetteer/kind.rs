@@ -123,33 +123,44 @@ impl Kind {
         }
     }
 
-    /// The kind of an OpenStreetMap tag, `None` where the tag says nothing about a place.
-    pub fn of_osm(key: &str, value: &str) -> Option<Self> {
-        Some(match (key, value) {
-            ("aeroway", "aerodrome" | "terminal") => Self::Airport,
-            ("amenity", "bus_station") => Self::BusStation,
-            ("highway", "bus_stop") | ("public_transport", _) | ("amenity", "taxi") => Self::BusStop,
-            ("place", "city" | "town") => Self::Town,
-            ("place", "suburb" | "quarter" | "neighbourhood" | "square") => Self::Neighbourhood,
-            ("place", "village" | "hamlet" | "isolated_dwelling") => Self::Village,
-            ("amenity", "marketplace") => Self::Market,
-            ("amenity", "hospital" | "clinic" | "doctors" | "dentist" | "pharmacy") | ("healthcare", _) => Self::Health,
-            ("amenity", "school" | "university" | "college" | "kindergarten" | "library") => Self::School,
-            ("tourism", "hotel" | "guest_house" | "hostel" | "motel" | "apartment") => Self::Hotel,
-            ("amenity", "restaurant" | "cafe" | "bar" | "pub" | "fast_food" | "nightclub") => Self::Food,
-            ("amenity", "bank" | "atm" | "bureau_de_change") => Self::Bank,
-            ("amenity", "fuel") => Self::Fuel,
-            ("amenity", "place_of_worship") => Self::Worship,
-            ("amenity", "police" | "townhall" | "courthouse" | "embassy" | "post_office")
-            | ("office", "government" | "diplomatic") => Self::Government,
-            ("shop", _) => Self::Shop,
-            ("leisure" | "tourism" | "historic", _)
-            | ("amenity", "theatre" | "cinema" | "community_centre" | "conference_centre") => Self::Leisure,
-            ("office" | "industrial" | "craft", _) => Self::Office,
-            ("building", _) => Self::Building,
-            ("amenity" | "natural" | "man_made" | "aeroway" | "place", _) => Self::Other,
-            _ => return None,
-        })
+    /// The kind of an OpenStreetMap tag: by its value, else by its key.
+    pub fn of_osm(key: &str, value: &str) -> Self {
+        match Self::of_word(value) {
+            Self::Other => Self::of_word(key),
+            kind => kind,
+        }
+    }
+
+    /// The kind of a word of OpenStreetMap, a value or (where the value is `yes`) a key; the words of different keys are
+    /// different enough to do without the key.
+    pub fn of_word(word: &str) -> Self {
+        match word {
+            "aerodrome" | "terminal" | "aeroway" => Self::Airport,
+            "bus_station" => Self::BusStation,
+            "bus_stop" | "public_transport" | "platform" | "stop_position" | "station" | "taxi" => Self::BusStop,
+            "city" | "town" => Self::Town,
+            "suburb" | "quarter" | "neighbourhood" | "square" | "locality" => Self::Neighbourhood,
+            "village" | "hamlet" | "isolated_dwelling" => Self::Village,
+            "marketplace" => Self::Market,
+            "hospital" | "clinic" | "doctors" | "dentist" | "pharmacy" | "healthcare" | "health_post" => Self::Health,
+            "school" | "university" | "college" | "kindergarten" | "library" => Self::School,
+            "hotel" | "guest_house" | "hostel" | "motel" | "apartment" => Self::Hotel,
+            "restaurant" | "cafe" | "bar" | "pub" | "fast_food" | "nightclub" => Self::Food,
+            "bank" | "atm" | "bureau_de_change" => Self::Bank,
+            "fuel" => Self::Fuel,
+            "place_of_worship" | "church" | "mosque" => Self::Worship,
+            "police" | "townhall" | "courthouse" | "embassy" | "post_office" | "government" | "diplomatic" => {
+                Self::Government
+            }
+            "shop" | "supermarket" | "mall" | "convenience" | "clothes" | "hairdresser" | "bakery" | "kiosk" => {
+                Self::Shop
+            }
+            "leisure" | "tourism" | "historic" | "museum" | "attraction" | "park" | "stadium" | "pitch" | "garden"
+            | "sports_centre" | "theatre" | "cinema" | "community_centre" | "conference_centre" => Self::Leisure,
+            "office" | "company" | "ngo" | "industrial" | "craft" | "insurance" => Self::Office,
+            "building" | "house" | "apartments" | "residential" | "detached" | "commercial" => Self::Building,
+            _ => Self::Other,
+        }
     }
 
     /// By its number in a map file.

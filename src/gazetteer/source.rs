@@ -44,6 +44,19 @@ pub struct Names {
 }
 
 impl Names {
+    /// As OpenStreetMap has them, the usual one first: language (`rw`, `en`, `fr`, or empty where none is said) and name.
+    pub fn of_osm(tagged: &[(String, String)]) -> Self {
+        let mut names = Self::local(tagged.first().map(|(_, name)| name.clone()).unwrap_or_default());
+        for (code, name) in tagged {
+            match Language::parse(code) {
+                Some(language) => names.translated.push((language, name.clone())),
+                None if *name != names.local => names.others.push(name.clone()),
+                None => {}
+            }
+        }
+        names
+    }
+
     /// One name and no other.
     pub fn local(name: impl Into<String>) -> Self {
         Self { local: name.into(), ..Self::default() }
@@ -63,11 +76,19 @@ pub struct Place {
     pub importance: u8,
 }
 
+impl Place {
+    /// As OpenStreetMap has it, by the word that says what it is (`hospital`, `bus_station`, `suburb`).
+    pub fn of_osm(tagged: &[(String, String)], word: &str, point: LatLng) -> Self {
+        let kind = Kind::of_word(word);
+        Self { names: Names::of_osm(tagged), kind, point, importance: kind.importance() }
+    }
+}
+
 /// A piece of a street with a name: pieces of one name near each other are one street.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Street {
     /// What it is called.
-    pub name: String,
+    pub names: Names,
     /// The middle of the piece.
     pub point: LatLng,
     /// How likely somebody means it, 0 to 255; [`Kind::importance`] where nothing more is known.
@@ -95,6 +116,20 @@ pub struct Boundary {
 }
 
 impl Boundary {
+    /// As OpenStreetMap has it. `None` where its `admin_level` is neither a district's (6) nor a sector's (8), or no ring of
+    /// it encloses anything.
+    pub fn of_osm(name: &str, admin_level: u8, rings: Vec<Vec<LatLng>>) -> Option<Self> {
+        let level = match admin_level {
+            6 => Level::District,
+            8 => Level::Sector,
+            _ => return None,
+        };
+        let rings: Vec<Polygon> = rings.into_iter().filter_map(|ring| Polygon::new(ring).ok()).collect();
+        // Some are called "Gasabo District".
+        let name = name.trim_end_matches(" District").trim_end_matches(" Sector").to_owned();
+        (!rings.is_empty()).then_some(Self { level, name, rings })
+    }
+
     /// Whether a place is in it.
     pub fn contains(&self, place: LatLng) -> bool {
         self.rings.iter().filter(|ring| ring.contains(place)).count() % 2 == 1

@@ -14,18 +14,18 @@ const NEIGHBOURS_M: f64 = 1_500.0;
 
 /// The streets of some pieces, each at the piece nearest to its middle.
 pub fn joined(pieces: Vec<Street>) -> Vec<Place> {
-    let mut by_name: BTreeMap<String, Vec<(LatLng, u8)>> = BTreeMap::new();
+    let mut by_name: BTreeMap<Names, Vec<(LatLng, u8)>> = BTreeMap::new();
     for piece in pieces {
-        by_name.entry(piece.name).or_default().push((piece.point, piece.importance));
+        by_name.entry(piece.names).or_default().push((piece.point, piece.importance));
     }
     let mut streets = Vec::new();
-    for (name, mut pieces) in by_name {
+    for (names, mut pieces) in by_name {
         pieces.sort_unstable();
         while let Some(first) = pieces.pop() {
             let street = chain(first, &mut pieces);
             let importance = street.iter().map(|(_, importance)| *importance).max().unwrap_or_default();
             let point = middle(&street);
-            streets.push(Place { names: Names::local(name.clone()), kind: Kind::Street, point, importance });
+            streets.push(Place { names: names.clone(), kind: Kind::Street, point, importance });
         }
     }
     streets

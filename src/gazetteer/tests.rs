@@ -1,6 +1,4 @@
-//! Tests: search against a slow search, addresses, sections, and Kigali.
-
-use std::path::Path;
+//! Tests: search against a slow search, addresses, sections of the map file. Kigali itself is in `tests/gazetteer`.
 
 use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, proptest};
 
@@ -20,7 +18,7 @@ fn place(name: &str, kind: Kind, point: LatLng) -> Place {
 }
 
 fn piece(name: &str, point: LatLng) -> Street {
-    Street { name: name.to_string(), point, importance: Kind::Street.importance() }
+    Street { names: Names::local(name), point, importance: Kind::Street.importance() }
 }
 
 /// A square boundary, side in degrees.
@@ -125,6 +123,22 @@ fn an_entry_says_its_name_in_the_language_asked_for_and_where_it_is() {
     assert_eq!(name(Some(Language::Fr)), "Aéroport International de Kigali");
     let entry = town.entry(hit.entry, None);
     assert_eq!((entry.kind, entry.sector, entry.district), (Kind::Airport, None, Some("Gasabo")));
+}
+
+#[test]
+fn what_openstreetmap_says_is_understood() {
+    let tagged = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+        pairs.iter().map(|(code, name)| ((*code).to_string(), (*name).to_string())).collect()
+    };
+    let names = Names::of_osm(&tagged(&[("", "Isoko"), ("en", "Market"), ("", "Old Market"), ("fr", "Marché")]));
+    assert_eq!((names.local.as_str(), names.others.as_slice()), ("Isoko", ["Old Market".to_string()].as_slice()));
+    assert_eq!(names.translated.len(), 2);
+    let hospital = Place::of_osm(&tagged(&[("", "CHUK")]), "hospital", at(-1.95, 30.06));
+    assert_eq!((hospital.kind, hospital.importance), (Kind::Health, Kind::Health.importance()));
+    let ring = || vec![vec![at(0.0, 0.0), at(0.0, 1.0), at(1.0, 0.0)]];
+    let district = Boundary::of_osm("Gasabo District", 6, ring()).expect("a district");
+    assert_eq!((district.level, district.name.as_str()), (Level::District, "Gasabo"));
+    assert!(Boundary::of_osm("Kigali", 4, ring()).is_none() && Boundary::of_osm("Remera", 8, Vec::new()).is_none());
 }
 
 #[test]
@@ -336,77 +350,4 @@ proptest! {
         let quick = gazetteer.nearest_place(here, within_m);
         prop_assert_eq!(quick.map(|entry| here.distance_m(gazetteer.entry(entry, None).point)), slow);
     }
-}
-
-/// The shared places of Kigali and its sectors, where they are.
-fn kigali() -> Option<Gazetteer> {
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
-    let Ok(mut table) = csv::Reader::from_path(data.join("kigali_pois.csv")) else {
-        println!("skipped: there are no shared places of Kigali");
-        return None;
-    };
-    let mut places = Vec::new();
-    for row in table.records() {
-        let row = row.expect("a row");
-        let text = |column: usize| row.get(column).unwrap_or_default().to_string();
-        let number = |column: usize| text(column).parse::<f64>().expect("a number");
-        let mut names = Names::local(text(3));
-        let translated = [(Language::En, text(4)), (Language::Fr, text(5))].into_iter();
-        names.translated = translated.filter(|(_, name)| !name.is_empty()).collect();
-        names.others = vec![text(6)];
-        let kind = Kind::of_osm(&text(1), &text(2)).unwrap_or(Kind::Other);
-        places.push(Place { names, kind, point: at(number(11), number(12)), importance: kind.importance() });
-    }
-    let mut boundaries = Vec::new();
-    for (level, key, file) in
-        [(Level::Sector, "sector", "kigali_sectors"), (Level::District, "district", "kigali_districts")]
-    {
-        let text = std::fs::read_to_string(data.join(format!("boundaries/{file}.geojson"))).expect("boundaries");
-        let all: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-        for feature in all["features"].as_array().expect("features") {
-            let shape = &feature["geometry"];
-            let polygons = match shape["type"].as_str() {
-                Some("MultiPolygon") => shape["coordinates"].as_array().expect("polygons").clone(),
-                _ => vec![shape["coordinates"].clone()],
-            };
-            let corner = |pair: &serde_json::Value| at(pair[1].as_f64().expect("lat"), pair[0].as_f64().expect("lng"));
-            let ring = |ring: &serde_json::Value| {
-                Polygon::new(ring.as_array().expect("a ring").iter().map(corner).collect()).expect("an outline")
-            };
-            let rings =
-                polygons.iter().flat_map(|polygon| polygon.as_array().expect("rings").iter().map(ring)).collect();
-            let name = feature["properties"][key].as_str().expect("a name").to_string();
-            boundaries.push(Boundary { level, name, rings });
-        }
-    }
-    Some(Gazetteer::new(places, Vec::new(), boundaries))
-}
-
-#[test]
-fn kigali_is_found_by_its_names() {
-    let Some(kigali) = kigali() else { return };
-    for (text, begins) in [
-        ("nyabu", "Nyabugogo"),
-        ("kimironko market", "Kimironko"),
-        ("kacyru", "Kacyiru"),
-        ("aéroport international", "Kigali International Airport"),
-        ("airport international kigali", "Kigali International Airport"),
-        ("king faysal", "King Faisal"),
-        ("convention center", "Kigali Convention Cent"),
-    ] {
-        let found = names(&kigali, text);
-        println!("{text}: {found:?}");
-        assert!(found.iter().take(3).any(|name| name.starts_with(begins)), "{text}: {found:?}");
-    }
-}
-
-#[test]
-fn kigalis_places_lie_in_its_sectors() {
-    let Some(kigali) = kigali() else { return };
-    let said = |lat, lng| kigali.address(at(lat, lng), &Asked { language: None, within_m: 150.0, street: &|_| None });
-    let airport = said(-1.968276, 30.137584);
-    assert_eq!((airport.sector.as_deref(), airport.district.as_deref()), (Some("Nyarugunga"), Some("Kicukiro")));
-    assert!(airport.to_string().ends_with("Airport, Nyarugunga, Kicukiro District"), "{airport}");
-    let within = (0..kigali.len()).filter(|entry| kigali.entry(*entry, None).sector.is_some()).count();
-    assert!(within * 100 > kigali.len() * 95, "{within} of {}", kigali.len());
 }

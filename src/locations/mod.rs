@@ -6,9 +6,11 @@
 
 pub mod browse;
 mod candidates;
+pub mod geofences;
 pub mod history;
 pub mod http;
 mod jump;
+pub mod places;
 mod store;
 
 use std::sync::Arc;
@@ -27,6 +29,7 @@ use crate::time::{Span, Timestamp};
 pub use jump::{Jump, Reach};
 
 use browse::Tiles;
+use geofences::{Fences, FencesConfig, Whereabouts, Zone};
 use jump::LastSeen;
 
 /// Numbers of this service.
@@ -54,6 +57,8 @@ pub struct Config {
     pub scan_max: usize,
     /// The map before a booking.
     pub browse: browse::Config,
+    /// Zones and who is in them.
+    pub fences: FencesConfig,
 }
 
 #[cfg(test)]
@@ -72,6 +77,7 @@ impl Config {
             candidates_max: 8,
             scan_max: 64,
             browse: browse::Config { tile_m: 1_000.0, every: Span::from_secs(1), drivers_max: 40 },
+            fences: geofences::tests::fences(),
         }
     }
 }
@@ -133,6 +139,7 @@ impl Refused {
 pub struct Track {
     slot: Option<Slot>,
     last_seen: LastSeen,
+    whereabouts: Whereabouts,
 }
 
 /// The drivers on shift and where they are.
@@ -145,6 +152,7 @@ struct Inner {
     config: Config,
     index: DriverIndex,
     tiles: Tiles,
+    fences: Fences,
     on_shift: DashMap<DriverId, OnShift, FxBuildHasher>,
     travel: Arc<dyn TravelTime>,
 }
@@ -158,7 +166,8 @@ impl Locations {
         let index = crate::index::Config { area: config.area, cell_m: config.cell_m, drivers_max: config.drivers_max };
         let index = DriverIndex::new(index)?;
         let tiles = Tiles::new(config.area, config.browse.tile_m);
-        Ok(Self { inner: Arc::new(Inner { config, index, tiles, on_shift: DashMap::default(), travel }) })
+        let fences = Fences::new(config.fences.clone());
+        Ok(Self { inner: Arc::new(Inner { config, index, tiles, fences, on_shift: DashMap::default(), travel }) })
     }
 
     /// Where the city is served.
@@ -169,6 +178,16 @@ impl Locations {
     /// The live index, for reading.
     pub fn index(&self) -> &DriverIndex {
         &self.inner.index
+    }
+
+    /// The zones in force, and who is in them.
+    pub fn fences(&self) -> &Fences {
+        &self.inner.fences
+    }
+
+    /// The no-go zone in which a place is: no ride begins or ends there.
+    pub fn zone_refusing(&self, place: LatLng) -> Option<Arc<Zone>> {
+        self.inner.fences.refusing(place)
     }
 
     /// Travel times, for whoever asks about a place this service knows.
@@ -184,6 +203,13 @@ impl Locations {
     pub fn ping(&self, driver: DriverId, track: &mut Track, fix: Fix, now: Timestamp) -> Result<DriverState, Refused> {
         self.check(&fix, now)?;
         track.last_seen.follow(&fix, self.inner.config.reach).map_err(Refused::Jumped)?;
+        let state = self.move_to(driver, &mut track.slot, fix)?;
+        self.inner.fences.follow(driver, &mut track.whereabouts, fix.position, fix.at);
+        Ok(state)
+    }
+
+    /// Into the index.
+    fn move_to(&self, driver: DriverId, known: &mut Option<Slot>, fix: Fix) -> Result<DriverState, Refused> {
         let index = &self.inner.index;
         let update = |slot: Option<Slot>| match slot.map_or(Update::Offline, |slot| index.update(slot, fix)) {
             Update::Moved(state) => Some(state),
@@ -191,12 +217,12 @@ impl Locations {
             Update::Stale => Some(DriverState::Free),
             Update::Offline => None,
         };
-        if let Some(state) = update(track.slot) {
+        if let Some(state) = update(*known) {
             return Ok(state);
         }
         // The first ping of a connection, or of a shift that began since.
-        track.slot = index.slot_of(driver);
-        if let Some(state) = update(track.slot) {
+        *known = index.slot_of(driver);
+        if let Some(state) = update(*known) {
             return Ok(state);
         }
         // On shift, but without a position so far: since a restart, or since the shift began without one.
@@ -251,6 +277,7 @@ impl Locations {
                     self.inner.index.go_offline(driver);
                     true
                 });
+                self.inner.fences.end(driver);
                 return;
             }
             Availability::Free => DriverState::Free,

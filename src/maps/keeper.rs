@@ -102,13 +102,13 @@ impl Keeper {
         self.forget(now).await?;
         let inner = &self.maps.inner;
         let corrections = store::corrections(&inner.pool, rows(inner.config.corrections.entries_max)).await?;
-        self.maps.corrections().restore(corrections.iter().filter_map(correction));
+        self.maps.corrections_to_change().restore(corrections.iter().filter_map(correction));
         if let Some(learning) = &mut self.learning {
             let classes = RoadClass::ALL.len() * StreetHour::COUNT;
             let speeds = store::speeds(&inner.pool, rows(inner.config.speeds.entries_max + classes)).await?;
             learning.restore(&speeds);
             tracing::info!(
-                streets = speeds.len(),
+                speeds = speeds.len(),
                 corrections = corrections.len(),
                 "what was learned of streets is loaded"
             );
@@ -191,7 +191,7 @@ impl Keeper {
 
     async fn persist_corrections(&mut self) -> Result<(), Error> {
         for _ in 0..STATEMENTS_MAX {
-            let taken = self.maps.corrections().take_changed(ROWS_MAX);
+            let taken = self.maps.corrections_to_change().take_changed(ROWS_MAX);
             if taken.is_empty() {
                 break;
             }
@@ -202,7 +202,7 @@ impl Keeper {
             };
             let rows: Vec<Kept> = taken.iter().map(row).collect();
             if let Err(error) = store::save_corrections(&self.maps.inner.pool, &rows).await {
-                self.maps.corrections().put_back(&taken);
+                self.maps.corrections_to_change().put_back(&taken);
                 return Err(error.into());
             }
         }
@@ -215,7 +215,7 @@ impl Keeper {
         let half_life_ms = config.speeds.half_life.as_millis().max(config.corrections.half_life.as_millis());
         let before = now - Span::from_millis(half_life_ms.saturating_mul(HALF_LIVES_KEPT));
         store::forget(&self.maps.inner.pool, before).await?;
-        self.maps.corrections().forget(now);
+        self.maps.corrections_to_change().forget(now);
         if let Some(learning) = &mut self.learning {
             learning.forget(now);
         }

@@ -17,7 +17,7 @@ use crate::error::Cause;
 use crate::road::closures::Closures;
 use crate::road::evidence::Evidence;
 use crate::road::network::{ArcId, RoadClass};
-use crate::road::traffic::{Config, HourOfWeek, Learned, Speeds, StreetHour, Subject, arc_keys};
+use crate::road::traffic::{Config, HourOfWeek, Learned, Speeds, StreetHour, Subject, arc_key};
 use crate::time::Timestamp;
 
 /// What a swap of the riding times did.
@@ -37,18 +37,16 @@ pub(super) struct Swapped {
 pub(super) struct Learning {
     road: Road,
     speeds: Speeds,
-    keys: Vec<u64>,
-    arcs_by_key: FxHashMap<u64, ArcId>,
+    /// What the router was handed last.
+    handed_ms: Vec<u32>,
     /// Arcs of the closures that were in force at the last swap.
     shut: BTreeMap<Uuid, Vec<ArcId>>,
 }
 
 impl Learning {
     pub fn new(road: Road, config: &Config) -> Self {
-        let keys = arc_keys(&road.network);
-        let arcs_by_key = keys.iter().zip(0..).map(|(key, arc)| (*key, ArcId(arc))).collect();
         let speeds = Speeds::new(config, road.network.arc_count());
-        Self { road, speeds, keys, arcs_by_key, shut: BTreeMap::new() }
+        Self { road, speeds, handed_ms: Vec::new(), shut: BTreeMap::new() }
     }
 
     pub fn take_in(&mut self, passages: &[Passage]) {
@@ -59,10 +57,14 @@ impl Learning {
 
     /// Takes in what was kept. Streets that this map does not have stay with the store.
     pub fn restore(&mut self, kept: &[Kept]) {
+        let network = &self.road.network;
+        let arcs = (0..network.arc_count() as u32).map(ArcId);
+        // Not kept: nobody asks again.
+        let arcs_by_key: FxHashMap<u64, ArcId> = arcs.map(|arc| (arc_key(network, arc), arc)).collect();
         let learned = kept.iter().filter_map(|row| {
             let (key, hour) = (row.key?, u8::try_from(row.hour?).ok().and_then(StreetHour::new)?);
             let subject = match row.subject {
-                store::Subject::Arc => Subject::Arc(*self.arcs_by_key.get(&key.cast_unsigned())?),
+                store::Subject::Arc => Subject::Arc(*arcs_by_key.get(&key.cast_unsigned())?),
                 store::Subject::Class => Subject::Class(*RoadClass::ALL.get(usize::try_from(key).ok()?)?),
                 store::Subject::Cell => return None,
             };
@@ -76,7 +78,7 @@ impl Learning {
         let taken = self.speeds.take_changed(rows_max);
         let kept = taken.iter().map(|Learned { subject, hour, evidence }| {
             let (subject, key) = match subject {
-                Subject::Arc(arc) => (store::Subject::Arc, self.keys[arc.0 as usize].cast_signed()),
+                Subject::Arc(arc) => (store::Subject::Arc, arc_key(&self.road.network, *arc).cast_signed()),
                 Subject::Class(class) => (store::Subject::Class, *class as i64),
             };
             Kept { subject, key: Some(key), hour: Some(hour.number().into()), ..kept(*evidence) }
@@ -96,7 +98,7 @@ impl Learning {
         self.speeds.forget(now);
     }
 
-    /// Hands the router the riding times of now.
+    /// Hands the router the riding times of now, if they are others than before.
     ///
     /// # Errors
     /// What the router says.
@@ -110,7 +112,11 @@ impl Learning {
         }
         let shut: Closures = self.shut.values().flatten().copied().collect();
         let durations_ms = self.speeds.durations_ms(&self.road.network, HourOfWeek::of(now), &shut, now);
-        (self.road.reweigh)(durations_ms)?;
+        // At night nothing changes for hours.
+        if durations_ms != self.handed_ms {
+            (self.road.reweigh)(durations_ms.clone())?;
+            self.handed_ms = durations_ms;
+        }
         Ok(Swapped {
             live_arcs: self.speeds.live_count(now),
             closed_arcs: shut.arcs().len(),

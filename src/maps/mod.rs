@@ -12,11 +12,12 @@ pub mod http;
 mod keeper;
 mod learning;
 mod store;
+mod travel;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use sqlx::PgPool;
 use tokio::sync::mpsc;
@@ -32,13 +33,17 @@ use crate::telemetry::names;
 use crate::time::{Span, Timestamp};
 use crate::web::page::{Page, PageRequest};
 
+pub use travel::Corrected;
+
 pub use closure::{Closure, Drawn, Lifted, NewClosure, State};
 
 /// Numbers of this service.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The map to load; none: a generated town, or straight lines.
+    /// The map to load.
     pub file: Option<PathBuf>,
+    /// Without one, a generated town.
+    pub town: bool,
     /// Between two swaps of the riding times.
     pub reweigh: Span,
     /// Between two times that what was learned is stored.
@@ -88,7 +93,8 @@ struct Inner {
     passages: mpsc::Sender<Passage>,
     /// Taken by the task.
     inbox: Mutex<Option<mpsc::Receiver<Passage>>>,
-    corrections: Mutex<Corrections>,
+    /// Read with every travel time, written with every leg that ends.
+    corrections: RwLock<Corrections>,
 }
 
 impl Maps {
@@ -96,7 +102,7 @@ impl Maps {
     /// [`run`](Self::run).
     pub fn new(config: Config, pool: PgPool, road: Option<Road>) -> Self {
         let (passages, inbox) = mpsc::channel(config.observations_max.max(1));
-        let corrections = Mutex::new(Corrections::new(&config.corrections));
+        let corrections = RwLock::new(Corrections::new(&config.corrections));
         let inbox = Mutex::new(Some(inbox));
         Self { inner: Arc::new(Inner { config, pool, road, passages, inbox, corrections }) }
     }
@@ -124,18 +130,23 @@ impl Maps {
         self.corrections().correct(duration, place, now)
     }
 
+    /// By what the router's time of a leg that ends at `place` and begins now is corrected.
+    pub fn factor(&self, place: LatLng, now: Timestamp) -> f64 {
+        self.corrections().factor(place, now)
+    }
+
     /// Learns from a leg that somebody rode to its end.
     pub fn leg_finished(&self, leg: &FinishedLeg) {
-        let mut corrections = self.corrections();
-        corrections.leg_finished(leg);
+        let mut corrections = self.corrections_to_change();
+        if !corrections.leg_finished(leg) {
+            return;
+        }
         let error = corrections.error();
         drop(corrections);
         let off_s = (leg.actual.as_millis() - leg.promised.as_millis()) as f64 / 1e3;
         metrics::histogram!(names::ETA_ERROR_SECONDS).record(off_s.abs());
-        if error.legs > 0 {
-            for (figure, value_s) in [("median", error.median_s), ("p90", error.p90_s), ("bias", error.bias_s)] {
-                metrics::gauge!(names::ETA_ERROR_LAST_SECONDS, "figure" => figure).set(value_s as f64);
-            }
+        for (figure, value_s) in [("median", error.median_s), ("p90", error.p90_s), ("bias", error.bias_s)] {
+            metrics::gauge!(names::ETA_ERROR_LAST_SECONDS, "figure" => figure).set(value_s as f64);
         }
     }
 
@@ -199,8 +210,12 @@ impl Maps {
         if store::exists(&self.inner.pool, id).await? { Ok(()) } else { Err(Error::NotFound { what: "road closure" }) }
     }
 
-    fn corrections(&self) -> MutexGuard<'_, Corrections> {
+    fn corrections(&self) -> RwLockReadGuard<'_, Corrections> {
         // What a panic left half done is one leg counted on some of its levels.
-        self.inner.corrections.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.corrections.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn corrections_to_change(&self) -> RwLockWriteGuard<'_, Corrections> {
+        self.inner.corrections.write().unwrap_or_else(PoisonError::into_inner)
     }
 }

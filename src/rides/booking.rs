@@ -93,6 +93,7 @@ impl Rides {
             return Err(Error::internal("checked above"));
         };
         let now = clock::now();
+        self.refuse_no_go(pickup.at, destination.at)?;
         let (price, fare) = self.price(pickup.at, destination.at, now)?;
         let quote = Quote {
             id: QuoteId(Uuid::now_v7()),
@@ -134,6 +135,7 @@ impl Rides {
             return Err(Error::unauthenticated("unauthenticated", "this account does not exist any more"));
         }
         let now = clock::now();
+        self.refuse_no_go(checked.pickup.at, checked.destination.at)?;
         let price = match request.quote_id {
             Some(quote) => self.quoted_price(rider, quote, &checked, now).await?,
             None => self.price(checked.pickup.at, checked.destination.at, now)?.0,
@@ -151,6 +153,7 @@ impl Rides {
             request_hash,
             fare: price.quoted,
             price,
+            matched_distance_m: None,
             waiting: Span::ZERO,
             pin: random_pin()?,
             cancellation: None,
@@ -189,6 +192,18 @@ impl Rides {
             return Err(Error::conflict("idempotency_key_reused", message));
         }
         Ok(Some(Booked { ride: self.view(&ride, Viewer::Rider).await, replayed: true }))
+    }
+
+    /// No ride begins or ends in a no-go zone, not even one that was quoted before it was drawn.
+    fn refuse_no_go(&self, pickup: LatLng, destination: LatLng) -> Result<(), Error> {
+        for (end, place) in [("pickup", pickup), ("destination", destination)] {
+            if let Some(zone) = self.inner.locations.zone_refusing(place) {
+                let text =
+                    format!("the {end} is in a zone where no ride begins or ends ({}); choose another", zone.name);
+                return Err(Error::conflict("no_go_zone", text));
+            }
+        }
+        Ok(())
     }
 
     fn price(&self, pickup: LatLng, destination: LatLng, now: Timestamp) -> Result<(Price, Fare), Error> {

@@ -9,7 +9,9 @@ mod booking;
 mod city;
 mod followup;
 pub mod http;
+mod legs;
 mod live;
+mod matched;
 mod on_shift;
 mod people;
 mod quote;
@@ -62,6 +64,7 @@ pub use track::{PathView, TrackView};
 
 use arrival::Arrivals;
 use live::Live;
+use matched::Matched;
 use people::People;
 use ride::{Cancellation, Ride};
 use shard::{Command, Details, Message};
@@ -88,6 +91,8 @@ pub struct Config {
     pub quote_lifetime: Span,
     /// The longest ride that is sold, by road.
     pub ride_distance_m_max: u32,
+    /// By how much more than the quoted distance a detour may be charged, in percent of it.
+    pub detour_charged_max_percent: u32,
     /// When a driver at the pickup has arrived without saying so.
     pub arrival: arrival::Config,
     /// Decisions that a start reads to tell again what apps missed.
@@ -112,6 +117,7 @@ struct Inner {
     locations: Locations,
     history: History,
     tariffs: Arc<TariffBook>,
+    matched: Arc<Matched>,
     arrivals: Arrivals,
 }
 

@@ -71,6 +71,7 @@ impl Rides {
         if self.inner.locations.ping(driver, track, fix, now)? == DriverState::Free {
             return Ok(());
         }
+        self.inner.matched.moved(driver, fix);
         let Some(watched) = self.inner.hub.watched_ride(driver) else { return Ok(()) };
         let ride = self.inner.live.ride(watched);
         if let Some(ride) = &ride {

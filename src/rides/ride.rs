@@ -83,6 +83,8 @@ pub struct Ride {
     pub price: Price,
     /// What is charged: the quote until the ride is completed.
     pub fare: Francs,
+    /// Length of the completed ride along the streets it took, where a map is loaded and saw it.
+    pub matched_distance_m: Option<u32>,
     /// Time the driver waited at the pickup.
     pub waiting: Span,
     /// What the rider tells the driver.
@@ -138,9 +140,21 @@ impl Offer {
     }
 }
 
+/// How a completed ride is priced.
+#[derive(Clone, Copy, Debug)]
+pub struct Pricing<'a> {
+    /// Prices.
+    pub tariffs: &'a TariffBook,
+    /// By how much more than the quoted distance may be charged, in percent of it.
+    pub detour_charged_max_percent: u32,
+}
+
+/// A matched distance longer than so many quoted ones is believed to be something else than the ride.
+const MATCHED_TIMES_MAX: u32 = 4;
+
 impl Ride {
-    /// Follows a fact. `tariffs` prices the ride when it completes.
-    pub fn apply(&mut self, decision: &Decision, tariffs: &TariffBook) {
+    /// Follows a fact. `pricing` prices the ride when it completes.
+    pub fn apply(&mut self, decision: &Decision, pricing: Pricing<'_>) {
         let at = decision.at;
         match &decision.fact {
             Fact::Requested { .. } | Fact::OfferClosed { .. } => {}
@@ -163,7 +177,7 @@ impl Ride {
                 self.status = status_of(*end);
                 self.ended_at = Some(at);
                 if *end == RideEnd::Completed {
-                    self.fare = self.final_fare(tariffs);
+                    self.fare = self.final_fare(pricing);
                 }
             }
         }
@@ -185,6 +199,7 @@ impl Ride {
         then.status = status;
         then.fare = self.price.quoted;
         then.cancellation = None;
+        then.matched_distance_m = None;
         then.ended_at = None;
         if status != RideStatus::InProgress {
             then.started_at = None;
@@ -206,17 +221,31 @@ impl Ride {
         then
     }
 
-    /// The agreed distance by the agreed tariff, plus what the driver's waiting cost. Never less than the quote.
-    fn final_fare(&self, tariffs: &TariffBook) -> Francs {
-        let agreed = tariffs.tariffs().iter().find(|tariff| tariff.name == self.price.tariff);
+    /// The distance that is charged by the agreed tariff, plus what the driver's waiting cost. Never less than the quote.
+    fn final_fare(&self, pricing: Pricing<'_>) -> Francs {
+        let agreed = pricing.tariffs.tariffs().iter().find(|tariff| tariff.name == self.price.tariff);
         let Some(tariff) = agreed else { return self.price.quoted };
         let metered = Metered {
             begins_at: self.requested_at,
-            distance_m: self.price.distance_m,
+            distance_m: self.charged_distance_m(pricing.detour_charged_max_percent),
             riding: self.price.duration,
             waiting: self.waiting,
         };
         tariff.quote(&metered, self.price.surge).total.max(self.price.quoted)
+    }
+}
+
+impl Ride {
+    /// What was ridden, but no less than was quoted, and no more beyond it than the rider must pay for. What nobody can have
+    /// ridden, or saw only in part, counts for nothing.
+    fn charged_distance_m(&self, detour_max_percent: u32) -> u32 {
+        let quoted_m = self.price.distance_m;
+        let straight_m = self.pickup.at.distance_m(self.destination.at) as u32;
+        let is_plausible =
+            |matched_m: &u32| (straight_m..=quoted_m.saturating_mul(MATCHED_TIMES_MAX)).contains(matched_m);
+        let matched_m = self.matched_distance_m.filter(is_plausible).unwrap_or(quoted_m);
+        let most_m = u64::from(quoted_m) * u64::from(100 + detour_max_percent) / 100;
+        matched_m.clamp(quoted_m, u32::try_from(most_m).unwrap_or(u32::MAX))
     }
 }
 
@@ -260,6 +289,7 @@ pub(crate) mod tests {
                 quoted: Francs(1_102),
             },
             fare: Francs(1_102),
+            matched_distance_m: None,
             waiting: Span::ZERO,
             pin: "0042".parse().expect("four digits"),
             cancellation: None,
@@ -270,6 +300,35 @@ pub(crate) mod tests {
             started_at: None,
             ended_at: None,
         }
+    }
+
+    fn pricing(tariffs: &TariffBook, detour_charged_max_percent: u32) -> Pricing<'_> {
+        Pricing { tariffs, detour_charged_max_percent }
+    }
+
+    #[test]
+    fn a_detour_is_charged_as_far_as_the_operator_allows_and_the_quote_is_the_least() {
+        let tariffs = TariffBook::rwanda_moto();
+        let tariff = tariffs.at(ride().requested_at).expect("a tariff is in force").name.to_string();
+        let check = |matched_m: Option<u32>, percent: u32, charged_m: u32| {
+            let mut ride = ride();
+            ride.price.tariff = tariff.clone();
+            ride.matched_distance_m = matched_m;
+            assert_eq!(ride.charged_distance_m(percent), charged_m, "{matched_m:?} at {percent} %");
+            let decision =
+                Decision { ride: ride.id, seq: 9, at: ride.requested_at, fact: Fact::Ended(RideEnd::Completed) };
+            ride.apply(&decision, pricing(&tariffs, percent));
+            assert_eq!(ride.fare > ride.price.quoted, charged_m > 8_000, "{matched_m:?} at {percent} %");
+        };
+        // Quoted 8 km; 3.5 km in a straight line.
+        check(None, 20, 8_000);
+        check(Some(9_000), 0, 8_000);
+        check(Some(9_000), 20, 9_000);
+        check(Some(20_000), 20, 9_600);
+        check(Some(5_000), 20, 8_000);
+        // Seen in part only, and something else than the ride.
+        check(Some(900), 20, 8_000);
+        check(Some(40_000), 20, 8_000);
     }
 
     #[test]
@@ -293,7 +352,7 @@ pub(crate) mod tests {
             let mut stood = Vec::new();
             for (fact, seq) in facts.into_iter().zip(1..) {
                 let at = ride.requested_at + Span::from_minutes(9 * i64::from(seq - 1));
-                ride.apply(&Decision { ride: ride.id, seq, at, fact: fact.clone() }, &tariffs);
+                ride.apply(&Decision { ride: ride.id, seq, at, fact: fact.clone() }, pricing(&tariffs, 0));
                 if let Fact::Ended(RideEnd::CancelledByCustomer) = fact {
                     let (by, reason) = ("customer", CancelReason::Other);
                     ride.cancellation = Some(Cancellation { by, reason, note: None, fee: Francs::ZERO });
@@ -322,7 +381,7 @@ pub(crate) mod tests {
             let mut at = ride.requested_at;
             let facts = [Fact::Arrived, Fact::Started, Fact::Ended(RideEnd::Completed)];
             for (fact, seq) in facts.into_iter().zip(2..) {
-                ride.apply(&Decision { ride: ride.id, seq, at, fact }, &tariffs);
+                ride.apply(&Decision { ride: ride.id, seq, at, fact }, pricing(&tariffs, 0));
                 at = at + waited;
             }
             assert_eq!(ride.fare, Francs(expected), "waited {waited}");

@@ -21,9 +21,12 @@ use crate::fares::TariffBook;
 use crate::ids::{DriverId, OfferId, RideId};
 use crate::index::Fix;
 use crate::locations::Locations;
+use crate::maps::Maps;
 use crate::rides::followup;
+use crate::rides::legs::Legs;
+use crate::rides::matched::Matched;
 use crate::rides::people::People;
-use crate::rides::ride::{Cancellation, Offer, Ride};
+use crate::rides::ride::{Cancellation, Offer, Pricing, Ride};
 use crate::rides::said::{Said, Sequence};
 use crate::rides::store::commit::{Actor, Batch, Closing, NewEvent, Remark, ShiftChange, commit, outcome_word};
 use crate::rides::tell::Teller;
@@ -98,9 +101,16 @@ pub struct Shard {
     pub(super) batch_max: usize,
     pub(super) pool: PgPool,
     pub(super) locations: Locations,
+    pub(super) maps: Maps,
+    /// What arrival times learn from.
+    pub(super) legs: Legs,
     pub(super) teller: Teller,
     pub(super) people: People,
     pub(super) tariffs: Arc<TariffBook>,
+    /// See [`Config`](super::Config).
+    pub(super) detour_charged_max_percent: u32,
+    /// The streets that drivers on a ride take.
+    pub(super) matched: Arc<Matched>,
     pub(super) rides: FxHashMap<RideId, Ride>,
     pub(super) offers: FxHashMap<OfferId, Offer>,
     /// When the request of a ride without an offer so far reached us.
@@ -247,7 +257,17 @@ impl Shard {
             tracing::error!(ride.id = %decision.ride, seq = decision.seq, "dispatch decided about a ride without a record");
             return;
         };
-        ride.apply(&decision, &self.tariffs);
+        let matched_m = self.matched.follow(ride, &decision);
+        if matched_m.is_some() {
+            ride.matched_distance_m = matched_m;
+        }
+        let detour_charged_max_percent = self.detour_charged_max_percent;
+        ride.apply(&decision, Pricing { tariffs: &self.tariffs, detour_charged_max_percent });
+        let accepted = if let Fact::Assigned { offer, .. } = decision.fact { self.offers.get(&offer) } else { None };
+        let factor = |place| self.maps.factor(place, decision.at);
+        if let Some(leg) = self.legs.follow(ride, &decision, accepted, factor) {
+            self.maps.leg_finished(&leg);
+        }
         let mut remark = Remark::None;
         match (&decision.fact, &cause.details) {
             (Fact::Ended(_), Details::Cancellation(cancellation)) => {

@@ -9,7 +9,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::arrival::Arrivals;
+use super::legs::Legs;
 use super::live::Live;
+use super::matched::Matched;
 use super::people::People;
 use super::ride::{Offer, Ride};
 use super::said::Sequence;
@@ -28,9 +30,11 @@ use crate::ids::{DriverId, OfferId};
 use crate::index::RideClasses;
 use crate::locations::Locations;
 use crate::locations::history::History;
+use crate::maps::Maps;
 use crate::realtime::Hub;
 use crate::realtime::protocol::view::RideStatus;
 use crate::rides::words::RideType;
+use crate::road::router::Router;
 
 /// What the service is built from.
 pub struct Parts {
@@ -46,12 +50,16 @@ pub struct Parts {
     pub auth: Auth,
     /// Drivers.
     pub drivers: Drivers,
+    /// What is learned of streets and arrival times.
+    pub maps: Maps,
     /// Where drivers are.
     pub locations: Locations,
     /// Where drivers were.
     pub history: History,
     /// Prices.
     pub tariffs: Arc<TariffBook>,
+    /// The map, where there is one: what drivers on a ride do is matched to its streets.
+    pub streets: Option<Arc<Router>>,
 }
 
 /// The running service.
@@ -85,7 +93,8 @@ impl Rides {
 
 /// Restores everything and starts nothing.
 pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
-    let Parts { config, pool, hub, bus, auth, drivers, locations, history, tariffs } = parts;
+    let Parts { config, pool, hub, bus, auth, drivers, maps, locations, history, tariffs, streets } = parts;
+    let matched = Arc::new(Matched::new(streets, maps.clone()));
     let (live, tally) = (Arc::new(Live::default()), Arc::new(Tally::default()));
     let people = People::new(auth, drivers.clone());
     let teller = Teller::new(Arc::clone(&hub), bus, Arc::clone(&live), Arc::clone(&tally));
@@ -94,9 +103,13 @@ pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
         batch_max: config.batch_max,
         pool: pool.clone(),
         locations: locations.clone(),
+        maps,
+        legs: Legs::default(),
         teller,
         people: people.clone(),
         tariffs: Arc::clone(&tariffs),
+        detour_charged_max_percent: config.detour_charged_max_percent,
+        matched: Arc::clone(&matched),
         rides: FxHashMap::default(),
         offers: FxHashMap::default(),
         awaiting_offer: FxHashMap::default(),
@@ -108,8 +121,21 @@ pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
     hub.restore_streams(streams);
     let (sender, inbox) = mpsc::channel(config.inbox_max);
     let arrivals = Arrivals::new(config.arrival);
-    let inner =
-        Inner { config, pool, inbox: sender, live, tally, hub, people, drivers, locations, history, tariffs, arrivals };
+    let inner = Inner {
+        config,
+        pool,
+        inbox: sender,
+        live,
+        tally,
+        hub,
+        people,
+        drivers,
+        locations,
+        history,
+        tariffs,
+        matched,
+        arrivals,
+    };
     Ok(Assembled { rides: Rides { inner: Arc::new(inner) }, shard, inbox })
 }
 

@@ -104,11 +104,11 @@ impl Corrections {
         }
     }
 
-    /// Learns from a leg. One that took no time, or that the router said would take none, teaches nothing.
-    pub fn leg_finished(&mut self, leg: &FinishedLeg) {
+    /// Learns from a leg; whether it did. One that took no time, or that the router said would take none, teaches nothing.
+    pub fn leg_finished(&mut self, leg: &FinishedLeg) -> bool {
         let error_s = leg.actual.as_secs() - leg.promised.as_secs();
         if leg.actual == Span::ZERO || leg.router == Span::ZERO || error_s.abs() > ERROR_S_MAX {
-            return;
+            return false;
         }
         let ratio = leg.actual.as_millis() as f32 / leg.router.as_millis() as f32;
         let weight = (leg.router.as_millis() as f32 / WHOLE_WEIGHT_FROM_MS).min(1.0);
@@ -124,6 +124,7 @@ impl Corrections {
         while self.errors_s.len() > self.legs_max {
             self.errors_s.pop_front();
         }
+        true
     }
 
     /// What a leg will take that ends at `place` and begins now, when the router says `duration`.
@@ -328,9 +329,13 @@ mod tests {
     fn legs_that_say_nothing_teach_nothing() {
         let mut corrections = Corrections::new(&CONFIG);
         let sound = leg(600, 1.5, place(0.0, 0.0), MONDAY);
-        corrections.leg_finished(&FinishedLeg { actual: Span::ZERO, ..sound });
-        corrections.leg_finished(&FinishedLeg { router: Span::ZERO, ..sound });
-        corrections.leg_finished(&FinishedLeg { actual: Span::from_secs(90_000), ..sound });
+        for leg in [
+            FinishedLeg { actual: Span::ZERO, ..sound },
+            FinishedLeg { router: Span::ZERO, ..sound },
+            FinishedLeg { actual: Span::from_secs(90_000), ..sound },
+        ] {
+            assert!(!corrections.leg_finished(&leg), "{leg:?}");
+        }
         assert!(corrections.is_empty() && corrections.error().legs == 0);
     }
 

@@ -118,10 +118,22 @@ catalogue! {
     ROAD_CLOSED_ARCS = "boda_road_closed_arcs", Shape::Gauge;
     /// Passages of streets that were not learned from, because too many waited.
     ROAD_PASSAGES_DROPPED_TOTAL = "boda_road_passages_dropped_total", Shape::Counter;
+    /// Rides whose driver left the quickest way, each time.
+    RIDES_OFF_ROUTE_TOTAL = "boda_rides_off_route_total", Shape::Counter;
+    /// Rides against a one-way street, each time.
+    RIDES_WRONG_WAY_TOTAL = "boda_rides_wrong_way_total", Shape::Counter;
     /// How far off the promised arrival of a leg was, early or late.
     ETA_ERROR_SECONDS = "boda_eta_error_seconds", Shape::Histogram(ETA_OFF_SECONDS);
     /// The same over the last legs; labels: figure (median, p90, bias: later than promised on average).
     ETA_ERROR_LAST_SECONDS = "boda_eta_error_last_seconds", Shape::Gauge;
+    /// Zones in force.
+    GEOFENCE_ZONES = "boda_geofence_zones", Shape::Gauge;
+    /// Drivers in or at a zone.
+    GEOFENCE_DRIVERS = "boda_geofence_drivers", Shape::Gauge;
+    /// What drivers did with zones; labels: kind (enter, dwell, exit).
+    GEOFENCE_EVENTS_TOTAL = "boda_geofence_events_total", Shape::Counter;
+    /// What was not followed or not stored of it; labels: reason (queue_full, too_many_drivers, stopped).
+    GEOFENCE_DROPPED_TOTAL = "boda_geofence_dropped_total", Shape::Counter;
 
     /// Rides requested of the core.
     DISPATCH_REQUESTS_TOTAL = "boda_dispatch_requests_total", Shape::Counter;

@@ -46,6 +46,10 @@ fn help_is_complete_for_every_command_and_no_error() {
         &["print-config"],
         &["user"],
         &["user", "create"],
+        &["map"],
+        &["map", "import"],
+        &["map", "info"],
+        &["map", "route"],
     ] {
         let ran = run(&[command, &["--help"]].concat());
         assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{command:?}");

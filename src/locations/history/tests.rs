@@ -30,7 +30,7 @@ pub(crate) fn config() -> Config {
     }
 }
 
-fn locations() -> Locations {
+pub(crate) fn locations() -> Locations {
     let config = crate::locations::Config { drivers_max: 100, ..crate::locations::Config::for_tests() };
     Locations::new(config, Arc::new(StraightLine::new(1.33, 22.0).expect("valid"))).expect("valid")
 }

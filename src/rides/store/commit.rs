@@ -150,7 +150,8 @@ async fn upsert_rides(conn: &mut PgConnection, rides: &[&Ride]) -> Result<(), sq
         "INSERT INTO rides SELECT * FROM jsonb_populate_recordset(null::rides, $1)
          ON CONFLICT (id) DO UPDATE SET
              driver_id = excluded.driver_id, status = excluded.status, fare_rwf = excluded.fare_rwf,
-             waiting_s = excluded.waiting_s, cancelled_by = excluded.cancelled_by, cancel_reason = excluded.cancel_reason,
+             waiting_s = excluded.waiting_s, matched_distance_m = excluded.matched_distance_m,
+             cancelled_by = excluded.cancelled_by, cancel_reason = excluded.cancel_reason,
              cancel_note = excluded.cancel_note, cancellation_fee_rwf = excluded.cancellation_fee_rwf,
              offers_made = excluded.offers_made, assigned_at = excluded.assigned_at, arrived_at = excluded.arrived_at,
              started_at = excluded.started_at, ended_at = excluded.ended_at",

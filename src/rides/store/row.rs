@@ -50,6 +50,7 @@ pub struct RideRow {
     pub arrived_at: Option<DateTime<Utc>>,
     pub started_at: Option<DateTime<Utc>>,
     pub ended_at: Option<DateTime<Utc>>,
+    pub matched_distance_m: Option<i32>,
 }
 
 /// A value in the table that this program does not know: a row written by a newer one, or by hand.
@@ -90,6 +91,7 @@ impl TryFrom<RideRow> for Ride {
                 quoted: Francs(row.quoted_fare_rwf),
             },
             fare: Francs(row.fare_rwf),
+            matched_distance_m: row.matched_distance_m.map(i32::unsigned_abs),
             waiting: Span::from_secs(i64::from(row.waiting_s)),
             pin: row.pin.parse().map_err(Error::internal)?,
             cancellation,
@@ -142,6 +144,7 @@ pub(super) fn ride_json(ride: &Ride) -> Value {
         "surge_basis_points": ride.price.surge.0,
         "quoted_fare_rwf": ride.price.quoted.amount(),
         "fare_rwf": ride.fare.amount(),
+        "matched_distance_m": ride.matched_distance_m,
         "waiting_s": ride.waiting.as_secs(),
         "pin": ride.pin.to_string(),
         "cancelled_by": cancellation.map(|cancellation| cancellation.by),

@@ -13,6 +13,7 @@ use crate::bus::{self, Bus};
 use crate::db::fixture;
 use crate::geo::{Area, LatLng};
 use crate::ids::{RiderId, SessionId, UserId};
+use crate::maps::Maps;
 use crate::realtime::protocol::view::RideStatus;
 use crate::redact::Secret;
 use crate::road::StraightLine;
@@ -70,8 +71,10 @@ fn parts(pool: &PgPool) -> Parts {
         drivers: Drivers::new(pool.clone(), auth.clone(), &cards),
         auth,
         history: History::new(crate::locations::history::tests::config(), pool.clone(), locations.clone()),
+        maps: Maps::new(crate::maps::tests::config(), pool.clone(), None),
         locations,
         tariffs: Arc::new(TariffBook::rwanda_moto()),
+        streets: None,
     }
 }
 
@@ -93,6 +96,7 @@ fn config() -> Config {
         answer_within: Span::from_secs(10),
         quote_lifetime: Span::from_secs(300),
         ride_distance_m_max: 60_000,
+        detour_charged_max_percent: 0,
         arrival: crate::rides::arrival::Config { radius_m: 0.0, after: crate::time::Span::ZERO },
         restored_decisions_max: 10_000,
     }

@@ -2,7 +2,7 @@
 //!
 //! Separate from the streets because it knows vertices and weights only: the [router](super::router) gives it the graph of
 //! turns. Three phases (Dibbelt, Strasser and Wagner, "Customizable Contraction Hierarchies", 2016): at import the vertices
-//! are [ordered](order) by nested dissection and [contracted](topology), whatever their weights; a [`Metric`] is then made
+//! are [ordered](dissection) by nested dissection and [contracted](topology), whatever their weights; a [`Metric`] is then made
 //! in milliseconds for any weights; a [`Search`] answers from it in microseconds.
 //!
 //! What differs from the textbook:
@@ -13,15 +13,16 @@
 //!   "Customizable Contraction Hierarchies with Turn Costs", 2020). In a graph of turns those are many.
 //! - Nothing is kept to unpack a way: it is [walked](Search::path) edge by edge, asking for the rest of the way at each.
 
+mod dissection;
 mod label;
 mod metric;
-mod order;
 mod search;
 mod sections;
 mod topology;
 #[cfg(test)]
 mod tests;
 
+use dissection::Neighbours;
 pub use label::{Label, Labeller};
 pub use metric::{Customizer, Metric};
 pub use search::Search;
@@ -106,7 +107,8 @@ impl Hierarchy {
     /// # Errors
     /// [`HierarchyError`].
     pub fn new(graph: Graph<'_>) -> Result<Self, HierarchyError> {
-        topology::contract(&graph, &order::by_nested_dissection(&graph))
+        let neighbours = Neighbours::new(graph.places.len(), graph.edges());
+        topology::contract(&graph, &dissection::order(&neighbours, graph.places))
     }
 
     /// How many vertices the graph has.

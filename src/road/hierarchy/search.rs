@@ -25,12 +25,12 @@ pub(super) struct Target {
     pub(super) distances: Vec<u32>,
 }
 
-/// The memory of a search; 8 bytes for each vertex. It belongs to one hierarchy, and between two calls of
+/// The memory of a search; 4 bytes for each vertex. It belongs to one hierarchy, and between two calls of
 /// [`aim`](Self::aim) to one metric.
 #[derive(Debug)]
 pub struct Search {
-    /// By rank: the distance to the targets if one only goes down, and what it really is.
-    known: Vec<[u32; 2]>,
+    /// By rank: the distance to the targets.
+    known: Vec<u32>,
     /// Where `known` must be cleared.
     touched: Vec<u32>,
     /// Targets in order of rank; more may be allocated than are in use.
@@ -47,7 +47,7 @@ impl Search {
     /// Memory for searches in a hierarchy.
     pub fn new(hierarchy: &Hierarchy) -> Self {
         Self {
-            known: vec![[CLOSED, UNKNOWN]; hierarchy.vertex_count()],
+            known: vec![UNKNOWN; hierarchy.vertex_count()],
             touched: Vec::new(),
             targets: Vec::new(),
             target_count: 0,
@@ -60,7 +60,7 @@ impl Search {
     /// Sets the targets: vertices, each with what is added when one ends there.
     pub fn aim(&mut self, hierarchy: &Hierarchy, metric: &Metric, targets: &[(u32, u32)]) {
         for rank in self.touched.drain(..) {
-            self.known[rank as usize] = [CLOSED, UNKNOWN];
+            self.known[rank as usize] = UNKNOWN;
         }
         self.chain.clear();
         self.target_count = targets.len();
@@ -97,8 +97,6 @@ impl Search {
                 target.above[depth] = rank;
                 target.lowest[depth] = hierarchy.lowest[rank as usize];
                 target.distances[depth] = distance;
-                self.known[rank as usize][0] = distance;
-                self.touched.push(rank);
                 if distance < CLOSED {
                     let range = hierarchy.down.range(rank);
                     for (depth, weight) in hierarchy.down.depths[range.clone()].iter().zip(&metric.down[range]) {
@@ -133,7 +131,7 @@ impl Search {
     /// The distance from a vertex to the nearest target, offset included; [`CLOSED`] where there is no way.
     pub fn distance(&mut self, hierarchy: &Hierarchy, metric: &Metric, vertex: u32) -> u32 {
         let from = hierarchy.ranks[vertex as usize];
-        let known = self.known[from as usize][1];
+        let known = self.known[from as usize];
         if known != UNKNOWN {
             return known;
         }
@@ -149,14 +147,14 @@ impl Search {
         self.chain.truncate(depth);
         let mut distance = CLOSED;
         for rank in self.pending.iter().rev() {
-            let [down, known] = self.known[*rank as usize];
-            distance = known;
-            if known == UNKNOWN {
+            distance = self.known[*rank as usize];
+            if distance == UNKNOWN {
                 let range = hierarchy.up.range(*rank);
                 let arcs = hierarchy.up.depths[range.clone()].iter().zip(&metric.up[range]);
+                let down = straight_down(&self.targets[..self.target_count], self.chain.len(), *rank);
                 distance =
                     arcs.fold(down, |best, (depth, weight)| best.min(self.distances[usize::from(*depth)] + *weight));
-                self.known[*rank as usize][1] = distance;
+                self.known[*rank as usize] = distance;
                 self.touched.push(*rank);
             }
             self.distances[self.chain.len()] = distance;
@@ -191,4 +189,11 @@ impl Search {
         }
         distance
     }
+}
+
+/// The distance from a vertex of some depth to the targets if one only goes down.
+#[inline]
+fn straight_down(targets: &[Target], depth: usize, rank: u32) -> u32 {
+    let above = targets.iter().find(|target| target.above.get(depth) == Some(&rank));
+    above.map_or(CLOSED, |target| target.distances[depth])
 }

@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use super::{RoadView, Spot};
 use crate::geo::LatLng;
 use crate::index::Fix;
-use crate::road::network::{ArcId, Directed, Network, NodeId, Parts, RoadClass, Segment, SegmentId};
+use crate::road::network::{ArcId, Directed, Network, NodeId, Parts, RoadClass, Segment};
 use crate::road::snap::{Snapper, between};
 use crate::road::turns::{CLOSED, TurnCosts, TurnGraph};
 use crate::time::{Span, Timestamp};
@@ -51,10 +51,6 @@ impl Roads {
 
     pub(super) fn view(&self) -> RoadView<'_> {
         RoadView { network: &self.network, turns: &self.turns, snapper: &self.snapper, routes: None }
-    }
-
-    pub(super) fn arc(&self, segment: u32, is_forward: bool) -> ArcId {
-        self.network.arc(Directed { segment: SegmentId(segment), is_forward }).expect("legal")
     }
 
     /// A place on an arc.
@@ -204,7 +200,7 @@ impl Drive {
         Spot { arc, along_dm: roads.network.length_dm(arc), is_against: false }
     }
 
-    /// The fixes of the drive at 9 m/s with pauses at some junctions, one every `every`, off by `sigma_m`.
+    /// The fixes of the drive, at about 9 m/s and with pauses now and then, one every `every`, off by `sigma_m`.
     pub(super) fn fixes(&self, roads: &Roads, dice: &mut Dice, every: Span, sigma_m: f64) -> Vec<Fix> {
         let (mut ridden_m, mut ms, mut speed_mps) = (0.0, 0_i64, 9.0_f64);
         let mut fixes = Vec::new();
@@ -229,5 +225,39 @@ impl Drive {
                 pause_s = dice.below(30);
             }
         }
+    }
+}
+
+/// The fixes of a ride along a straight line at 9 m/s, one a second.
+pub(super) fn straight_fixes(from: LatLng, to: LatLng, dice: &mut Dice, sigma_m: f64) -> Vec<Fix> {
+    let seconds = (from.distance_m(to) / 9.0).ceil() as i64;
+    let fix = |second: i64| {
+        let place = between(from, to, second as f64 / seconds as f64);
+        Fix::new(dice.near(place, sigma_m), Timestamp::from_millis(1_790_000_000_000 + second * 1_000))
+    };
+    (0..=seconds).map(fix).collect()
+}
+
+/// Two streets of three stretches each, 200 m apart, with rungs between them; the middle of the lower one is one-way to the
+/// east.
+pub(super) fn ladder(at: &impl Fn(f64, f64) -> LatLng) -> Parts {
+    let nodes = (0..8).map(|index| at(f64::from(index % 4) * 400.0, f64::from(index / 4) * 200.0)).collect();
+    let mut segments = vec![street(0, 1, false), street(1, 2, true), street(2, 3, false)];
+    segments.extend((4..7).map(|node| street(node, node + 1, false)));
+    segments.extend((0..4).map(|node| street(node, node + 4, false)));
+    Parts { nodes, segments, ..Parts::default() }
+}
+
+/// A straight street that takes 40 s.
+pub(super) fn street(from: u32, to: u32, is_one_way: bool) -> Segment {
+    Segment {
+        from: NodeId(from),
+        to: NodeId(to),
+        shape: Vec::new(),
+        class: RoadClass::Residential,
+        name: None,
+        is_roundabout: false,
+        forward_ms: Some(40_000),
+        backward_ms: (!is_one_way).then_some(40_000),
     }
 }

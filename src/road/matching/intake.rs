@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn four_fixes_of_a_second_become_one_and_those_of_ten_seconds_stay() {
+    fn five_fixes_of_a_second_become_one_and_those_of_ten_seconds_stay() {
         let config = Config::MOTORCYCLE;
         let count = |every_ms: i64, step_m: f64| {
             let mut intake = Intake::default();
@@ -152,13 +152,9 @@ mod tests {
             samples.collect::<Vec<_>>()
         };
         let by_second = count(1_000, 8.0);
-        assert_eq!(by_second.len(), 1 + 39 / 4);
-        assert_eq!(
-            (by_second[1].at.as_millis(), by_second[1].fixes),
-            (2_500, 4),
-            "the middle of 1, 2, 3 and 4 seconds"
-        );
-        assert!(by_second[1].place.distance_m(fix(20.0, 0).position) < 0.1);
+        assert_eq!(by_second.len(), 1 + 39 / 5);
+        assert_eq!((by_second[1].at.as_millis(), by_second[1].fixes), (3_000, 5), "the middle of 1 to 5 seconds");
+        assert!(by_second[1].place.distance_m(fix(24.0, 0).position) < 0.1);
         assert_eq!(count(10_000, 80.0).len(), 40);
     }
 
@@ -173,7 +169,7 @@ mod tests {
         for second in 3..3 + i64::from(config.jump_fixes) - 1 {
             assert_eq!(intake.take(fix(9_000.0, second * 1_000), &config), Taken::OutOfReach);
         }
-        for second in 10..13 {
+        for second in 6..8 {
             let _ = intake.take(fix(9_000.0, second * 1_000), &config);
         }
         let sample = intake.rest().expect("insisted");

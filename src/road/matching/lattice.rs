@@ -16,6 +16,7 @@ use super::walk::{Bounds, End, Spot, Walk};
 use super::{Config, RoadView};
 use crate::geo::LatLng;
 use crate::road::network::{ArcId, Snap};
+use crate::road::snap::between;
 use crate::time::Timestamp;
 
 /// Columns that are kept undecided.
@@ -26,6 +27,8 @@ const STATES_MAX: usize = 8;
 const HOPELESS: f32 = 14.0;
 /// What riding against a one-way street costs at each sample.
 const AGAINST: f32 = 2.0;
+/// A mean of more samples follows the driver too slowly.
+const SAMPLES_MAX: u32 = 20;
 /// Streets that are looked at from one state.
 const SETTLED_MAX: u32 = 300;
 
@@ -49,6 +52,10 @@ struct Column {
     at: Timestamp,
     /// Stood there until.
     until: Timestamp,
+    /// The mean of what was seen since, standing, and of how many samples. The place itself stays: a mean creeps along with
+    /// a driver who is slow.
+    mean: LatLng,
+    samples: u32,
     states: Vec<State>,
     arcs: Vec<ArcId>,
 }
@@ -95,8 +102,10 @@ pub(super) struct Lattice {
 }
 
 impl Lattice {
-    pub(super) fn is_empty(&self) -> bool {
-        self.columns.is_empty()
+    /// How many samples are undecided.
+    #[cfg(test)]
+    pub(super) fn columns(&self) -> usize {
+        self.columns.len()
     }
 
     /// Where and when the newest sample was, and until when.
@@ -105,10 +114,17 @@ impl Lattice {
     }
 
     /// The driver has not moved since the newest sample.
-    pub(super) fn stand(&mut self, until: Timestamp) {
+    pub(super) fn stand(&mut self, sample: Sample) {
         if let Some(column) = self.columns.back_mut() {
-            column.until = until;
+            column.until = sample.at;
+            column.samples = (column.samples + 1).min(SAMPLES_MAX);
+            column.mean = between(column.mean, sample.place, 1.0 / f64::from(column.samples));
         }
+    }
+
+    /// Where the driver stands, and how many samples say so.
+    pub(super) fn standing(&self) -> Option<(LatLng, u32)> {
+        self.columns.back().map(|column| (column.mean, column.samples))
     }
 
     /// The most likely state of the newest sample.
@@ -228,7 +244,7 @@ impl Lattice {
             }
             None => (Vec::new(), Vec::new()),
         };
-        Column { place: sample.place, at: sample.at, until: sample.at, states, arcs }
+        Column { place: sample.place, at: sample.at, until: sample.at, mean: sample.place, samples: 1, states, arcs }
     }
 
     fn clear(&mut self) {
@@ -252,7 +268,9 @@ impl Lattice {
     pub(super) fn settle(&mut self, mut to: impl FnMut(Settled<'_>)) {
         let Some(newest) = self.columns.back() else { return };
         let mut alive: u32 = (1 << newest.states.len()) - 1;
-        for last in (0..self.columns.len()).rev() {
+        // All come from the first column's state, where that is decided.
+        let undecided = usize::from(self.root.is_some());
+        for last in (undecided..self.columns.len()).rev() {
             if alive.count_ones() == 1 {
                 return self.commit(last, alive.trailing_zeros() as usize, &mut to);
             }

@@ -5,15 +5,18 @@
 //! which may still be seen otherwise. The parts:
 //! - `intake`: which fixes to believe, and several put together as one sample;
 //! - `lattice`: the hidden Markov model over the last samples, with ways found by `walk`;
+//! - `gap`: ways where nobody saw the driver;
 //! - `record`: how far, and when along which arcs;
 //! - `events`: off the planned way, against a one-way street.
 //!
 //! Gaps are filled by routing, by [`LongRoutes`] where the caller has a router. A way that is far longer than what was ridden
 //! in a straight line is not believed: then the straight line counts, as it does where there is no street in the map.
 
+mod config;
 #[cfg(test)]
 mod drive;
 mod events;
+mod gap;
 mod intake;
 mod lattice;
 mod record;
@@ -23,89 +26,23 @@ mod walk;
 
 use crate::geo::LatLng;
 use crate::index::Fix;
-use crate::road::network::{ArcId, Network, Snap};
+use crate::road::network::{ArcId, Network};
 use crate::road::snap::Snapper;
 use crate::road::turns::TurnGraph;
-use crate::time::{Span, Timestamp};
+use crate::time::Timestamp;
 
+pub use config::Config;
 pub use events::Patience;
+pub use gap::LongRoutes;
 pub use lattice::Scratch;
 pub use record::Pass;
 pub use walk::Spot;
 
 use events::Watch;
+use gap::{Gap, fill};
 use intake::{Intake, Sample, Taken};
-use lattice::{Lattice, Settled, Stretch};
+use lattice::{Lattice, Settled};
 use record::Record;
-use walk::Bounds;
-
-/// Numbers of map matching.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Config {
-    /// Standard deviation of a fix, in metres.
-    pub sigma_m: f64,
-    /// Of what does not grow less with more fixes: the map, and receivers that err for a while.
-    pub map_sigma_m: f64,
-    /// By how much a way and the straight line differ on average, in metres.
-    pub beta_m: f64,
-    /// On top of that, as a part of the straight line.
-    pub beta_share: f64,
-    /// Streets farther away than this are not considered.
-    pub radius_m: f64,
-    /// Directions of streets that are considered at each sample.
-    pub candidates_max: usize,
-    /// How much farther than one and a half straight lines a way may be.
-    pub detour_m: f64,
-    /// Back along a street by so many standard deviations is noise.
-    pub hold_sigmas: f64,
-    /// Fixes within this span are put together.
-    pub group_span: Span,
-    /// Unless they are this far apart, in metres.
-    pub group_m: f64,
-    /// A sample nearer than this to the last one is the same place, in metres.
-    pub stand_m: f64,
-    /// Nobody rides faster, in metres per second.
-    pub speed_mps_max: f64,
-    /// What a fix may be off on top of that.
-    pub jump_m: f64,
-    /// So many fixes in a row that agree with each other are believed, however far away.
-    pub jump_fixes: u32,
-    /// Without a sample for this long, the way is a gap.
-    pub gap_max: Span,
-    /// Without a sample for this far in a straight line, likewise.
-    pub gap_m_max: f64,
-    /// Samples in a row that fit no street before the way is a gap.
-    pub misses_max: u32,
-    /// Off the planned way.
-    pub off_route: Patience,
-    /// Against a one-way street.
-    pub wrong_way: Patience,
-}
-
-impl Config {
-    /// A phone on a motorcycle. Found by riding generated traces with noise of 5 to 20 m; see the tests.
-    pub const MOTORCYCLE: Self = Self {
-        sigma_m: 12.0,
-        map_sigma_m: 5.0,
-        beta_m: 10.0,
-        beta_share: 0.1,
-        radius_m: 60.0,
-        candidates_max: 16,
-        detour_m: 150.0,
-        hold_sigmas: 5.0,
-        group_span: Span::from_secs(4),
-        group_m: 50.0,
-        stand_m: 15.0,
-        speed_mps_max: 40.0,
-        jump_m: 120.0,
-        jump_fixes: 4,
-        gap_max: Span::from_secs(75),
-        gap_m_max: 1_000.0,
-        misses_max: 3,
-        off_route: Patience { span: Span::from_secs(20), length_m: 100.0 },
-        wrong_way: Patience { span: Span::from_secs(8), length_m: 60.0 },
-    };
-}
 
 /// The map as the matcher needs it.
 #[derive(Clone, Copy)]
@@ -118,12 +55,6 @@ pub struct RoadView<'a> {
     pub snapper: &'a Snapper,
     /// A router for long ways; without one, gaps of a few kilometres are filled all the same.
     pub routes: Option<&'a dyn LongRoutes>,
-}
-
-/// The quickest way over any distance.
-pub trait LongRoutes {
-    /// The arcs from the one place to the other, the first and the last included; `None` where no way leads.
-    fn arcs(&self, from: Snap, to: Snap) -> Option<Vec<ArcId>>;
 }
 
 /// What became of a fix.
@@ -179,17 +110,6 @@ pub struct Summary {
     pub wrong_way: u32,
 }
 
-/// The end of what was matched, before a gap.
-#[derive(Clone, Copy, Debug)]
-struct Gap {
-    from: Spot,
-    at: Timestamp,
-    /// The straight lines from there to where it ends.
-    straight_m: f64,
-    /// When it ends.
-    until: Timestamp,
-}
-
 /// Where samples were that fit no street.
 #[derive(Clone, Copy, Debug)]
 struct Stray {
@@ -197,6 +117,11 @@ struct Stray {
     length_m: f64,
     samples: u32,
 }
+
+/// From the first of the samples while standing, which may have been a bad one, so many times as far as from their mean.
+const STAND_TIMES: f64 = 1.6;
+/// So many samples in one place are a driver who stands.
+const STANDING_SAMPLES: u32 = 3;
 
 /// Follows one driver on one ride.
 #[derive(Debug)]
@@ -207,6 +132,8 @@ pub struct Matcher {
     record: Record,
     gap: Option<Gap>,
     stray: Option<Stray>,
+    /// The last sample, if it did not fit a driver who stands.
+    doubted: Option<Sample>,
     /// Arcs of the planned way, sorted.
     plan: Vec<ArcId>,
     off_route: Watch,
@@ -232,6 +159,7 @@ impl Matcher {
             record: Record::default(),
             gap: None,
             stray: None,
+            doubted: None,
             plan: Vec::new(),
             off_route: Watch::default(),
             wrong_way: Watch::default(),
@@ -264,7 +192,9 @@ impl Matcher {
 
     /// Settles everything. What comes after begins anew.
     pub fn finish(&mut self, view: &RoadView<'_>, scratch: &mut Scratch) -> Summary {
-        if let Some(rest) = self.intake.rest() {
+        if let Some(rest) = self.intake.rest().or(self.doubted) {
+            // There is nothing more to wait for.
+            self.doubted = Some(rest);
             self.sample(view, scratch, rest);
         }
         let end = self.lattice.newest();
@@ -296,8 +226,7 @@ impl Matcher {
             return self.step(fate, Events::default());
         };
         let length_m = place.flat_distance_m(sample.place);
-        if length_m < self.config.stand_m && self.stray.is_none() && !sample.is_elsewhere {
-            self.lattice.stand(sample.at);
+        if self.stands(sample, length_m) {
             return self.step(Fate::Stands, Events::default());
         }
         let is_gap = sample.is_elsewhere
@@ -321,6 +250,24 @@ impl Matcher {
         };
         self.settle(view, scratch, false);
         self.step(Fate::Matched, events)
+    }
+
+    /// Whether the driver is where the newest sample was. Of one who stands for longer, a single sample a little off proves
+    /// nothing yet.
+    fn stands(&mut self, sample: Sample, length_m: f64) -> bool {
+        let Some((mean, samples)) = self.lattice.standing() else { return false };
+        if self.stray.is_some() || sample.is_elsewhere {
+            return false;
+        }
+        let stand_m = self.config.stand_m;
+        let off_m = mean.flat_distance_m(sample.place);
+        let is_there = off_m < stand_m && length_m < stand_m * STAND_TIMES;
+        let is_doubted = !is_there && self.doubted.is_none() && off_m < stand_m * 3.0 && samples >= STANDING_SAMPLES;
+        self.doubted = is_doubted.then_some(sample);
+        if is_there {
+            self.lattice.stand(sample);
+        }
+        is_there || is_doubted
     }
 
     /// Begins, or begins again after a gap.
@@ -424,49 +371,4 @@ impl Matcher {
 struct Events {
     off_route: bool,
     wrong_way: Option<ArcId>,
-}
-
-/// Streets that are looked at to fill a gap where the caller has no router.
-const FILL: Bounds = Bounds { length_dm_max: 60_000, settled_max: 5_000 };
-/// A way across a gap is believed up to so many times the straight line,
-const FILL_TIMES: f64 = 2.5;
-/// and this much farther.
-const FILL_M: f64 = 200.0;
-
-/// Crosses a gap: by the quickest way, or, where that would be a long way round, in a straight line.
-fn fill(record: &mut Record, view: &RoadView<'_>, scratch: &mut Scratch, config: &Config, gap: Gap, to: Spot) {
-    let seconds = gap.until.since(gap.at).to_duration().as_secs_f64();
-    let length_m_max = (gap.straight_m * FILL_TIMES + FILL_M).min(config.jump_m + config.speed_mps_max * seconds);
-    let found = route(view, scratch, gap.from, to).filter(|(_, dm)| f64::from(*dm) <= length_m_max * 10.0);
-    let Some((arcs, length_dm)) = found else {
-        record.unmapped(gap.straight_m);
-        return record.begin(to, gap.until);
-    };
-    record.begin(gap.from, gap.at);
-    let (from_at, to_at) = (gap.at, gap.until);
-    let stretch = Stretch { from: gap.from, to, arcs: &arcs, length_dm, is_turned: false, from_at, to_at };
-    record.rode(view.network, &stretch, true);
-}
-
-/// The arcs after the first, and the length of the way.
-fn route(view: &RoadView<'_>, scratch: &mut Scratch, from: Spot, to: Spot) -> Option<(Vec<ArcId>, u32)> {
-    if let Some(routes) = view.routes.filter(|_| !from.is_against && !to.is_against) {
-        let snap = |spot: Spot| Snap {
-            arc: spot.arc,
-            along_dm: spot.along_dm,
-            point: view.network.node(view.network.tail(spot.arc)),
-            distance_m: 0.0,
-        };
-        let mut arcs = routes.arcs(snap(from), snap(to))?;
-        let between: u32 = arcs.iter().map(|arc| view.network.length_dm(*arc)).sum();
-        let length_dm = (between + to.along_dm).checked_sub(from.along_dm + view.network.length_dm(to.arc))?;
-        arcs.remove(0);
-        return Some((arcs, length_dm));
-    }
-    let targets = [to];
-    scratch.walk.search(view, from, &targets, FILL);
-    let way = scratch.walk.way(view, from, &targets, 0)?;
-    let mut arcs = Vec::new();
-    scratch.walk.arcs(view, to, way, &mut arcs);
-    Some((arcs, way.length_dm))
 }

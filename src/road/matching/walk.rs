@@ -75,7 +75,7 @@ pub(super) enum End {
 }
 
 /// Turning back at a junction or in the middle of a street is as unlikely as a detour of this length.
-const TURN_BACK_DM: u32 = 800;
+const TURN_BACK_DM: u32 = 1_500;
 const ROOT: u32 = u32::MAX;
 
 #[derive(Clone, Copy)]

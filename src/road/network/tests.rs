@@ -1,3 +1,7 @@
+//! The network, held to a crossing that is small enough to count, and its sections to wrong files.
+//!
+//! Separate for its length.
+
 use proptest::prelude::*;
 
 use super::sections::{read_restrictions, write_restrictions};

@@ -37,12 +37,11 @@ impl Live {
         self.fastest_dm_per_ms
     }
 
-    /// Takes over riding times.
-    fn set(&mut self, network: &Network, durations_ms: Vec<u32>) {
-        let speeds = network.lengths_dm.iter().zip(&durations_ms).map(|(dm, ms)| *dm as f32 / *ms as f32);
+    /// Looks for the best speed among the riding times.
+    fn note_fastest(&mut self, network: &Network) {
+        let speeds = network.lengths_dm.iter().zip(&self.durations_ms).map(|(dm, ms)| *dm as f32 / *ms as f32);
         // Up to the next float: a bound must not be rounded down.
         self.fastest_dm_per_ms = speeds.fold(0.0, f32::max).next_up();
-        self.durations_ms = durations_ms;
     }
 
     /// What it takes in memory.
@@ -69,6 +68,7 @@ pub(super) struct Swap {
 #[derive(Debug)]
 struct Writer {
     customizer: Customizer,
+    weights: Vec<u32>,
     /// What was live before.
     spare: Arc<Live>,
 }
@@ -76,10 +76,10 @@ struct Writer {
 impl Swap {
     pub(super) fn new(network: &Network, turns: &TurnGraph, hierarchy: &Hierarchy) -> Self {
         let mut customizer = Customizer::new(hierarchy);
-        let mut live = Live::default();
-        live.set(network, network.durations_ms().to_vec());
+        let mut live = Live { durations_ms: network.durations_ms().to_vec(), ..Live::default() };
+        live.note_fastest(network);
         customizer.customize(hierarchy, &turns.weights(&live.durations_ms), &mut live.metric);
-        let writer = Mutex::new(Writer { customizer, spare: Arc::default() });
+        let writer = Mutex::new(Writer { customizer, weights: Vec::new(), spare: Arc::default() });
         Self { live: ArcSwap::from_pointee(live), writer }
     }
 
@@ -92,15 +92,22 @@ impl Swap {
         self.live.load_full()
     }
 
-    pub(super) fn swap(&self, network: &Network, turns: &TurnGraph, hierarchy: &Hierarchy, mut durations_ms: Vec<u32>) {
+    /// All memory is used again and none given back: giving back whole pages interrupts every thread of the process.
+    pub(super) fn swap(&self, network: &Network, turns: &TurnGraph, hierarchy: &Hierarchy, durations_ms: &[u32]) {
         // A writer that panicked left nothing half done that the next one would not do anew.
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut next = Arc::try_unwrap(std::mem::take(&mut writer.spare)).unwrap_or_default();
+        let Writer { customizer, weights, spare } = &mut *writer;
+        let mut next = Arc::try_unwrap(std::mem::take(spare)).unwrap_or_default();
+        next.durations_ms.clear();
         // Nothing takes no time: a way is found by how the rest of it grows shorter.
-        durations_ms.iter_mut().for_each(|duration_ms| *duration_ms = (*duration_ms).clamp(1, CLOSED));
-        next.set(network, durations_ms);
+        next.durations_ms.extend(durations_ms.iter().map(|duration_ms| (*duration_ms).clamp(1, CLOSED)));
+        next.note_fastest(network);
         next.version = self.live.load().version + 1;
-        writer.customizer.customize(hierarchy, &turns.weights(&next.durations_ms), &mut next.metric);
-        writer.spare = self.live.swap(Arc::new(next));
+        weights.clear();
+        for vertex in 0..turns.vertex_count() as u32 {
+            weights.extend(turns.turns(vertex).map(|(head, cost_ms)| next.weight(turns.arc_of(head), cost_ms)));
+        }
+        customizer.customize(hierarchy, weights, &mut next.metric);
+        *spare = self.live.swap(Arc::new(next));
     }
 }

@@ -11,6 +11,7 @@
 mod ends;
 mod kept;
 mod live;
+mod memory;
 mod nearest;
 mod path;
 mod pool;
@@ -27,6 +28,7 @@ pub use nearest::{Near, NearestByRoad, OnStreets};
 pub use path::RoutePath;
 
 use super::hierarchy::{Graph, Hierarchy, HierarchyError, Search};
+use super::matching::RoadView;
 use super::network::{ArcId, Network, NodeId, Snap};
 use super::snap::Snapper;
 use super::turns::TurnGraph;
@@ -114,6 +116,11 @@ impl Router {
         &self.network
     }
 
+    /// What map matching needs of the map, gaps filled by this router.
+    pub fn view(&self) -> RoadView<'_> {
+        RoadView { network: &self.network, turns: &self.turns, snapper: &self.snapper, routes: Some(self) }
+    }
+
     /// The riding times of now.
     pub fn live(&self) -> Arc<Live> {
         self.live.load_full()
@@ -124,7 +131,8 @@ impl Router {
     ///
     /// # Errors
     /// [`RouterError`] when there are more or fewer than arcs.
-    pub fn reweigh(&self, durations_ms: Vec<u32>) -> Result<(), RouterError> {
+    pub fn reweigh(&self, durations_ms: impl AsRef<[u32]>) -> Result<(), RouterError> {
+        let durations_ms = durations_ms.as_ref();
         same("riding times", durations_ms.len(), self.network.arc_count())?;
         self.live.swap(&self.network, &self.turns, &self.hierarchy, durations_ms);
         Ok(())

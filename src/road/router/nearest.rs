@@ -141,29 +141,33 @@ impl Spread {
     }
 }
 
-/// The arcs that end at each junction.
+/// The arcs that end at each junction. Those of two-way streets are the twins of the arcs that begin there; one-ways are
+/// listed.
 #[derive(Debug)]
 pub(super) struct Incoming {
     first: Vec<u32>,
-    arcs: Vec<u32>,
+    one_ways: Vec<u32>,
 }
 
 impl Incoming {
     pub(super) fn new(network: &Network) -> Self {
-        let mut arcs: Vec<u32> = (0..network.arc_count() as u32).collect();
-        arcs.sort_by_key(|arc| network.head(ArcId(*arc)));
+        let arcs = (0..network.arc_count() as u32).map(ArcId);
+        let mut one_ways: Vec<ArcId> = arcs.filter(|arc| network.twin(*arc).is_none()).collect();
+        one_ways.sort_by_key(|arc| network.head(*arc));
         let mut first = vec![0; network.node_count() + 1];
-        arcs.iter().for_each(|arc| first[network.head(ArcId(*arc)).0 as usize + 1] += 1);
+        one_ways.iter().for_each(|arc| first[network.head(*arc).0 as usize + 1] += 1);
         (1..first.len()).for_each(|node| first[node] += first[node - 1]);
-        Self { first, arcs }
+        Self { first, one_ways: one_ways.into_iter().map(|arc| arc.0).collect() }
     }
 
-    fn arcs_to(&self, node: NodeId) -> &[u32] {
-        &self.arcs[self.first[node.0 as usize] as usize..self.first[node.0 as usize + 1] as usize]
+    fn arcs_to<'a>(&'a self, network: &'a Network, node: NodeId) -> impl Iterator<Item = ArcId> + 'a {
+        let range = self.first[node.0 as usize] as usize..self.first[node.0 as usize + 1] as usize;
+        let twins = network.arcs_from(node).filter_map(|arc| network.twin(arc));
+        twins.chain(self.one_ways[range].iter().map(|arc| ArcId(*arc)))
     }
 
     pub(super) fn byte_count(&self) -> usize {
-        (self.first.len() + self.arcs.len()) * 4
+        (self.first.len() + self.one_ways.len()) * 4
     }
 }
 
@@ -262,9 +266,9 @@ impl Router {
     /// Offers the vertices that a vertex can follow, given the time from its beginning to the pickup.
     fn spread_before(&self, vertex: u32, from_begin_ms: u32, spread: &mut Spread) {
         let tail = self.network.tail(self.turns.arc_of(vertex));
-        for arc in self.incoming.arcs_to(tail) {
-            let copies = self.copies_of(ArcId(*arc)).iter().map(|(_, copy)| *copy);
-            for before in std::iter::once(*arc).chain(copies) {
+        for arc in self.incoming.arcs_to(&self.network, tail) {
+            let copies = self.copies_of(arc).iter().map(|(_, copy)| *copy);
+            for before in std::iter::once(arc.0).chain(copies) {
                 let turn = self.turns.turns(before).find(|(head, _)| *head == vertex);
                 if let Some((_, cost_ms)) = turn {
                     spread.offer(before, from_begin_ms.saturating_add(cost_ms));

@@ -185,7 +185,7 @@ fn reweigh(town: &Town, kind: u32, rng: &mut StdRng) {
         _ if rng.random_ratio(1, 8) => CLOSED,
         _ => built,
     };
-    town.router.reweigh(built.into_iter().map(change).collect()).expect("as many");
+    town.router.reweigh(built.into_iter().map(change).collect::<Vec<_>>()).expect("as many");
 }
 
 #[test]

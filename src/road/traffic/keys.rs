@@ -5,13 +5,9 @@
 
 use crate::road::network::{ArcId, Directed, Network};
 
-/// A name of each arc: 64 bits of the shape in its direction (FNV-1a over the coordinates). Among a million arcs two
+/// A name of an arc: 64 bits of the shape in its direction (FNV-1a over the coordinates). Among a million arcs two
 /// different ones share a name with a chance of one in 37 million.
-pub fn arc_keys(network: &Network) -> Vec<u64> {
-    (0..network.arc_count() as u32).map(|arc| key(network, ArcId(arc))).collect()
-}
-
-fn key(network: &Network, arc: ArcId) -> u64 {
+pub fn arc_key(network: &Network, arc: ArcId) -> u64 {
     let Directed { segment, is_forward } = network.directed(arc);
     let points = network.points(segment);
     let mut hash = Fnv::new();

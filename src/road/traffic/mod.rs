@@ -20,7 +20,7 @@ mod tests;
 use std::collections::BTreeSet;
 
 pub use hour::{HourOfWeek, StreetHour};
-pub use keys::arc_keys;
+pub use keys::arc_key;
 
 use crate::road::closures::Closures;
 use crate::road::evidence::{Evidence, Weighing};
@@ -177,11 +177,13 @@ impl Speeds {
     }
 
     /// The riding time of every arc in an hour, as things stand now, in milliseconds: at least 1 and below
-    /// [`CLOSED`], which those have that nobody may ride.
+    /// [`CLOSED`], which those have that nobody may ride. No street is faster than the fastest is built for: searches that
+    /// stop early rely on a fastest speed, and one noisy passage of a short arc must not make them look everywhere.
     pub fn durations_ms(&self, network: &Network, hour: HourOfWeek, closures: &Closures, now: Timestamp) -> Vec<u32> {
         let (hour, now_s) = (hour.of_street(), seconds(now));
         let classes: Vec<(f32, f32)> = self.classes.iter().map(|class| self.of_class(class, hour, now_s)).collect();
         let factors: Vec<f32> = classes.iter().map(|(_, in_hour)| in_hour.exp()).collect();
+        let fastest = Fastest::of(network);
         let mut durations_ms: Vec<u32> = network.durations_ms().to_vec();
         for (index, duration_ms) in durations_ms.iter_mut().enumerate() {
             let class = network.class(network.directed(ArcId(index as u32)).segment) as usize;
@@ -189,8 +191,9 @@ impl Speeds {
                 Some(street) => self.of_street(street, classes[class], hour, now_s).exp(),
                 None => factors[class],
             };
+            let least_ms = fastest.least_ms(network.length_dm(ArcId(index as u32)));
             // A float beyond the type becomes its greatest value.
-            *duration_ms = ((*duration_ms as f32 * factor).round() as u32).clamp(1, CLOSED - 1);
+            *duration_ms = ((*duration_ms as f32 * factor).round() as u32).clamp(least_ms, CLOSED - 1);
         }
         for arc in closures.arcs() {
             if let Some(duration_ms) = durations_ms.get_mut(arc.0 as usize) {
@@ -297,6 +300,34 @@ impl Speeds {
                 }
             }
         }
+    }
+}
+
+/// The best speed of any arc as built: so many decimetres in so many milliseconds.
+#[derive(Clone, Copy)]
+struct Fastest {
+    length_dm: u64,
+    duration_ms: u64,
+}
+
+impl Fastest {
+    fn of(network: &Network) -> Self {
+        let mut best = Self { length_dm: 0, duration_ms: 1 };
+        for (index, duration_ms) in network.durations_ms().iter().enumerate() {
+            let length_dm = network.length_dm(ArcId(index as u32));
+            let (length_dm, duration_ms) = (u64::from(length_dm), u64::from(*duration_ms));
+            // As fractions, exactly: the fastest arc must not be slowed by rounding.
+            if length_dm * best.duration_ms > best.length_dm * duration_ms {
+                best = Self { length_dm, duration_ms };
+            }
+        }
+        best
+    }
+
+    /// The shortest time in which a length can be ridden; at least 1 and below [`CLOSED`].
+    fn least_ms(self, length_dm: u32) -> u32 {
+        let least_ms = (u64::from(length_dm) * self.duration_ms).div_ceil(self.length_dm.max(1));
+        u32::try_from(least_ms).unwrap_or(CLOSED - 1).clamp(1, CLOSED - 1)
     }
 }
 

@@ -1,3 +1,7 @@
+//! The turn graph, held to every way there is.
+//!
+//! Separate for its length.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,5 +1,7 @@
 //! The live map against a real Postgres: who may shut streets, what is refused, what is swapped in, what is remembered.
 
+mod routes;
+
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -16,10 +18,11 @@ use crate::web::probe::Probe;
 /// Free flow of every street of the town.
 const BUILT_MS: u32 = 20_000;
 
-fn config() -> Config {
+pub(crate) fn config() -> Config {
     let half_life = Span::from_minutes(21 * 24 * 60);
     Config {
         file: None,
+        town: false,
         reweigh: Span::from_secs(30),
         persist: Span::from_secs(300),
         observations_max: 100,
@@ -179,7 +182,7 @@ async fn closures_are_listed_by_state_and_page(pool: PgPool) {
     let at: Vec<_> = first.items.iter().chain(&rest.items).map(|closure| closure.created_at).collect();
     assert_eq!(at, [4, 3, 2, 1, 0].map(later));
     assert_eq!(rest.next_cursor, None);
-    for (state, at, count) in [("in_force", 10, 5), ("in_force", 60, 3), ("ended", 60, 2), ("upcoming", 0, 0)] {
+    for (state, at, count) in [("in_force", 10, 5), ("in_force", 60, 3), ("ended", 60, 2), ("upcoming", 0, 4)] {
         let listed = maps.closures(Some(state), &page(10, None), later(at)).await.expect("reads").items;
         assert!(listed.len() == count && listed.iter().all(|one| one.state(later(at)).as_str() == state), "{state}");
     }

@@ -1,4 +1,6 @@
-//! Free drivers on the map, for riders who look before they book.
+//! Free drivers on the map, for riders who look before they book; and the routes of places.
+
+pub mod places;
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -6,9 +8,9 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Locations, Nearby};
 use crate::clock;
 use crate::error::{Checks, Error};
+use crate::locations::{Locations, Nearby};
 use crate::web::body::{Json, Query};
 use crate::web::caller::Rider;
 use crate::web::page::Items;
