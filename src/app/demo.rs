@@ -45,7 +45,7 @@ pub(super) async fn start(
         create_login(services, role, phone, first_name, last_name).await?;
     }
     print_welcome(address, server);
-    let city = city(config, format!("http://{address}"), None, services.routes.clone())?;
+    let city = city(config, format!("http://{address}"), None, services.routes())?;
     let stop = stop.clone();
     Ok(Some(tokio::spawn(async move {
         if let Err(error) = simulation::run(city, stop).await {

@@ -58,8 +58,6 @@ pub(super) struct Services {
     pub(super) notifications: Notifications,
     pub(super) drivers: Drivers,
     pub(super) maps: Maps,
-    /// The ways of simulated drivers.
-    pub(super) routes: Routes,
     /// The streets as they are drawn.
     pub(super) streets: Option<Arc<Streets>>,
     pub(super) locations: Locations,
@@ -157,7 +155,6 @@ impl Services {
         let ground = tokio::task::spawn_blocking(move || Ground::new(&for_ground))
             .await
             .map_err(|error| Error::service("the map cannot be loaded", error))??;
-        let routes = ground.map.as_ref().map_or(Routes::STRAIGHT, |(_, router)| Routes::along(Arc::clone(router)));
         let streets = match &ground.map {
             Some((atlas, _)) => Some(Arc::new(Streets::new(&atlas.network, atlas.source)?)),
             None => None,
@@ -192,7 +189,6 @@ impl Services {
             notifications,
             drivers,
             maps,
-            routes,
             streets,
             locations,
             history,
@@ -208,6 +204,11 @@ impl Services {
             stop_shard,
             stop_history: CancellationToken::new(),
         })
+    }
+
+    /// The ways of simulated drivers.
+    pub(super) fn routes(&self) -> Routes {
+        self.map.as_ref().map_or(Routes::STRAIGHT, |(_, router)| Routes::along(Arc::clone(router)))
     }
 
     /// Starts what runs beside requests: job workers, notices from other nodes, upkeep of metrics.
