@@ -12,7 +12,8 @@ help: ## this list
 run: ## install what is missing, build, and start a simulated city
 	@scripts/setup.sh run
 	@cargo build --release
-	@exec cargo run --release --quiet -- serve --demo $(ARGS)
+	@program=$${CARGO_TARGET_DIR:-target}/release/boda; map=$$(scripts/run-map.sh "$$program" $(ARGS)); \
+		if [ -n "$$map" ]; then export BODA__MAP__FILE="$$map"; fi; exec "$$program" serve --demo $(ARGS)
 
 build: ## both programs, optimised: boda and boda-loadtest
 	cargo build --release --workspace

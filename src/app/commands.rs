@@ -1,9 +1,11 @@
 //! The other ways to run the program: workers, one-off commands, the sandbox and the simulation by themselves.
 
+use std::path::PathBuf;
+
 use tokio_util::sync::CancellationToken;
 
 use super::services::{Basics, run_jobs};
-use super::{Error, demo, stop_signal};
+use super::{Error, demo, stop_signal, streets};
 use crate::auth::NewUser;
 use crate::clock;
 use crate::config::Config;
@@ -73,17 +75,22 @@ pub async fn run_sandbox(config: Config) -> Result<(), Error> {
 }
 
 /// Plays the city of `[demo]` against a running server. Its drivers are approved by `admin`, or by the admin that a demo
-/// server has.
+/// server has. Its drivers ride along the streets of `map`, or straight.
 ///
 /// # Errors
-/// [`Error`] when the server cannot be used.
+/// [`Error`] when the map or the server cannot be used.
 pub async fn simulate(
     config: Config,
     target: String,
     admin: Option<simulation::Admin>,
+    map: Option<PathBuf>,
 ) -> Result<simulation::Summary, Error> {
     Telemetry::install(&config.log)?;
-    let city = demo::city(&config, target, admin)?;
+    let routes = match map {
+        Some(file) => streets::routes(&file, config.map.snap_m_max)?,
+        None => simulation::Routes::STRAIGHT,
+    };
+    let city = demo::city(&config, target, admin, routes)?;
     let stop: CancellationToken = stop_signal();
     simulation::run(city, stop).await.map_err(|error| Error::service("the simulation cannot go on", error))
 }

@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::notifications::Language;
 use crate::phone::Phone;
 use crate::redact::Secret;
-use crate::simulation;
+use crate::simulation::{self, Routes};
 use crate::web::Role;
 
 /// The same for all logins of the demo.
@@ -45,7 +45,7 @@ pub(super) async fn start(
         create_login(services, role, phone, first_name, last_name).await?;
     }
     print_welcome(address, server);
-    let city = city(config, format!("http://{address}"), None)?;
+    let city = city(config, format!("http://{address}"), None, services.routes())?;
     let stop = stop.clone();
     Ok(Some(tokio::spawn(async move {
         if let Err(error) = simulation::run(city, stop).await {
@@ -54,11 +54,12 @@ pub(super) async fn start(
     })))
 }
 
-/// The city of `[demo]`, played against `target`. Without an admin, the one that every demo server has.
+/// The city of `[demo]`, played against `target` on `routes`. Without an admin, the one that every demo server has.
 pub(super) fn city(
     config: &Config,
     target: String,
     admin: Option<simulation::Admin>,
+    routes: Routes,
 ) -> Result<simulation::Config, Error> {
     let admin = match admin {
         Some(admin) => admin,
@@ -71,6 +72,8 @@ pub(super) fn city(
         rides_per_minute: config.demo.rides_per_minute,
         seed: config.demo.seed,
         speed_factor: config.demo.speed_factor,
+        gps_noise_m: config.demo.gps_noise_m,
+        routes,
         sign_ups_max: config.demo.sign_ups_max,
         admin,
     })

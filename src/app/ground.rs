@@ -84,7 +84,8 @@ fn atlas(config: &Config) -> Result<Option<Atlas>, Error> {
     Ok(Some(atlas))
 }
 
-fn read(file: &Path) -> Result<Atlas, Error> {
+/// Reads a map file.
+pub(super) fn read(file: &Path) -> Result<Atlas, Error> {
     let bytes = std::fs::read(file).map_err(|source| Error::Map { file: file.to_owned(), source: Box::new(source) })?;
     Atlas::read(&bytes).map_err(|source| Error::Map { file: file.to_owned(), source: Box::new(source) })
 }

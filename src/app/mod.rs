@@ -16,6 +16,7 @@ mod router;
 mod seed;
 mod services;
 mod sockets;
+mod streets;
 
 use std::io::Write as _;
 use std::net::SocketAddr;

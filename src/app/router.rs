@@ -79,7 +79,8 @@ fn live_document(document: &serde_json::Value) -> impl Fn() -> std::future::Read
 fn api(config: &Config, services: &Services, server: &Server, database: &Database) -> OpenApiRouter {
     let about = About { server: server.clone(), locations: services.locations.clone() };
     let is_public = config.server.city_page_public;
-    let city = city_page::City { rides: services.rides.clone(), is_public };
+    let (rides, maps, streets) = (services.rides.clone(), services.maps.clone(), services.streets.clone());
+    let city = city_page::City { rides, maps, streets, is_public };
     let routes = OpenApiRouter::new()
         .merge(health::about_routes().with_state(about))
         .merge(city_page::routes().with_state(city))

@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::ground::Ground;
+use super::streets::Streets;
 use super::{Error, Server};
 use crate::analytics::Analytics;
 use crate::atlas::Atlas;
@@ -34,6 +35,7 @@ use crate::rides::{self, Rides, Started};
 use crate::road::router::Router;
 use crate::safety::Safety;
 use crate::sandbox;
+use crate::simulation::Routes;
 use crate::telemetry::{Telemetry, names};
 use crate::time::Span;
 use crate::web::TokenKeys;
@@ -56,6 +58,8 @@ pub(super) struct Services {
     pub(super) notifications: Notifications,
     pub(super) drivers: Drivers,
     pub(super) maps: Maps,
+    /// The streets as they are drawn.
+    pub(super) streets: Option<Arc<Streets>>,
     pub(super) locations: Locations,
     pub(super) history: History,
     pub(super) geofences: Geofences,
@@ -151,6 +155,10 @@ impl Services {
         let ground = tokio::task::spawn_blocking(move || Ground::new(&for_ground))
             .await
             .map_err(|error| Error::service("the map cannot be loaded", error))??;
+        let streets = match &ground.map {
+            Some((atlas, _)) => Some(Arc::new(Streets::new(&atlas.network, atlas.source)?)),
+            None => None,
+        };
         let maps = Maps::new(config.map.clone(), pool.clone(), ground.road());
         let travel = Arc::new(Corrected::new(Arc::clone(&ground.by_road), maps.clone()));
         let locations = Locations::new(config.locations.clone(), travel)
@@ -181,6 +189,7 @@ impl Services {
             notifications,
             drivers,
             maps,
+            streets,
             locations,
             history,
             geofences,
@@ -195,6 +204,11 @@ impl Services {
             stop_shard,
             stop_history: CancellationToken::new(),
         })
+    }
+
+    /// The ways of simulated drivers.
+    pub(super) fn routes(&self) -> Routes {
+        self.map.as_ref().map_or(Routes::STRAIGHT, |(_, router)| Routes::along(Arc::clone(router)))
     }
 
     /// Starts what runs beside requests: job workers, notices from other nodes, upkeep of metrics.

@@ -196,6 +196,9 @@ pub struct Simulate {
     /// Where all chance comes from; the same seed is the same people [default: 1]
     #[arg(long, value_name = "N")]
     seed: Option<String>,
+    /// Map to ride on, made by `boda map import`; without one drivers ride straight
+    #[arg(long, value_name = "FILE")]
+    pub map: Option<PathBuf>,
     /// Phone of an admin of the server [default: the demo's]
     #[arg(long, value_name = "PHONE", value_parser = phone, requires = "password_stdin")]
     pub admin_phone: Option<Phone>,

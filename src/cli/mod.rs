@@ -147,8 +147,8 @@ fn play(simulate: Simulate) -> Result<(), Error> {
         Some(phone) => Some(simulation::Admin { phone, password: password::read(io::stdin().lock())? }),
         None => None,
     };
-    let target = simulate.target;
-    let summary = run_until_done(config, async |config| app::simulate(config, target, admin).await)?;
+    let (target, map) = (simulate.target, simulate.map);
+    let summary = run_until_done(config, async |config| app::simulate(config, target, admin, map).await)?;
     print_summary(&summary)
 }
 

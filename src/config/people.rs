@@ -36,6 +36,8 @@ pub struct DemoConfig {
     pub riders_max: u32,
     /// Wishes to ride, on average.
     pub rides_per_minute: f64,
+    /// How far what a phone reports is beside the truth.
+    pub gps_noise_m: f64,
     /// How much faster than life people drive and decide.
     pub speed_factor: f64,
     /// People who sign up at the same time.
@@ -143,6 +145,7 @@ pub fn demo(reader: &mut Reader<'_>) -> DemoConfig {
         drivers: s.whole("drivers", 1..=100_000),
         riders_max: s.whole("riders_max", 1..=1_000_000),
         rides_per_minute: s.number("rides_per_minute", 0.0..=100_000.0),
+        gps_noise_m: s.number("gps_noise_m", 0.0..=100.0),
         speed_factor: s.number("speed_factor", 0.1..=100.0),
         sign_ups_max: s.whole("sign_ups_max", 1..=1_000),
         seed: s.whole("seed", 0..=i64::MAX.unsigned_abs()),

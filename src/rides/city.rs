@@ -8,6 +8,8 @@ use crate::clock;
 use crate::index::DriverState;
 use crate::realtime::protocol::view::RideStatus;
 
+/// Rides whose time of arrival is told at most: each is a question to the router.
+const ETAS_MAX: usize = 200;
 /// Drivers and rides drawn at most: beyond that a page shows a blur anyway.
 const DRAWN_MAX: usize = 5_000;
 
@@ -21,15 +23,31 @@ pub struct CitySnapshot {
     /// `[lat, lng, bearing_deg, state]`; state 0 free, 1 offered, 2 to a pickup, 3 at a pickup, 4 with a rider.
     #[schema(value_type = Vec<Vec<f64>>)]
     pub drivers: Vec<(f64, f64, u16, u8)>,
-    /// `[status, pickup lat, pickup lng, destination lat, destination lng, driver lat, driver lng]`.
+    /// `[status, pickup lat, pickup lng, destination lat, destination lng, driver lat, driver lng,
+    /// eta_s]`; the last is the time to the pickup or, with the rider, to the destination.
     #[schema(value_type = Vec<Vec<Object>>)]
     pub rides: Vec<RideLine>,
     /// Running figures.
     pub counters: CityCounters,
+    /// How good arrival times were lately; null before the first.
+    pub eta_error: Option<EtaErrorView>,
+}
+
+/// Arrival times against arrivals. Seconds.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct EtaErrorView {
+    /// Half were off by no more.
+    pub median_s: i64,
+    /// Nine in ten were.
+    pub p90_s: i64,
+    /// Who came later than promised, on average; negative for earlier.
+    pub bias_s: i64,
+    /// Legs of rides that this tells of.
+    pub legs: usize,
 }
 
 /// A ride as drawn.
-pub type RideLine = (RideStatus, f64, f64, f64, f64, Option<f64>, Option<f64>);
+pub type RideLine = (RideStatus, f64, f64, f64, f64, Option<f64>, Option<f64>, Option<i64>);
 
 /// A bounding box in degrees.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
@@ -107,9 +125,11 @@ impl Rides {
         let mut rides = Vec::new();
         self.inner.live.for_each(|ride| {
             if rides.len() < DRAWN_MAX {
-                let driver = ride.driver.and_then(|driver| self.inner.locations.position_of(driver));
+                let fix = ride.driver.and_then(|driver| self.inner.locations.position_of(driver));
+                let told = fix.filter(|_| rides.len() < ETAS_MAX);
+                let eta_s = told.and_then(|fix| self.eta_s(ride, fix.into()));
                 let (pickup, destination) = (ride.pickup.at, ride.destination.at);
-                let driver = driver.map(|fix| (fix.position.lat(), fix.position.lng())).unzip();
+                let driver = fix.map(|fix| (fix.position.lat(), fix.position.lng())).unzip();
                 rides.push((
                     ride.status,
                     pickup.lat(),
@@ -118,6 +138,7 @@ impl Rides {
                     destination.lng(),
                     driver.0,
                     driver.1,
+                    eta_s,
                 ));
             }
         });
@@ -143,6 +164,7 @@ impl Rides {
             drivers,
             rides,
             counters,
+            eta_error: None,
         }
     }
 }

@@ -54,7 +54,7 @@ use crate::time::Span;
 use crate::web::{Caller, RequestId, Role};
 
 pub use booking::{BookRide, Booked, PlaceRequest};
-pub use city::{AreaView, CitySnapshot};
+pub use city::{AreaView, CitySnapshot, EtaErrorView};
 pub use quote::Quote;
 pub use reading::EventView;
 pub use start::{Parts, Started};

@@ -14,6 +14,7 @@ mod motion;
 mod person;
 mod places;
 mod rider;
+mod routes;
 mod socket;
 mod tally;
 mod world;
@@ -36,6 +37,7 @@ use rider::Rider;
 use world::World;
 
 pub use person::Person;
+pub use routes::Routes;
 pub use tally::Summary;
 
 /// How long the server may take to answer for the first time.
@@ -65,6 +67,10 @@ pub struct Config {
     pub speed_factor: f64,
     /// Drivers who sign up or sign in at the same time.
     pub sign_ups_max: usize,
+    /// How far what a phone says of its place is beside the truth, in metres: the standard deviation in each direction.
+    pub gps_noise_m: f64,
+    /// The streets to drive on, if there are any.
+    pub routes: Routes,
     /// Who approves the drivers.
     pub admin: Admin,
 }
@@ -144,6 +150,9 @@ async fn found(config: Config, shutdown: CancellationToken) -> Result<World, Err
     if !(config.rides_per_minute.is_finite() && (0.0..=100_000.0).contains(&config.rides_per_minute)) {
         return Err(Error::Number("rides_per_minute is out of range 0..=100000"));
     }
+    if !(config.gps_noise_m.is_finite() && (0.0..=100.0).contains(&config.gps_noise_m)) {
+        return Err(Error::Number("gps_noise_m is out of range 0..=100"));
+    }
     let api = Api::new(&config.target).ok_or_else(|| Error::Target(config.target.clone()))?;
     let server = answering(&api).await.map_err(|failure| Error::Server(failure.into()))?;
     server.sandbox_url.as_ref().ok_or(Error::NoSandbox)?;
@@ -151,7 +160,8 @@ async fn found(config: Config, shutdown: CancellationToken) -> Result<World, Err
     let admin = config.admin.log_in(&api).await.map_err(|failure| Error::Admin(failure.into()))?;
     let sign_ups = Semaphore::new(config.sign_ups_max.max(1));
     let (meeting, tally) = Default::default();
-    Ok(World { config, api, city, meeting, tally, sign_ups, shutdown, admin: Mutex::new(admin) })
+    let routes = config.routes.clone();
+    Ok(World { config, api, city, routes, meeting, tally, sign_ups, shutdown, admin: Mutex::new(admin) })
 }
 
 async fn answering(api: &Api) -> Result<Server, Failure> {

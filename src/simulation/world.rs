@@ -13,6 +13,7 @@ use crate::simulation::account::Session;
 use crate::simulation::api::{Api, Call, Failure};
 use crate::simulation::meeting::Meeting;
 use crate::simulation::places::City;
+use crate::simulation::routes::Routes;
 use crate::simulation::tally::Tally;
 
 /// The shared part of the simulated city.
@@ -23,6 +24,8 @@ pub struct World {
     pub api: Api,
     /// Where people are.
     pub city: City,
+    /// How one gets from place to place.
+    pub routes: Routes,
     /// Where PINs are told.
     pub meeting: Meeting,
     /// What has happened so far.

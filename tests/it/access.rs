@@ -46,6 +46,7 @@ const DOORS: &[(&str, &str, [bool; 4])] = &[
     ("GET", "/admin/analytics/rides", [false, false, true, false]),
     ("GET", "/admin/ledger/trial-balance", [false, false, true, false]),
     ("GET", "/city", [false, false, true, false]),
+    ("GET", "/city/streets", [false, false, true, false]),
     ("GET", "/government/drivers", [false, false, false, true]),
     ("GET", "/government/reports/rides", [false, false, false, true]),
 ];

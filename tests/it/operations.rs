@@ -245,6 +245,26 @@ async fn a_public_city_is_shown_to_everybody() {
     let house = House::start(&[("server.city_page_public", "true")]);
     let counters = &house.api().get("/city").await.expect(200)["counters"];
     assert_eq!(counters["rides_live"], 0);
+    // It has no map, and so no streets.
+    assert_eq!(house.api().get("/city/streets").await.status, 204);
+}
+
+#[tokio::test]
+async fn the_streets_are_told_once_to_who_keeps_them() {
+    let house = House::start(&[("server.city_page_public", "true"), ("map.town", "true")]);
+    let answer = house.api().get("/city/streets").await;
+    let tag = answer.header("etag").expect("a tag").to_owned();
+    let streets = answer.expect(200);
+    assert_eq!(streets["attribution"], "generated town");
+    assert_eq!(streets["classes"][0]["class"], "trunk");
+    assert_eq!(streets["is_partial"], false);
+    let ask = async |tag: &str| {
+        let tag = tag.to_owned();
+        house.api().send(Method::GET, "/city/streets", |request| request.header("if-none-match", tag)).await
+    };
+    let again = ask(&tag).await;
+    assert_eq!((again.status, again.text.len()), (304, 0));
+    assert_eq!(ask("\"another\"").await.status, 200);
 }
 
 #[tokio::test]

@@ -1,3 +1,5 @@
+//! The town held to what it promises: connected, legal, plausible, and the same for ever.
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 

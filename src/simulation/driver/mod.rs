@@ -24,7 +24,7 @@ use crate::realtime::protocol::server::{ErrorFrame, ServerMessage, Welcome};
 use crate::realtime::protocol::view::OfferView;
 use crate::simulation::account::Account;
 use crate::simulation::api::Call;
-use crate::simulation::motion::Motion;
+use crate::simulation::motion::{Motion, Way};
 use crate::simulation::person::Person;
 use crate::simulation::socket::{End, Socket};
 use crate::simulation::tally::Presence;
@@ -82,6 +82,7 @@ pub struct Driver {
     account: Account,
     dice: StdRng,
     motion: Motion,
+    way: Option<Way>,
     online: bool,
     is_known: bool,
     considered: Option<Considered>,
@@ -101,11 +102,13 @@ pub async fn live(world: Arc<World>, index: u32) {
     let (person, mut dice) = Person::new(world.config.seed, Role::Driver, index);
     let at_spot = dice.random_bool(BEGIN_AT_SPOT);
     let begin = if at_spot { world.city.near_spot(&mut dice) } else { world.city.scattered(&mut dice) }.at;
+    let begin = world.routes.on_street(begin);
     let now = Instant::now();
     let mut driver = Driver {
         account: Account::new(person),
         motion: Motion::standing(begin, dice.random_range(0.0..360.0)),
         dice,
+        way: None,
         online: false,
         is_known: false,
         considered: None,
@@ -297,6 +300,9 @@ impl Driver {
 
     fn ping(&mut self) -> String {
         let Motion { at, bearing_deg, speed_mps } = self.motion;
+        // What the receiver believes is beside the truth, in each direction by a bell of this width.
+        let noise_m = self.world.config.gps_noise_m * (-2.0 * (1.0 - self.dice.random::<f64>()).ln()).sqrt();
+        let at = at.destination(self.dice.random_range(0.0..360.0), noise_m);
         // At several times the speed of life a motorcycle would be faster than the server believes.
         ping(clock::now(), at, (bearing_deg, speed_mps.min(SPEED_MPS_MAX)), self.dice.random_range(4..15))
     }

@@ -14,10 +14,10 @@ use crate::simulation::motion::Motion;
 
 /// A rider who has not come by then is left behind, in seconds.
 const NO_SHOW_S: f64 = 300.0;
-/// Metres a second on a ride: 22 to 30 km/h.
-const RIDE_SPEED_MPS: (f64, f64) = (6.1, 8.3);
-/// Metres a second in search of one: about 9 km/h.
-const ROAM_SPEED_MPS: (f64, f64) = (1.8, 3.2);
+/// How fast people ride, over what is usual on the street.
+const RIDE_PACE: (f64, f64) = (0.85, 1.15);
+/// The same in search of a rider: about 9 km/h.
+const ROAM_PACE: (f64, f64) = (0.25, 0.45);
 
 /// The ride under way.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(super) struct Current {
     pub(super) status: RideStatus,
     pub(super) pickup: LatLng,
     pub(super) destination: LatLng,
-    pub(super) speed_mps: f64,
+    pub(super) pace: f64,
     pub(super) since: Instant,
     pub(super) sent_at: Option<Instant>,
     pub(super) refusals: u32,
@@ -62,13 +62,13 @@ impl Driver {
                 }
             }
             current => {
-                let speed_mps = self.dice.random_range(RIDE_SPEED_MPS.0..RIDE_SPEED_MPS.1);
+                let pace = self.dice.random_range(RIDE_PACE.0..RIDE_PACE.1);
                 *current = Some(Current {
                     ride: ride.id,
                     status: ride.status,
                     pickup,
                     destination,
-                    speed_mps,
+                    pace,
                     since: Instant::now(),
                     sent_at: None,
                     refusals: 0,
@@ -86,43 +86,55 @@ impl Driver {
             RideStatus::InProgress => (pickup, destination, self.dice.random::<f64>() * pickup.distance_m(destination)),
             _ => (pickup, destination, 0.0),
         };
-        let at = from.destination(from.bearing_deg(towards), metres);
+        let at = self.world.routes.on_street(from.destination(from.bearing_deg(towards), metres));
         self.motion = Motion::standing(at, at.bearing_deg(destination));
     }
 
     /// The next second of driving, waiting or roaming, and the command that is due after it: its name and fields.
     pub(super) fn go_on(&mut self, elapsed: Duration) -> Option<(&'static str, Value)> {
-        let Some(current) = &mut self.current else {
+        let Some(current) = &self.current else {
             self.roam(elapsed);
             return None;
         };
-        let speed_mps = current.speed_mps * self.world.config.speed_factor * self.dice.random_range(0.85..1.15);
-        let ride = current.ride;
-        let command = match current.status {
+        let pace = current.pace * self.dice.random_range(0.85..1.15);
+        let (ride, status, since) = (current.ride, current.status, current.since);
+        let (pickup, destination) = (current.pickup, current.destination);
+        let command = match status {
             RideStatus::DriverAssigned => {
-                self.motion.drive(current.pickup, speed_mps, elapsed).then(|| ("arrive", json!({"ride_id": ride})))
+                self.drive_to(pickup, pace, elapsed).then(|| ("arrive", json!({"ride_id": ride})))
             }
             RideStatus::DriverArrived => {
                 self.motion.stand();
                 match self.world.meeting.hear(ride) {
                     Some(pin) => Some(("start", json!({"ride_id": ride, "pin": pin}))),
-                    None if current.since.elapsed() >= self.world.pace(NO_SHOW_S) => {
+                    None if since.elapsed() >= self.world.pace(NO_SHOW_S) => {
                         Some(("cancel", json!({"ride_id": ride, "reason": "rider_no_show"})))
                     }
                     None => None,
                 }
             }
             RideStatus::InProgress => {
-                let is_there = self.motion.drive(current.destination, speed_mps, elapsed);
-                is_there.then(|| ("complete", json!({"ride_id": ride})))
+                self.drive_to(destination, pace, elapsed).then(|| ("complete", json!({"ride_id": ride})))
             }
             // A ride that is not live is not current, and a requested one has no driver.
             _ => None,
         };
+        let current = self.current.as_mut()?;
         let is_due = current.sent_at.is_none_or(|sent_at| sent_at.elapsed() >= REPEAT_AFTER);
         let command = command.filter(|_| is_due)?;
         current.sent_at = Some(Instant::now());
         Some(command)
+    }
+
+    /// Drives on towards a door. True when it is there.
+    fn drive_to(&mut self, target: LatLng, pace: f64, elapsed: Duration) -> bool {
+        let mut way = match self.way.take().filter(|way| way.target == target) {
+            Some(way) => way,
+            None => self.world.routes.to_door(&self.motion, target),
+        };
+        let is_there = self.motion.drive(&mut way, pace * self.world.config.speed_factor, elapsed);
+        self.way = Some(way);
+        is_there
     }
 
     /// Rests, or drifts towards a place where riders are to be expected.
@@ -131,8 +143,12 @@ impl Driver {
             self.motion.stand();
             return;
         }
-        let speed_mps = self.dice.random_range(ROAM_SPEED_MPS.0..ROAM_SPEED_MPS.1) * self.world.config.speed_factor;
-        if self.motion.drive(self.roam_to, speed_mps, elapsed) {
+        let pace = self.dice.random_range(ROAM_PACE.0..ROAM_PACE.1) * self.world.config.speed_factor;
+        let mut way = match self.way.take() {
+            Some(way) if way.target == self.roam_to => way,
+            _ => self.world.routes.to_street(&self.motion, self.roam_to),
+        };
+        if self.motion.drive(&mut way, pace, elapsed) {
             self.rest_until = Instant::now() + self.world.pace(self.dice.random_range(15.0..90.0));
             // The nearest of a few: drivers know their quarter and do not cross town for nothing.
             let at = self.motion.at;
@@ -140,5 +156,6 @@ impl Driver {
             let nearest = places.min_by(|a, b| a.distance_m(at).total_cmp(&b.distance_m(at)));
             self.roam_to = nearest.unwrap_or(at);
         }
+        self.way = Some(way);
     }
 }
