@@ -36,7 +36,7 @@ def add_searches(seen: dict, pickups: int) -> dict:
                 route = rounds["route", peer, WHOLE]
                 derived[name("route", peer, SEARCH)] = [t - 2 * p for t, p in zip(route, point)]
     return {
-        key: {"median_us": statistics.median(times), "minimum_us": min(times), "rounds_us": times}
+        key: {"median_us": statistics.median(times), "rounds_us": times}
         for key, times in derived.items()
     }
 
@@ -79,9 +79,11 @@ def queries(result: dict, pickups: int) -> str:
 
 
 def _cell(times: dict, share: int, ours_us) -> str:
-    median, minimum = times["median_us"] / share, times["minimum_us"] / share
+    median = times["median_us"] / share
+    # A difference has no minimum that means anything.
+    minimum = f" ({_time(times['minimum_us'] / share)})" if "minimum_us" in times else ""
     ratio = f", **{_ratio(median / ours_us)}×**" if ours_us else ""
-    return f"{_time(median)} ({_time(minimum)}){ratio}"
+    return f"{_time(median)}{minimum}{ratio}"
 
 
 def _time(us) -> str:
