@@ -59,13 +59,14 @@ def markdown(result: dict, pickups: int) -> str:
 def queries(result: dict, pickups: int) -> str:
     ours, seen = result["ours"] or {}, result["seen"] | result["derived"]
     lines = [
-        "| CPU time, median (minimum) | 20 drivers × 1 pickup | "
+        "| median (minimum) | 20 drivers × 1 pickup | "
         f"{pickups} × {pickups}, a pair | route, no geometry | snap one point |",
         "|---|---|---|---|---|",
     ]
     keys = (("column", "column_us", 1), ("square", "pair_us", pickups**2), ("route", "route_us", 1), ("snap", "snap_us", 1))
-    lines += [f"| **ours**, {row['name']} | " + " | ".join(_time(row.get(key)) for _, key, _ in keys) + " |" for row in ours.get("rows", [])]
-    compared = (ours.get("rows") or [{}])[0]
+    for row in ours.get("rows", []):
+        lines.append(f"| {row['name']} | {' | '.join(_time(row.get(key)) for _, key, _ in keys)} |")
+    compared = {key: next((row[key] for row in ours.get("rows", []) if row.get(key)), None) for _, key, _ in keys}
     for peer in PEERS:
         for variant in (WHOLE, DIRECTED, SEARCH):
             cells = []
@@ -103,8 +104,8 @@ def _ratio(value: float) -> str:
 def preparation(result: dict) -> str:
     customize_us = (result["ours"] or {}).get("customize_us")
     lines = ["| preparation, CPU of the process | median (minimum) | runs |", "|---|---|---|"]
-    if customize_us:
-        lines.append(f"| **ours**: whole re-customization, within the process | {_time(customize_us)} | |")
+    for row in (result["ours"] or {}).get("prepared", []):
+        lines.append(f"| {row['name']} | {_time(row['us'])} | |")
     for peer in result["prepared"].values():
         for step, times in peer["cpu_s"].items():
             compared = customize_us if "customize" in step or "contract" in step else None
@@ -126,6 +127,9 @@ def notes(result: dict) -> str:
         f"- Map `{result['map']}`, points of seed {result['seed']}; a call of nothing costs "
         f"{result['seen']['nothing']['median_us']:.2f} µs, not taken off.",
     ]
+    ours = (result["ours"] or {}).get("graph")
+    if ours:
+        lines.append("- Ours: {junctions:,} junctions, {arcs:,} arcs, {turns:,} turns.".format(**ours))
     if "osrm" in checked:
         osrm, graph = checked["osrm"], result["prepared"]["osrm"]["turn_graph"]
         lines.append(
