@@ -5,6 +5,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -24,7 +25,10 @@ def main():
     FOLDER.mkdir(parents=True, exist_ok=True)
     if not arguments.map.exists():
         sys.exit(f"roads: there is no {arguments.map}; name a map with --map")
-    segments, places = streets.streets(arguments.map)
+    try:
+        segments, places = streets.streets(arguments.map)
+    except ImportError as error:
+        sys.exit(f"roads: points are read by the package osmium, which is missing: {error}")
     points = streets.draw(segments, places, arguments.pickups * streets.PER_ROUND)
     streets.write(points, FOLDER)
     streets.write_speeds(segments, FOLDER / "speeds.csv")
@@ -58,7 +62,9 @@ def read_arguments():
     parser.add_argument("--rounds", type=int, default=9, help="rounds that take turns (%(default)s)")
     parser.add_argument("--contractions", type=int, default=3, help="runs of osrm-contract (%(default)s)")
     parser.add_argument("--customizations", type=int, default=9, help="runs of osrm-customize (%(default)s)")
-    parser.add_argument("--ours", type=Path, help="what `cargo bench --bench road` printed, instead of running it")
+    bench = "cargo bench --bench road"
+    parser.add_argument("--bench", type=shlex.split, default=bench, help="what prints our figures (%(default)s)")
+    parser.add_argument("--ours", type=Path, help="what that printed, instead of running it")
     parser.add_argument("--without-ours", action="store_true", help="the peers alone")
     parser.add_argument("--points-only", action="store_true", help="write points.csv and stop")
     arguments = parser.parse_args()
@@ -71,8 +77,8 @@ def our_figures(arguments):
         return None
     if arguments.ours:
         return ours.read(arguments.ours.read_text())
-    say("running cargo bench --bench road")
-    return ours.read(ours.run(ROOT, FOLDER))
+    say(f"running {shlex.join(arguments.bench)}")
+    return ours.read(ours.run(arguments.bench, ROOT, FOLDER))
 
 
 def add_osrm(arguments, points, result, tasks):
