@@ -101,7 +101,11 @@ def _time(us) -> str:
 
 
 def _ratio(value: float) -> str:
-    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
+    if value < 10:
+        return f"{value:.1f}"
+    # Two figures of a large one are all that a shared machine can say.
+    digits = max(len(str(round(value))) - 2, 0)
+    return f"{round(value, -digits):,.0f}"
 
 
 def preparation(result: dict) -> str:
