@@ -1,7 +1,6 @@
 //! The town held to what it promises: connected, legal, plausible, and the same for ever.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
 use super::*;
 use crate::geo::{KIGALI, Polygon};
@@ -231,17 +230,4 @@ fn a_radius_that_makes_no_town_is_taken_as_the_nearest_that_does() {
         let town = Town::generate(3, centre(), radius_m);
         assert!(Network::new(town.parts).is_ok(), "{radius_m}");
     }
-}
-
-/// The best of several: other work on the machine is not the generator's.
-#[test]
-fn a_town_is_made_quickly() {
-    let time = |_| {
-        let begun = Instant::now();
-        assert!(!Town::kigali(1).parts.nodes.is_empty());
-        begun.elapsed()
-    };
-    let best = (0..5).map(time).min().unwrap_or_default();
-    // Optimised it is a tenth of a second of one core; a debug build on a busy machine has to pass here too.
-    assert!(best < Duration::from_secs(10), "{best:?}");
 }
