@@ -47,6 +47,8 @@ const FIRST_REPORT: Duration = Duration::from_secs(15);
 const REPORT_EVERY: Duration = Duration::from_secs(300);
 /// How long people have to put their phones away at the end.
 const GOODBYE_MAX: Duration = Duration::from_secs(3);
+/// Wishes that lead where no street is, before one is taken all the same.
+const WISHES_MAX: usize = 16;
 /// A rider who came home rests while this many others are at home too.
 const AT_HOME_MIN: usize = 40;
 
@@ -198,7 +200,7 @@ impl Riders {
             tokio::select! {
                 () = world.shutdown.cancelled() => break,
                 () = sleep_until(next_at) => {
-                    let trip = self.demand.trip(&world.city);
+                    let trip = self.wish();
                     // A city that is still waking up wishes less: nobody is there to drive.
                     let awake = world.tally.summary().drivers_online as f64 / f64::from(world.config.drivers.max(1));
                     if self.demand.is_kept(awake) {
@@ -220,6 +222,18 @@ impl Riders {
             }
         }
         self.out.shutdown().await;
+    }
+
+    /// A wish between places that a street is near; nobody calls a motorcycle into the hills.
+    fn wish(&mut self) -> Trip {
+        let mut trip = self.demand.trip(&self.world.city);
+        for _ in 0..WISHES_MAX {
+            if [trip.pickup.at, trip.destination.at].into_iter().all(|at| self.world.routes.reaches(at)) {
+                break;
+            }
+            trip = self.demand.trip(&self.world.city);
+        }
+        trip
     }
 
     fn send_out(&mut self, trip: Trip) {

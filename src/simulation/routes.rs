@@ -52,6 +52,11 @@ impl Routes {
         snap.map_or(place, |snap| snap.point)
     }
 
+    /// Whether a street is near; without streets everything is.
+    pub fn reaches(&self, place: LatLng) -> bool {
+        self.0.as_ref().is_none_or(|router| router.snap_place(place).is_some())
+    }
+
     fn way(&self, motion: &Motion, target: LatLng, is_to_door: bool) -> Way {
         let Some(router) = &self.0 else { return Way::straight(target) };
         // Who stands may turn round; who rides goes on first.
@@ -159,6 +164,8 @@ mod tests {
         for routes in [Routes::STRAIGHT, Routes::along(router())] {
             assert_eq!(routes.to_door(&motion, far), Way::straight(far));
             assert_eq!(routes.on_street(far), far);
+            assert_eq!(routes.reaches(far), routes.0.is_none());
+            assert!(routes.reaches(motion.at));
         }
     }
 }
