@@ -13,7 +13,13 @@ map=${CARGO_TARGET_DIR:-target}/kigali.map
 
 [[ -z ${BODA__MAP__FILE:-} && -f $extract && " $* " != *" --config"* ]] || exit 0
 if [[ ! -f $map || $extract -nt $map || $program -nt $map ]]; then
-    if ! "$program" map import "$extract" -o "$map.part" >&2; then
+    # What is known besides: sectors, districts, places by name.
+    known=()
+    for borders in ../shared/data/boundaries/kigali_{sectors,districts}.geojson; do
+        [[ -f $borders ]] && known+=(--boundaries "$borders")
+    done
+    [[ -f ../shared/data/kigali_pois.csv ]] && known+=(--places ../shared/data/kigali_pois.csv)
+    if ! "$program" map import "$extract" "${known[@]}" -o "$map.part" >&2; then
         echo "the map of Kigali could not be imported; a generated town will do" >&2
         exit 0
     fi

@@ -114,17 +114,6 @@ impl Maps {
         }
     }
 
-    /// As [`observe`](Self::observe), for a part of an arc that was ridden at a speed in metres per second.
-    pub fn observe_speed(&self, arc: ArcId, speed_mps: f64, at: Timestamp) {
-        let Some(road) = &self.inner.road else { return };
-        if arc.0 as usize >= road.network.arc_count() || !(speed_mps > 0.0) {
-            return;
-        }
-        let duration_ms = f64::from(road.network.length_dm(arc)) * 100.0 / speed_mps;
-        // A float beyond the type becomes its greatest value.
-        self.observe(arc, Span::from_millis(duration_ms.round() as i64), at);
-    }
-
     /// What to promise when the router says `duration` for a leg that ends at `place` and begins now.
     pub fn correct(&self, duration: Span, place: LatLng, now: Timestamp) -> Span {
         self.corrections().correct(duration, place, now)

@@ -3,7 +3,7 @@
 //! Separate because speeds of streets and corrections of arrival times are learned in the same way. The quantity is a ratio
 //! (seen over expected), kept as its natural logarithm, in which twice as slow and twice as fast are equally far from as
 //! expected. The mean follows Huber's estimator (1964) by stochastic approximation (Robbins and Monro, 1951): each value
-//! pulls by its distance from the mean, but by no more than [`PULL_MAX`]. A motorcycle that stands at the kerb for ten
+//! pulls by its distance from the mean, but by no more than `PULL_MAX`. A motorcycle that stands at the kerb for ten
 //! minutes therefore counts like one in a jam, once. Weights halve with time, so that a street that nobody rides any more
 //! is nobody's memory any more, and they have a ceiling, so that a long past never outvotes the present.
 

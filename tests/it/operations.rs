@@ -14,6 +14,7 @@ use crate::people::{Person, text};
 const ROUTES: &[&str] = &[
     "GET /server",
     "GET /city",
+    "GET /city/streets",
     "POST /auth/register",
     "POST /auth/code",
     "POST /auth/verify",

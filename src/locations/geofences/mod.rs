@@ -1,7 +1,7 @@
 //! Geofences: zones that admins draw, and what drivers do with them.
 //!
 //! Separate from the live positions because a zone is an admin's wish and no fact: drawn, changed and removed by people, kept
-//! in the database, in force a moment later. The service has the zones and their changes; [`fences`] is what a ping meets,
+//! in the database, in force a moment later. The service has the zones and their changes; `fences` is what a ping meets,
 //! `presence` decides what a fix means, `keeper` stores what happened.
 //!
 //! Invariants: the zones in force are those of the database as of the last change here, or of `refresh` ago where another

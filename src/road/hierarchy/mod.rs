@@ -2,7 +2,7 @@
 //!
 //! Separate from the streets because it knows vertices and weights only: the [router](super::router) gives it the graph of
 //! turns. Three phases (Dibbelt, Strasser and Wagner, "Customizable Contraction Hierarchies", 2016): at import the vertices
-//! are [ordered](dissection) by nested dissection and [contracted](topology), whatever their weights; a [`Metric`] is then made
+//! are ordered by nested dissection and contracted, whatever their weights; a [`Metric`] is then made
 //! in milliseconds for any weights; a [`Search`] answers from it in microseconds.
 //!
 //! What differs from the textbook:

@@ -2,9 +2,9 @@
 //!
 //! Separate from the network, which does not know where it comes from, and from files: the extract is whatever opens as
 //! a reader, three times over (relations, ways, nodes), so that only the nodes of kept ways are ever in memory. The
-//! steps, each a module: read blocks ([`blobs`]), choose ways ([`ways`], [`street`]), place their nodes ([`nodes`]), cut
-//! them at junctions ([`pieces`]), drop what is not connected ([`components`]), join what is no junction ([`joining`]),
-//! resolve turn restrictions ([`restrictions`]).
+//! steps, each a module: read blocks (`blobs`), choose ways (`ways`, `street`), place their nodes (`nodes`), cut
+//! them at junctions (`pieces`), drop what is not connected (`components`), join what is no junction (`joining`),
+//! resolve turn restrictions (`restrictions`).
 
 mod blobs;
 mod boundaries;

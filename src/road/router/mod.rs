@@ -3,7 +3,7 @@
 //! Separate from the hierarchy because it knows what the vertices mean: it turns places into arcs with a part already
 //! ridden, and ways through the graph of turns into streets. The streets are shared and never change; the [live](Live)
 //! riding times are swapped as a whole, and whoever began to ask with the old ones ends with them. Nothing waits here:
-//! searches take their memory from a [pool](pool), and one more is made where all are in use.
+//! searches take their memory from a pool, and one more is made where all are in use.
 //!
 //! Where a motorcycle stands without saying where it points, both directions of a two-way street are open to it. A street
 //! that is closed can be left, at the pace it was built for, but neither entered nor ridden to.
