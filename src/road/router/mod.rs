@@ -73,7 +73,7 @@ fn same(what: &'static str, found: usize, expected: usize) -> Result<(), RouterE
     if found == expected { Ok(()) } else { Err(RouterError::Mismatch { what, found, expected }) }
 }
 
-/// Answers [`TravelTime`] by road.
+/// Answers [`TravelTime`](super::TravelTime) by road.
 #[derive(Debug)]
 pub struct Router {
     network: Arc<Network>,
