@@ -2,7 +2,8 @@
 # Installs what this machine lacks of other people's programs; does nothing where all is present.
 #
 #   scripts/setup.sh run     what `make run` needs: a C compiler, PostgreSQL's server programs
-#   scripts/setup.sh test    that, and redis-server, without which the tests of the Redis bus skip themselves
+#   scripts/setup.sh test    that, a C++ compiler (the library that benches compare with), and redis-server, without which
+#                            the tests of the Redis bus skip themselves
 #
 # Debian's packages, as root or through sudo. Where that cannot be it says what is missing and leaves it to you.
 set -euo pipefail
@@ -62,6 +63,14 @@ need_compiler() {
     }
 }
 
+need_cxx_compiler() {
+    command -v c++ >/dev/null && return
+    apt_install g++ || {
+        say "a C++ compiler (c++) is missing, the benches compare with a library in C++: install g++"
+        exit 1
+    }
+}
+
 need_postgres() {
     have_postgres && return
     install_postgres || true
@@ -88,4 +97,7 @@ run | test)
     exit 64
     ;;
 esac
-[[ $1 != test ]] || want_redis
+if [[ $1 == test ]]; then
+    need_cxx_compiler
+    want_redis
+fi
