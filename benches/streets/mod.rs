@@ -7,6 +7,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+use boda::geo::{Area, LatLng};
 use boda::road::hierarchy::{Customizer, Graph, Hierarchy, Metric};
 use boda::road::import::import;
 use boda::road::network::{ArcId, Network, NodeId};
@@ -98,7 +99,7 @@ pub struct City {
     pub turns: Arc<TurnGraph>,
     pub by_junctions: Ours,
     pub by_turns: Ours,
-    pub router: Router,
+    pub router: Arc<Router>,
 }
 
 impl City {
@@ -121,6 +122,37 @@ impl City {
         let by_turns = Ours::new(Weighted::of_turns(&network, &turns), hierarchy.clone());
         let snapper = Arc::new(Snapper::new(&network));
         let router = Router::new(network.clone(), turns.clone(), hierarchy, snapper, 300.0).expect("of one map");
+        let router = Arc::new(router);
         Some(Self { network, turns, by_junctions, by_turns, router })
+    }
+}
+
+/// The box that holds a network.
+pub struct Bounds {
+    south_west: LatLng,
+    north_east: LatLng,
+}
+
+impl Bounds {
+    pub fn of(network: &Network) -> Self {
+        let nodes = || (0..network.node_count() as u32).map(|node| network.node(NodeId(node)));
+        let corner = |lat: Option<i32>, lng: Option<i32>| {
+            LatLng::from_e7(lat.unwrap_or(0), lng.unwrap_or(0)).expect("on the globe")
+        };
+        Self {
+            south_west: corner(nodes().map(LatLng::lat_e7).min(), nodes().map(LatLng::lng_e7).min()),
+            north_east: corner(nodes().map(LatLng::lat_e7).max(), nodes().map(LatLng::lng_e7).max()),
+        }
+    }
+
+    pub fn area(&self) -> Area {
+        Area::new(self.south_west, self.north_east).expect("a box")
+    }
+
+    /// The place, or the nearest in the box.
+    pub fn inside(&self, place: LatLng) -> LatLng {
+        let lat_e7 = place.lat_e7().clamp(self.south_west.lat_e7(), self.north_east.lat_e7());
+        let lng_e7 = place.lng_e7().clamp(self.south_west.lng_e7(), self.north_east.lng_e7());
+        LatLng::from_e7(lat_e7, lng_e7).expect("on the globe")
     }
 }

@@ -2,18 +2,27 @@
 //!
 //! Separate because it is where the two orders meet. The index knows who is near as the crow flies, the roads know who is
 //! near in time, and one is no order of the other: the driver across the valley is near and late. So more are looked at
-//! than are wanted, until nobody farther away could be sooner even straight there at the best speed there is.
+//! than are wanted: all who are near enough to be sooner than the last of those found so far.
 
 use super::Locations;
 use crate::dispatch::Candidate;
 use crate::geo::LatLng;
 use crate::ids::DriverId;
-use crate::index::{Neighbour, RideClasses};
+use crate::index::{Nearest, Neighbour, RideClasses};
 use crate::road::Origin;
 use crate::time::{Span, Timestamp};
 
-/// Looked at first, for each that is wanted; and how many times more when that did not prove enough.
+/// Looked at first, for each that is wanted.
 const SCAN_FACTOR: usize = 4;
+
+/// Drivers looked at.
+#[derive(Default)]
+struct Scan {
+    /// Nearest first as the crow flies.
+    near: Vec<Neighbour>,
+    /// Those who can get there, soonest first, by their number in `near`.
+    ranked: Vec<(Span, usize)>,
+}
 
 impl Locations {
     /// Free drivers for a pickup, nearest in travel time first; who cannot get there is not among them. Exact, as long as
@@ -25,36 +34,39 @@ impl Locations {
         passed: &[DriverId],
         now: Timestamp,
     ) -> Vec<Candidate> {
-        let config = &self.inner.config;
         let mut query = self.query(classes, passed);
         let wanted = query.k;
-        let (mut near, mut origins, mut times) = (Vec::new(), Vec::new(), Vec::new());
-        let mut ranked: Vec<(Span, &Neighbour)>;
-        loop {
-            query.k = (query.k * SCAN_FACTOR).min(config.scan_max).max(wanted);
-            self.inner.index.nearest(pickup, &query, now, &mut near);
-            origins.clear();
-            origins.extend(near.iter().map(|neighbour| self.origin(neighbour)));
-            self.inner.travel.to_pickup(&origins, pickup, &mut times);
-            ranked = near.iter().zip(&times).filter_map(|(neighbour, time)| Some(((*time)?, neighbour))).collect();
-            ranked.sort_unstable_by_key(|(time, neighbour)| (*time, neighbour.driver));
-            let is_all = near.len() < query.k || query.k >= config.scan_max;
-            if is_all || self.is_proven(pickup, wanted, &ranked, &near) {
-                break;
+        query.k = (wanted * SCAN_FACTOR).min(self.inner.config.scan_max).max(wanted);
+        let mut scan = Scan::default();
+        self.scan(pickup, &query, now, &mut scan);
+        if let Some(farthest) = scan.near.last().filter(|_| scan.near.len() == query.k) {
+            // More may be about. Who is to be sooner than the last that is wanted must be within reach.
+            let slowest = scan.ranked.get(wanted - 1).map(|(time, _)| *time);
+            let reach_m = slowest.map_or(query.radius_m_max, |time| self.inner.travel.farthest_m(time, pickup));
+            if farthest.distance_m < reach_m {
+                query.k = self.inner.config.scan_max.max(wanted);
+                query.radius_m_max = query.radius_m_max.min(reach_m);
+                self.scan(pickup, &query, now, &mut scan);
             }
         }
-        ranked.truncate(wanted);
-        let candidate = |(time, neighbour): (Span, &Neighbour)| {
+        let candidate = |(time, number): (Span, usize)| {
+            let neighbour = &scan.near[number];
             let leg = self.inner.travel.route(self.origin(neighbour), pickup).ok()?;
             Some(Candidate { driver: neighbour.driver, pickup_eta: time, pickup_distance_m: leg.distance_m })
         };
-        ranked.into_iter().filter_map(candidate).collect()
+        scan.ranked.iter().take(wanted).copied().filter_map(candidate).collect()
     }
 
-    /// Whether nobody beyond those that were looked at can be sooner than the last that is wanted.
-    fn is_proven(&self, pickup: LatLng, wanted: usize, ranked: &[(Span, &Neighbour)], near: &[Neighbour]) -> bool {
-        let (Some((slowest, _)), Some(farthest)) = (ranked.get(wanted - 1), near.last()) else { return false };
-        *slowest <= self.inner.travel.at_least(farthest.distance_m, pickup)
+    /// Ranks the nearest by travel time.
+    fn scan(&self, pickup: LatLng, query: &Nearest<'_>, now: Timestamp, scan: &mut Scan) {
+        let Scan { near, ranked } = scan;
+        self.inner.index.nearest(pickup, query, now, near);
+        let origins: Vec<Origin> = near.iter().map(|neighbour| self.origin(neighbour)).collect();
+        let mut times = Vec::with_capacity(origins.len());
+        self.inner.travel.to_pickup(&origins, pickup, &mut times);
+        ranked.clear();
+        ranked.extend(times.iter().enumerate().filter_map(|(number, time)| Some(((*time)?, number))));
+        ranked.sort_unstable_by_key(|(time, number)| (*time, near[*number].driver));
     }
 
     pub(super) fn origin(&self, neighbour: &Neighbour) -> Origin {
@@ -94,8 +106,8 @@ mod tests {
             Ok(Leg { distance_m: straight_m as u32, duration })
         }
 
-        fn at_least(&self, straight_m: f64, _: LatLng) -> Span {
-            Span::from_millis((straight_m / FASTEST_MPS * 1_000.0) as i64)
+        fn farthest_m(&self, within: Span, _: LatLng) -> f64 {
+            (within.as_millis() + 1) as f64 / 1_000.0 * FASTEST_MPS
         }
     }
 

@@ -50,9 +50,9 @@ impl TravelTime for Corrected {
         }
     }
 
-    fn at_least(&self, straight_m: f64, to: LatLng) -> Span {
-        // What is learned between two questions is a matter of milliseconds.
-        let bound_ms = self.by_road.at_least(straight_m, to).as_millis() as f64 * self.factor(to);
-        Span::from_millis(bound_ms.floor() as i64)
+    fn farthest_m(&self, within: Span, to: LatLng) -> f64 {
+        // Rounded up, and one more: what is learned between two questions is a matter of milliseconds.
+        let by_road_ms = within.as_millis() as f64 / self.factor(to).max(f64::MIN_POSITIVE);
+        self.by_road.farthest_m(Span::from_millis(by_road_ms.ceil() as i64 + 1), to)
     }
 }

@@ -86,8 +86,8 @@ pub trait TravelTime: Send + Sync {
         self.route(from, to).map(|leg| leg.duration)
     }
 
-    /// A bound for searches: nobody that many metres from a place, as the crow flies, gets there in less time.
-    fn at_least(&self, straight_m: f64, to: LatLng) -> Span;
+    /// A bound for searches: nobody farther from a place than so many metres, as the crow flies, gets there within that time.
+    fn farthest_m(&self, within: Span, to: LatLng) -> f64;
 
     /// Riding time from each of many places to one: every candidate driver to the pickup. `out` is cleared, then holds one
     /// time for each of `froms`, in order; `None` where nobody can ride. A road router answers this at once for all of them.

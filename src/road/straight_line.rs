@@ -36,8 +36,9 @@ impl TravelTime for StraightLine {
         Ok(Leg { distance_m: distance_m.round() as u32, duration: Span::from_millis(duration_ms.round() as i64) })
     }
 
-    fn at_least(&self, straight_m: f64, _: LatLng) -> Span {
-        Span::from_millis((straight_m * self.detour_factor * 3_600.0 / self.speed_kmh) as i64)
+    fn farthest_m(&self, within: Span, _: LatLng) -> f64 {
+        // A millisecond more: times are rounded.
+        (within.as_millis() + 1) as f64 * self.speed_kmh / 3_600.0 / self.detour_factor
     }
 }
 

@@ -14,6 +14,7 @@ use std::collections::BinaryHeap;
 
 use super::ends::{Ends, Start};
 use super::{Live, Router, Snapped};
+use crate::geo::LatLng;
 use crate::road::network::{ArcId, Network, NodeId, Snap};
 use crate::road::turns::CLOSED;
 
@@ -214,19 +215,54 @@ impl Router {
         }
         let live = self.live.load();
         let mut scratch = self.pool.take(&self.hierarchy);
-        let spread = &mut scratch.spread;
-        spread.begin(self.turns.vertex_count());
         let ends = Ends::new(&self.network, &live, query.to);
         let mut found = Found { k: query.k, limit_ms: query.duration_ms_max, out };
+        self.backwards(&live, &ends, &mut scratch.spread, |arc, after_ms| {
+            self.collect(&live, (arc, after_ms), &ends, (drivers, &accept), &mut found);
+            found.limit_ms
+        });
+    }
+
+    /// How far from a place somebody can be, in metres as the crow flies, who gets to the street at it within a riding time:
+    /// beside any street that leads there in time, as far off it as the rest of the time allows at `off_road_mps`.
+    pub(super) fn reach_m(&self, place: LatLng, to: Snap, riding_ms: u32, off_road_mps: f64) -> f64 {
+        let live = self.live.load();
+        let mut scratch = self.pool.take(&self.hierarchy);
+        let ends = Ends::new(&self.network, &live, to);
+        let distance_m = place.distances_m();
+        let mut reach_m = 0.0_f64;
+        self.backwards(&live, &ends, &mut scratch.spread, |arc, after_ms| {
+            let left_ms = riding_ms.saturating_sub(after_ms.unwrap_or(0));
+            let beside_m = (f64::from(left_ms) / 1_000.0 * off_road_mps).min(self.off_road_m_max);
+            let points = self.network.points(self.network.directed(arc).segment);
+            let farthest_m = points.iter().map(|point| distance_m(*point)).fold(0.0, f64::max);
+            reach_m = reach_m.max(farthest_m + beside_m);
+            riding_ms
+        });
+        // Along a street drawn with few points one is a little off the line between them.
+        reach_m + 1.0
+    }
+
+    /// Visits the arcs from which one gets to a place, in the order of the time from their end; those that the place is on
+    /// first, without a time. `visit` says which time is the last of interest.
+    fn backwards(
+        &self,
+        live: &Live,
+        ends: &Ends,
+        spread: &mut Spread,
+        mut visit: impl FnMut(ArcId, Option<u32>) -> u32,
+    ) {
+        spread.begin(self.turns.vertex_count());
+        let mut limit_ms = CLOSED - 1;
         for (arc, ridden_ms) in ends.arcs() {
-            self.collect(&live, (arc, None), &ends, (drivers, &accept), &mut found);
+            limit_ms = visit(arc, None);
             self.spread_before(arc.0, ridden_ms, spread);
             for (_, copy) in self.copies_of(arc) {
                 self.spread_before(*copy, ridden_ms, spread);
             }
         }
         while let Some(Reverse((after_ms, vertex))) = spread.heap.pop() {
-            if after_ms > found.limit_ms {
+            if after_ms > limit_ms {
                 break;
             }
             if spread.after_ms[vertex as usize] < after_ms {
@@ -234,7 +270,7 @@ impl Router {
             }
             let arc = self.turns.arc_of(vertex);
             if vertex == arc.0 {
-                self.collect(&live, (arc, Some(after_ms)), &ends, (drivers, &accept), &mut found);
+                limit_ms = visit(arc, Some(after_ms));
             }
             let duration_ms = live.durations_ms()[arc.0 as usize];
             if duration_ms < CLOSED {

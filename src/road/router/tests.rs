@@ -367,6 +367,35 @@ fn the_nearest_drivers_by_road_are_those_that_asking_everybody_finds() {
 }
 
 #[test]
+fn nobody_gets_to_a_place_in_time_from_beyond_its_reach() {
+    let mut rng = StdRng::seed_from_u64(13);
+    let mut near_the_bound = 0;
+    for size in [3, 6, 9] {
+        let town = Town::random(size, &mut rng);
+        let nodes = town.router.network.node_count() as u32;
+        let place = |rng: &mut StdRng| {
+            let node = town.router.network.node(NodeId(rng.random_range(0..nodes)));
+            node.destination(rng.random_range(0.0..360.0), rng.random_range(0.0..250.0))
+        };
+        for round in 0..60 {
+            if round % 20 == 0 {
+                reweigh(&town, round / 20, &mut rng);
+            }
+            let to = place(&mut rng);
+            let froms: Vec<Origin> = (0..20).map(|_| place(&mut rng).into()).collect();
+            let mut times = Vec::new();
+            town.router.to_pickup(&froms, to, &mut times);
+            for (from, time) in froms.iter().zip(times).filter_map(|(from, time)| Some((from.place, time?))) {
+                let (straight_m, reach_m) = (from.distance_m(to), town.router.farthest_m(time, to));
+                assert!(straight_m <= reach_m, "{straight_m} m in {time}, reach {reach_m} m");
+                near_the_bound += usize::from(straight_m > 0.3 * reach_m);
+            }
+        }
+    }
+    assert!(near_the_bound > 100, "a bound that says something: {near_the_bound}");
+}
+
+#[test]
 fn what_is_kept_for_another_street_or_older_times_is_not_used() {
     let mut rng = StdRng::seed_from_u64(12);
     let town = Town::random(8, &mut rng);

@@ -14,6 +14,9 @@ const OFF_ROAD_MPS: f64 = 4.0;
 
 /// Times are whole milliseconds: a bound leaves room for what was cut off at either end of a way.
 const CUT_OFF_MS: i64 = 2;
+/// How far back from a place it is worth looking street by street to see who could be there in time. Where nobody is nearer
+/// than that drivers are few, and the bound by the best speed of any street lets in no more than the city has.
+const SPREAD_MS_MAX: i64 = 120_000;
 
 /// What it takes from a place to the street, in milliseconds.
 fn access_ms(distance_m: f32) -> i64 {
@@ -57,10 +60,16 @@ impl TravelTime for Router {
         }));
     }
 
-    fn at_least(&self, straight_m: f64, _: LatLng) -> Span {
+    fn farthest_m(&self, within: Span, to: LatLng) -> f64 {
+        let within_ms = within.as_millis() + CUT_OFF_MS;
+        if within_ms <= SPREAD_MS_MAX
+            && let Some(to_snap) = self.snap_place(to)
+        {
+            let riding_ms = (within_ms - access_ms(to_snap.distance_m)).max(0) as u32;
+            return self.reach_m(to, to_snap, riding_ms, OFF_ROAD_MPS);
+        }
         // Decimetres a millisecond are a hundred metres a second.
         let fastest_mps = f64::from(self.live.load().fastest_dm_per_ms()) * 100.0;
-        let bound_ms = (straight_m / fastest_mps.max(OFF_ROAD_MPS) * 1_000.0) as i64;
-        Span::from_millis((bound_ms - CUT_OFF_MS).max(0))
+        fastest_mps.max(OFF_ROAD_MPS) * within_ms as f64 / 1_000.0
     }
 }
