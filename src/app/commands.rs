@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;
 
 use super::services::{Basics, run_jobs};
-use super::{Error, demo, stop_signal, streets};
+use super::{Error, demo, ground, stop_signal};
 use crate::auth::NewUser;
 use crate::clock;
 use crate::config::Config;
@@ -87,7 +87,7 @@ pub async fn simulate(
 ) -> Result<simulation::Summary, Error> {
     Telemetry::install(&config.log)?;
     let routes = match map {
-        Some(file) => streets::routes(&file, config.map.snap_m_max)?,
+        Some(file) => ground::routes(&file, &config)?,
         None => simulation::Routes::STRAIGHT,
     };
     let city = demo::city(&config, target, admin, routes)?;

@@ -16,6 +16,7 @@ use crate::road::profile::Profile;
 use crate::road::router::Router;
 use crate::road::town::Town;
 use crate::road::{StraightLine, TravelTime};
+use crate::simulation::Routes;
 
 /// Where the streets lie, if that is known.
 pub(super) struct Ground {
@@ -36,10 +37,7 @@ impl Ground {
                 .map_err(|error| Error::service("travel times cannot be computed with [travel]", error))?;
             return Ok(Self { map: None, by_road: Arc::new(straight) });
         };
-        let router = atlas
-            .router(config.map.snap_m_max)
-            .map_err(|error| Error::service("the parts of the map do not belong together", error))?;
-        let router = Arc::new(router);
+        let router = router(&atlas, config)?;
         Ok(Self { map: Some((atlas, Arc::clone(&router))), by_road: router })
     }
 
@@ -84,8 +82,20 @@ fn atlas(config: &Config) -> Result<Option<Atlas>, Error> {
     Ok(Some(atlas))
 }
 
-/// Reads a map file.
-pub(super) fn read(file: &Path) -> Result<Atlas, Error> {
+fn router(atlas: &Atlas, config: &Config) -> Result<Arc<Router>, Error> {
+    let router = atlas.router(config.map.snap_m_max);
+    router.map(Arc::new).map_err(|error| Error::service("the parts of the map do not belong together", error))
+}
+
+/// The streets of a map file for simulated drivers.
+///
+/// # Errors
+/// When the file is no map.
+pub(super) fn routes(file: &Path, config: &Config) -> Result<Routes, Error> {
+    router(&read(file)?, config).map(Routes::along)
+}
+
+fn read(file: &Path) -> Result<Atlas, Error> {
     let bytes = std::fs::read(file).map_err(|source| Error::Map { file: file.to_owned(), source: Box::new(source) })?;
     Atlas::read(&bytes).map_err(|source| Error::Map { file: file.to_owned(), source: Box::new(source) })
 }

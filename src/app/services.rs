@@ -10,7 +10,6 @@ use super::ground::Ground;
 use super::streets::Streets;
 use super::{Error, Server};
 use crate::analytics::Analytics;
-use crate::atlas::Atlas;
 use crate::auth::{self, Auth};
 use crate::bus::{Bus, Message, Topic};
 use crate::clock;
@@ -64,8 +63,8 @@ pub(super) struct Services {
     pub(super) history: History,
     pub(super) geofences: Geofences,
     pub(super) places: Places,
-    /// The streets, where they are known.
-    pub(super) map: Option<(Atlas, Arc<Router>)>,
+    /// The ways along the streets, where these are known.
+    pub(super) router: Option<Arc<Router>>,
     pub(super) payments: Payments,
     pub(super) rides: Rides,
     pub(super) shard: JoinHandle<Result<(), crate::error::Error>>,
@@ -159,6 +158,7 @@ impl Services {
             Some((atlas, _)) => Some(Arc::new(Streets::new(&atlas.network, atlas.source)?)),
             None => None,
         };
+        let router = ground.map.as_ref().map(|(_, router)| Arc::clone(router));
         let maps = Maps::new(config.map.clone(), pool.clone(), ground.road());
         let travel = Arc::new(Corrected::new(Arc::clone(&ground.by_road), maps.clone()));
         let locations = Locations::new(config.locations.clone(), travel)
@@ -178,7 +178,7 @@ impl Services {
             locations: locations.clone(),
             history: history.clone(),
             tariffs: Arc::new(TariffBook::rwanda_moto()),
-            streets: ground.map.as_ref().map(|(_, router)| Arc::clone(router)),
+            streets: router.clone(),
         };
         let Started { rides, shard } = Rides::open(parts, stop_shard.clone()).await?;
         Ok(Self {
@@ -194,7 +194,7 @@ impl Services {
             history,
             geofences,
             places: ground.places(),
-            map: ground.map,
+            router,
             payments,
             rides,
             shard,
@@ -208,7 +208,7 @@ impl Services {
 
     /// The ways of simulated drivers.
     pub(super) fn routes(&self) -> Routes {
-        self.map.as_ref().map_or(Routes::STRAIGHT, |(_, router)| Routes::along(Arc::clone(router)))
+        self.router.clone().map_or(Routes::STRAIGHT, Routes::along)
     }
 
     /// Starts what runs beside requests: job workers, notices from other nodes, upkeep of metrics.

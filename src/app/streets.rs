@@ -1,21 +1,17 @@
-//! The streets as the page draws them, and as simulated drivers ride them.
+//! The streets as the page draws them.
 //!
 //! Separate from the map because this is a message, written out once when the map is loaded: the lines of each class as
 //! encoded polylines, at most so many points.
-
-use std::path::Path;
-use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::http::HeaderValue;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Error, ground};
+use super::Error;
 use crate::atlas::Source;
-use crate::geo::LatLng;
+use crate::geo::{LatLng, Plane, distance_to_piece_m};
 use crate::road::network::{Network, RoadClass, SegmentId};
-use crate::simulation::Routes;
 
 /// Points drawn at most, about three bytes each; the least important classes that would be too many are left out.
 const POINTS_MAX: usize = 400_000;
@@ -110,11 +106,13 @@ const fn name(class: RoadClass) -> &'static str {
 
 /// A line without the points that nobody would miss (Douglas and Peucker, 1973).
 fn thinned(line: &[LatLng]) -> Vec<LatLng> {
+    let plane = Plane::around(line[0]);
+    let flat: Vec<_> = line.iter().map(|point| plane.metres(*point)).collect();
     let mut is_kept = vec![false; line.len()];
     (is_kept[0], is_kept[line.len() - 1]) = (true, true);
     let mut open = vec![(0, line.len() - 1)];
     while let Some((from, to)) = open.pop() {
-        let beside = |at: usize| beside_m(line[from], line[to], line[at]);
+        let beside = |at: usize| distance_to_piece_m(flat[at], (flat[from], flat[to]));
         let farthest = (from + 1..to).max_by(|a, b| beside(*a).total_cmp(&beside(*b)));
         if let Some(at) = farthest.filter(|at| beside(*at) > TOLERANCE_M) {
             is_kept[at] = true;
@@ -122,18 +120,6 @@ fn thinned(line: &[LatLng]) -> Vec<LatLng> {
         }
     }
     line.iter().zip(is_kept).filter(|(_, is_kept)| *is_kept).map(|(point, _)| *point).collect()
-}
-
-/// How far a point lies from the piece of line between two others; flat, which is exact enough for a street.
-fn beside_m(from: LatLng, to: LatLng, at: LatLng) -> f64 {
-    let narrow = from.lat().to_radians().cos();
-    let metres = |e7: i32| f64::from(e7) * 0.011_119_5;
-    let vector =
-        |other: LatLng| (metres(other.lng_e7() - from.lng_e7()) * narrow, metres(other.lat_e7() - from.lat_e7()));
-    let ((x, y), (end_x, end_y)) = (vector(at), vector(to));
-    let length_2 = end_x * end_x + end_y * end_y;
-    let part = if length_2 > 0.0 { ((x * end_x + y * end_y) / length_2).clamp(0.0, 1.0) } else { 0.0 };
-    (x - part * end_x).hypot(y - part * end_y)
 }
 
 /// Google's encoded polyline: differences in 1e-5 degrees, five bits a letter.
@@ -154,13 +140,6 @@ fn encoded(line: &[LatLng]) -> String {
         (last_lat, last_lng) = (lat, lng);
     }
     text
-}
-
-/// The streets of a map file for simulated drivers.
-pub(super) fn routes(file: &Path, off_road_m_max: f64) -> Result<Routes, Error> {
-    let router = ground::read(file)?.router(off_road_m_max);
-    let router = router.map_err(|error| Error::service("the parts of the map do not belong together", error))?;
-    Ok(Routes::along(Arc::new(router)))
 }
 
 #[cfg(test)]

@@ -6,12 +6,14 @@
 
 mod area;
 mod distance;
+mod plane;
 mod polygon;
 
 use std::fmt;
 
 pub use area::{Area, AreaError, KIGALI, RWANDA};
 pub use distance::EARTH_RADIUS_M;
+pub use plane::{Metres, Plane, distance_to_piece_m};
 pub use polygon::{Polygon, PolygonError};
 
 /// Units of a [`LatLng`] in one degree.

@@ -4,7 +4,7 @@
 //! because a drawing has no receiver's noise and no heading, but an extent. Looked up by walking over all segments: that
 //! takes milliseconds, and happens when somebody draws.
 
-use crate::geo::{EARTH_RADIUS_M, LatLng, Polygon, PolygonError};
+use crate::geo::{LatLng, Metres, Plane, Polygon, PolygonError, distance_to_piece_m};
 use crate::road::network::{ArcId, Directed, Network, SegmentId};
 
 /// Places of one drawing; more was not drawn by hand.
@@ -147,11 +147,11 @@ fn both(network: &Network, segment: Option<SegmentId>, found: &mut Vec<ArcId>) {
 
 /// The segment nearest to a place, the first of equals.
 fn nearest(network: &Network, place: LatLng, reach_m: f64) -> Option<SegmentId> {
-    let flat = Flat::around(place);
+    let flat = Plane::around(place);
     let mut best = (reach_m, None);
     for segment in (0..network.segment_count() as u32).map(SegmentId) {
         for pair in network.points(segment).windows(2) {
-            let distance_m = distance_m((0.0, 0.0), (flat.of(pair[0]), flat.of(pair[1])));
+            let distance_m = distance_to_piece_m((0.0, 0.0), (flat.metres(pair[0]), flat.metres(pair[1])));
             if distance_m < best.0 {
                 best = (distance_m, Some(segment));
             }
@@ -177,40 +177,9 @@ fn between(a: LatLng, b: LatLng, share: f64) -> LatLng {
     LatLng::from_e7(mix(a.lat_e7(), b.lat_e7()), mix(a.lng_e7(), b.lng_e7())).unwrap_or(a)
 }
 
-/// Metres east and north of a place, on the plane that touches the Earth there: exact enough for a city.
-#[derive(Clone, Copy)]
-struct Flat {
-    origin: LatLng,
-    /// Metres in a degree of latitude, and of longitude there.
-    scale: (f64, f64),
-}
-
-/// Metres east and north.
-type Metres = (f64, f64);
-
-impl Flat {
-    fn around(origin: LatLng) -> Self {
-        let degree_m = EARTH_RADIUS_M.to_radians();
-        Self { origin, scale: (degree_m * origin.lat().to_radians().cos(), degree_m) }
-    }
-
-    fn of(self, place: LatLng) -> Metres {
-        let (east, north) = (place.lng() - self.origin.lng(), place.lat() - self.origin.lat());
-        (east * self.scale.0, north * self.scale.1)
-    }
-}
-
-/// From a point to a stretch, in metres.
-fn distance_m((x, y): Metres, ((ax, ay), (bx, by)): (Metres, Metres)) -> f64 {
-    let (dx, dy) = (bx - ax, by - ay);
-    let length = dx * dx + dy * dy;
-    let share = if length > 0.0 { (((x - ax) * dx + (y - ay) * dy) / length).clamp(0.0, 1.0) } else { 0.0 };
-    (ax + share * dx - x).hypot(ay + share * dy - y)
-}
-
 /// A drawn line, on the plane.
 struct Line {
-    flat: Flat,
+    flat: Plane,
     stretches: Vec<(Metres, Metres)>,
     /// South-west and north-east corner of all that is near it.
     bounds: (Metres, Metres),
@@ -218,11 +187,14 @@ struct Line {
 
 impl Line {
     fn new(points: &[LatLng]) -> Self {
-        let flat = Flat::around(points[0]);
-        let stretches: Vec<_> =
-            points.windows(2).filter(|pair| pair[0] != pair[1]).map(|p| (flat.of(p[0]), flat.of(p[1]))).collect();
+        let flat = Plane::around(points[0]);
+        let stretches: Vec<_> = points
+            .windows(2)
+            .filter(|pair| pair[0] != pair[1])
+            .map(|p| (flat.metres(p[0]), flat.metres(p[1])))
+            .collect();
         let mut bounds = ((f64::MAX, f64::MAX), (f64::MIN, f64::MIN));
-        for (x, y) in points.iter().map(|point| flat.of(*point)) {
+        for (x, y) in points.iter().map(|point| flat.metres(*point)) {
             bounds.0 = (bounds.0.0.min(x - LINE_WITHIN_M), bounds.0.1.min(y - LINE_WITHIN_M));
             bounds.1 = (bounds.1.0.max(x + LINE_WITHIN_M), bounds.1.1.max(y + LINE_WITHIN_M));
         }
@@ -233,7 +205,7 @@ impl Line {
     fn follows(&self, points: &[LatLng]) -> (bool, bool) {
         let (mut length_m, mut along_m, mut against_m) = (0.0, 0.0, 0.0);
         for pair in points.windows(2) {
-            let (a, b) = (self.flat.of(pair[0]), self.flat.of(pair[1]));
+            let (a, b) = (self.flat.metres(pair[0]), self.flat.metres(pair[1]));
             let piece_m = (b.0 - a.0).hypot(b.1 - a.1);
             length_m += piece_m;
             if self.is_away(a, b) || piece_m == 0.0 {
@@ -261,7 +233,7 @@ impl Line {
 
     /// Whether the line runs here as the street does (`true`) or against it; none where it is away or crosses.
     fn direction_at(&self, point: Metres, street: Metres) -> Option<bool> {
-        let near = self.stretches.iter().filter(|stretch| distance_m(point, **stretch) <= LINE_WITHIN_M);
+        let near = self.stretches.iter().filter(|stretch| distance_to_piece_m(point, **stretch) <= LINE_WITHIN_M);
         let cosines = near.map(|(a, b)| {
             let line = (b.0 - a.0, b.1 - a.1);
             (line.0 * street.0 + line.1 * street.1) / (line.0.hypot(line.1) * street.0.hypot(street.1))

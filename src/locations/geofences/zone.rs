@@ -3,7 +3,7 @@
 //! Separate from [`Polygon`], which takes any ring, because an admin's drawing is checked more strictly: sides that cross
 //! each other enclose something else than what is seen, so such an outline is refused and not interpreted.
 
-use crate::geo::{LatLng, Polygon, PolygonError};
+use crate::geo::{LatLng, Polygon, PolygonError, distance_to_piece_m};
 use crate::ids::ZoneId;
 
 macro_rules! words {
@@ -162,19 +162,11 @@ impl Outline {
         let mut from = flat(corners[corners.len() - 1]);
         for corner in corners {
             let to = flat(*corner);
-            nearest = nearest.min(to_side(from, to));
+            nearest = nearest.min(distance_to_piece_m((0.0, 0.0), (from, to)));
             from = to;
         }
         nearest
     }
-}
-
-/// From the origin to a side.
-fn to_side(from: (f64, f64), to: (f64, f64)) -> f64 {
-    let (along, across) = (to.0 - from.0, to.1 - from.1);
-    let length = along * along + across * across;
-    let share = if length > 0.0 { (-(from.0 * along + from.1 * across) / length).clamp(0.0, 1.0) } else { 0.0 };
-    (from.0 + share * along).hypot(from.1 + share * across)
 }
 
 /// On which side of the line from `a` to `b` a place is: the sign of the area between them, exact.

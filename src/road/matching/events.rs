@@ -41,11 +41,6 @@ impl Watch {
         *self = Self { is_so: seems_so, contrary: None };
         seems_so
     }
-
-    /// Whether it is so.
-    pub(super) fn is_so(self) -> bool {
-        self.is_so
-    }
 }
 
 #[cfg(test)]
@@ -75,6 +70,6 @@ mod tests {
         let patience = Patience { span: Span::from_secs(10), length_m: 50.0 };
         let mut watch = Watch::default();
         assert!((0..100).all(|n| !watch.see(true, Timestamp::from_millis(n * 5_000), 0.0, patience)));
-        assert!(!watch.is_so());
+        assert!(!watch.is_so);
     }
 }

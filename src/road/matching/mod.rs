@@ -360,11 +360,6 @@ impl Matcher {
             wrong_way,
         }
     }
-
-    /// Whether the driver is off the planned way now.
-    pub fn is_off_route(&self) -> bool {
-        self.off_route.is_so()
-    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]

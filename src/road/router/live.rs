@@ -9,7 +9,7 @@ use arc_swap::{ArcSwap, Guard};
 
 use crate::road::hierarchy::{Customizer, Hierarchy, Metric};
 use crate::road::network::{ArcId, Network};
-use crate::road::turns::{CLOSED, TurnGraph};
+use crate::road::turns::{CLOSED, TurnGraph, weight_ms};
 
 /// One set of riding times.
 #[derive(Default, Debug)]
@@ -52,10 +52,7 @@ impl Live {
     /// The weight of a turn that costs so much into an arc: as [`TurnGraph::weights`] has it.
     #[inline]
     pub(super) fn weight(&self, into: ArcId, cost_ms: u32) -> u32 {
-        match self.durations_ms[into.0 as usize] {
-            CLOSED => CLOSED,
-            duration_ms => duration_ms.saturating_add(cost_ms).min(CLOSED - 1),
-        }
+        weight_ms(self.durations_ms[into.0 as usize], cost_ms)
     }
 }
 
@@ -78,8 +75,9 @@ impl Swap {
         let mut customizer = Customizer::new(hierarchy);
         let mut live = Live { durations_ms: network.durations_ms().to_vec(), ..Live::default() };
         live.note_fastest(network);
-        customizer.customize(hierarchy, &turns.weights(&live.durations_ms), &mut live.metric);
-        let writer = Mutex::new(Writer { customizer, weights: Vec::new(), spare: Arc::default() });
+        let weights = turns.weights(&live.durations_ms);
+        customizer.customize(hierarchy, &weights, &mut live.metric);
+        let writer = Mutex::new(Writer { customizer, weights, spare: Arc::default() });
         Self { live: ArcSwap::from_pointee(live), writer }
     }
 
@@ -103,10 +101,7 @@ impl Swap {
         next.durations_ms.extend(durations_ms.iter().map(|duration_ms| (*duration_ms).clamp(1, CLOSED)));
         next.note_fastest(network);
         next.version = self.live.load().version + 1;
-        weights.clear();
-        for vertex in 0..turns.vertex_count() as u32 {
-            weights.extend(turns.turns(vertex).map(|(head, cost_ms)| next.weight(turns.arc_of(head), cost_ms)));
-        }
+        turns.fill_weights(&next.durations_ms, weights);
         customizer.customize(hierarchy, weights, &mut next.metric);
         *spare = self.live.swap(Arc::new(next));
     }

@@ -106,19 +106,34 @@ impl TurnGraph {
         range.map(|turn| (self.heads[turn], u32::from(self.costs_ms[turn])))
     }
 
-    /// The weight of every turn: what it costs, and the riding time of the arc it leads to. `None` where that is closed
-    /// ([`CLOSED`]).
+    /// The weight of every turn: what it costs, and the riding time of the arc it leads to, or [`CLOSED`] where that is
+    /// closed.
     pub fn weights(&self, durations_ms: &[u32]) -> Vec<u32> {
-        let weight = |(head, cost): (&u32, &u16)| match durations_ms[self.arc_of(*head).0 as usize] {
-            CLOSED => CLOSED,
-            duration => duration.saturating_add(u32::from(*cost)).min(CLOSED - 1),
-        };
-        self.heads.iter().zip(&self.costs_ms).map(weight).collect()
+        let mut weights = Vec::with_capacity(self.turn_count());
+        self.fill_weights(durations_ms, &mut weights);
+        weights
+    }
+
+    /// As [`weights`](Self::weights), in memory that was used before.
+    pub(super) fn fill_weights(&self, durations_ms: &[u32], out: &mut Vec<u32>) {
+        let duration_ms = |head: &u32| durations_ms[self.arc_of(*head).0 as usize];
+        let turns = self.heads.iter().zip(&self.costs_ms);
+        out.clear();
+        out.extend(turns.map(|(head, cost_ms)| weight_ms(duration_ms(head), u32::from(*cost_ms))));
     }
 }
 
 /// The riding time of an arc that nobody may use now.
 pub const CLOSED: u32 = u32::MAX / 2;
+
+/// The weight of a turn that costs so much into an arc of a riding time.
+#[inline]
+pub(super) fn weight_ms(duration_ms: u32, cost_ms: u32) -> u32 {
+    match duration_ms {
+        CLOSED => CLOSED,
+        duration_ms => duration_ms.saturating_add(cost_ms).min(CLOSED - 1),
+    }
+}
 
 fn cost_ms(network: &Network, from: ArcId, to: ArcId, is_dead_end: bool, costs: &TurnCosts) -> u16 {
     let ms = if network.twin(from) == Some(to) {
