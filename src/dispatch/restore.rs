@@ -62,8 +62,8 @@ pub struct RestoredRide {
     pub is_taken_over: bool,
     /// Offers made so far.
     pub offers_made: u16,
-    /// Of them since `searching_since`.
-    pub offers_tried: u16,
+    /// Of them since `searching_since` declined, expired or lost.
+    pub refusals: u16,
     /// Stops reached so far.
     pub stops_reached: u8,
     /// Facts recorded so far.

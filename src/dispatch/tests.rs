@@ -362,7 +362,7 @@ fn a_restored_core_goes_on_where_it_stopped() {
         released: vec![],
         is_taken_over: false,
         offers_made: 0,
-        offers_tried: 0,
+        refusals: 0,
         stops_reached: 0,
         facts: 1,
     };

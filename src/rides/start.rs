@@ -208,7 +208,7 @@ fn restored_ride(live: &store::LiveRide, open: Option<&Offer>) -> RestoredRide {
         released: Vec::new(),
         is_taken_over: false,
         offers_made: ride.offers_made,
-        offers_tried: ride.offers_made,
+        refusals: u16::try_from(live.passed.len()).unwrap_or(u16::MAX),
         stops_reached: 0,
         facts: live.facts,
     }
