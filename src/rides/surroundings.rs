@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::dispatch::{Availability, Candidate, Decision};
-use crate::ids::DriverId;
+use rustc_hash::FxHashMap;
+
+use crate::dispatch::{Answer, Availability, Decision, Wanted};
+use crate::ids::{DriverId, RideId};
 use crate::index::{Fix, RideClasses};
 use crate::locations::Locations;
 use crate::maps::Maps;
@@ -33,8 +35,14 @@ impl Surroundings for LiveCity {
         self.hub.is_connected(driver.into())
     }
 
-    fn candidates(&mut self, ride: &Ride, passed: &[DriverId], now: Timestamp) -> Vec<Candidate> {
-        self.locations.candidates(ride.pickup.at, ride.ride_type.class(), passed, now)
+    fn candidates(&mut self, wanted: &[Wanted], rides: &FxHashMap<RideId, Ride>, now: Timestamp) -> Vec<Answer> {
+        let answer = |wanted: &Wanted| {
+            let ride = rides.get(&wanted.ride)?;
+            let class = ride.ride_type.class();
+            let candidates = self.locations.candidates(ride.pickup.at, class, &wanted.passed, now);
+            Some(Answer { ride: wanted.ride, candidates })
+        };
+        wanted.iter().filter_map(answer).collect()
     }
 
     fn set_availability(&mut self, driver: DriverId, availability: Availability) {

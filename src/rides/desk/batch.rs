@@ -2,7 +2,7 @@
 //!
 //! Separate from the store, so that a simulated store can be handed the very same.
 
-use crate::dispatch::{Decision, OfferOutcome};
+use crate::dispatch::{Decision, OfferOutcome, RoundRecord};
 use crate::ids::{DriverId, StreamSeq, UserId};
 use crate::jobs::NewJob;
 use crate::rides::ride::{Offer, Ride};
@@ -83,6 +83,8 @@ pub struct Batch {
     pub events: Vec<NewEvent>,
     /// Shifts that began or ended, in order.
     pub shifts: Vec<ShiftChange>,
+    /// Rounds of matching that were solved: why the offers of this batch went where they went.
+    pub rounds: Vec<RoundRecord>,
     /// Follow-up work.
     pub jobs: Vec<NewJob>,
 }
@@ -101,5 +103,7 @@ pub const fn outcome_word(outcome: OfferOutcome) -> &'static str {
         OfferOutcome::Expired => "expired",
         OfferOutcome::DriverLost => "driver_lost",
         OfferOutcome::Cancelled => "cancelled",
+        OfferOutcome::Withdrawn => "withdrawn",
+        OfferOutcome::Taken => "taken",
     }
 }

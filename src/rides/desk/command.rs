@@ -75,12 +75,18 @@ impl Cause {
 pub(super) fn ride_of(input: &Input) -> Option<RideId> {
     match input {
         Input::RequestRide { ride, .. }
+        | Input::Pair { ride, .. }
         | Input::Arrive { ride, .. }
         | Input::Start { ride, .. }
+        | Input::ReachStop { ride, .. }
         | Input::Complete { ride, .. }
         | Input::Cancel { ride, .. }
-        | Input::Candidates { ride, .. } => Some(*ride),
+        | Input::PickupTrouble { ride, .. } => Some(*ride),
         Input::AcceptOffer { offer, .. } | Input::DeclineOffer { offer, .. } => Some(offer.ride),
-        Input::GoOnline { .. } | Input::GoOffline { .. } | Input::DriverLost { .. } | Input::DriverBack { .. } => None,
+        Input::Candidates { .. }
+        | Input::GoOnline { .. }
+        | Input::GoOffline { .. }
+        | Input::DriverLost { .. }
+        | Input::DriverBack { .. } => None,
     }
 }

@@ -14,7 +14,9 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use crate::dispatch::{self, Availability, Candidate, Decision, Dispatch, Fact, Input, OfferOutcome, Output, RideEnd};
+use crate::dispatch::{
+    self, Answer, Availability, Decision, Dispatch, Fact, Input, OfferOutcome, Output, ReleaseReason, RideEnd, Wanted,
+};
 use crate::fares::TariffBook;
 use crate::ids::{DriverId, OfferId, RideId, StreamSeq};
 use crate::index::{Fix, RideClasses};
@@ -34,8 +36,8 @@ use command::{Cause, ride_of};
 pub trait Surroundings {
     /// Whether a driver's app is connected now.
     fn is_connected(&self, driver: DriverId) -> bool;
-    /// Suitable drivers for a ride, nearest in time first.
-    fn candidates(&mut self, ride: &Ride, passed: &[DriverId], now: Timestamp) -> Vec<Candidate>;
+    /// Suitable drivers for each of these rides, nearest in time first.
+    fn candidates(&mut self, wanted: &[Wanted], rides: &FxHashMap<RideId, Ride>, now: Timestamp) -> Vec<Answer>;
     /// What a driver is available for has changed: the next search sees it.
     fn set_availability(&mut self, driver: DriverId, availability: Availability);
     /// A driver came on shift, here, for these kinds of ride.
@@ -155,13 +157,12 @@ impl Desk {
     ) {
         let mut seen = 0;
         while seen < out.len() {
-            match out[seen].clone() {
-                Output::AskCandidates { ride, passed } => {
-                    if let Some(record) = self.rides.get(&ride) {
-                        let candidates = city.candidates(record, &passed, now);
-                        self.core.handle(now, Input::Candidates { ride, candidates }, out);
-                    }
+            match std::mem::replace(&mut out[seen], Output::Done) {
+                Output::AskCandidates { wanted } => {
+                    let answers = city.candidates(&wanted, &self.rides, now);
+                    self.core.handle(now, Input::Candidates { answers }, out);
                 }
+                Output::Solved(record) => round.batch.rounds.push(*record),
                 Output::Availability { driver, availability } => city.set_availability(driver, availability),
                 Output::ShiftOpened { driver, at } => {
                     round.batch.shifts.push(ShiftChange { driver, at, opened: true });
@@ -227,13 +228,22 @@ impl Desk {
 /// Who caused a fact: a command has consequences that are not its sender's doing.
 fn caused_by(fact: &Fact, sender: Actor) -> Actor {
     match fact {
-        Fact::OfferMade { .. }
-        | Fact::OfferClosed { outcome: OfferOutcome::Expired | OfferOutcome::DriverLost, .. }
+        Fact::SearchBegan
+        | Fact::OfferMade { .. }
+        | Fact::OfferClosed {
+            outcome: OfferOutcome::Expired | OfferOutcome::DriverLost | OfferOutcome::Withdrawn | OfferOutcome::Taken,
+            ..
+        }
+        | Fact::OnTheWay
+        | Fact::Nudged { .. }
         | Fact::Ended(RideEnd::NoDriverFound) => Actor::SYSTEM,
+        Fact::Released { reason, .. } if *reason != ReleaseReason::DriverCancelled => Actor::SYSTEM,
         Fact::Requested { .. }
         | Fact::OfferClosed { .. }
         | Fact::Assigned { .. }
+        | Fact::Released { .. }
         | Fact::Arrived
+        | Fact::StopReached { .. }
         | Fact::Started
         | Fact::Ended(_) => sender,
     }

@@ -3,8 +3,10 @@
 use rustc_hash::FxHashMap;
 
 use super::{Desk, Terms};
-use crate::dispatch::{Availability, Dispatch, Output, Restored, RestoredDriver, RestoredOffer, RestoredRide};
+use crate::dispatch::{Availability, Dispatch, Order, Output, Restored};
+use crate::dispatch::{RestoredDriver, RestoredOffer, RestoredRide, RestoredShift};
 use crate::ids::{DriverId, OfferId, StreamSeq};
+use crate::matching::record::Record;
 use crate::realtime::protocol::view::RideStatus;
 use crate::rides::ride::{Offer, Ride};
 use crate::rides::said::Sequence;
@@ -49,8 +51,8 @@ impl Desk {
     /// A desk that goes on where the persisted one stopped, and what each driver on shift is available for.
     pub fn restore(terms: Terms, now: Timestamp, stored: Stored) -> (Self, Vec<(DriverId, Availability)>) {
         let Stored { rides, offers, on_shift, last_seq } = stored;
-        let free = |driver| RestoredDriver { driver, availability: Availability::Free };
-        let mut restored = Restored { rides: Vec::new(), drivers: on_shift.into_iter().map(free).collect() };
+        let shift = |driver| RestoredShift { driver, record: Record::default(), idle_since: now };
+        let mut restored = Restored { rides: Vec::new(), drivers: on_shift.into_iter().map(shift).collect() };
         let mut records = FxHashMap::default();
         for live in rides {
             let open = offers.iter().find(|offer| offer.id.ride == live.ride.id);
@@ -81,12 +83,29 @@ fn restored_ride(live: &LiveRide, open: Option<&Offer>) -> RestoredRide {
         ride: ride.id,
         rider: ride.rider,
         pin: ride.pin,
-        requested_at: ride.requested_at,
+        order: Order::default(),
+        searching_since: Some(ride.requested_at),
         driver: ride.driver.map(|driver| RestoredDriver { driver, availability }),
+        is_next: false,
         accepted_offer: accepted.last().map(|offer| OfferId { ride: ride.id, ordinal: offer.ordinal }),
-        offer: open.map(|offer| RestoredOffer { offer: offer.id, driver: offer.driver, deadline: offer.deadline }),
+        pickup_due: None,
+        nudged_at: None,
+        offers: open.map(restored_offer).into_iter().collect(),
         passed: passed.iter().map(|offer| offer.driver).collect(),
+        released: Vec::new(),
+        is_taken_over: false,
         offers_made: ride.offers_made,
+        offers_tried: ride.offers_made,
+        stops_reached: 0,
         facts: live.facts,
+    }
+}
+
+fn restored_offer(offer: &Offer) -> RestoredOffer {
+    RestoredOffer {
+        offer: offer.id,
+        driver: offer.driver,
+        deadline: offer.deadline,
+        pickup_due: offer.offered_at + offer.pickup_eta,
     }
 }

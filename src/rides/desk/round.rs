@@ -83,7 +83,15 @@ impl Round {
                     self.touched.insert(offer, (record, Some(Closing { outcome: "accepted", reason: None, at })));
                 }
             }
-            Fact::Requested { .. } | Fact::Arrived | Fact::Started | Fact::Ended(_) => {}
+            Fact::Requested { .. }
+            | Fact::SearchBegan
+            | Fact::OnTheWay
+            | Fact::Nudged { .. }
+            | Fact::Released { .. }
+            | Fact::Arrived
+            | Fact::StopReached { .. }
+            | Fact::Started
+            | Fact::Ended(_) => {}
         }
     }
 }
