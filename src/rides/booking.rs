@@ -4,10 +4,9 @@ use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 use uuid::Uuid;
 
+use super::desk::{Actor, Details};
 use super::quote::{Pricing, Quote, check_place};
 use super::ride::{Price, Ride, Spot};
-use super::shard::Details;
-use super::store::commit::Actor;
 use super::view::Viewer;
 use super::words::RideType;
 use super::{NOTE_CHARS_MAX, Rides, Unanswered, store};

@@ -1,8 +1,8 @@
 //! Drivers on shift: going online and offline, and connections that break and come back.
 
+use super::desk::{Actor, Command, Details};
 use super::ride::Ride;
-use super::shard::{Command, Details, Message};
-use super::store::commit::Actor;
+use super::shard::{Message, Request};
 use super::{Rides, driver_actor};
 use crate::clock;
 use crate::dispatch::Input;
@@ -98,9 +98,9 @@ impl Rides {
             let input = Input::Arrive { driver, ride: ride.id };
             let (answer, _) = tokio::sync::oneshot::channel();
             let arrived = std::time::Instant::now();
-            let command =
-                Command { input, details: Details::None, actor: Actor::SYSTEM, request_id: None, arrived, answer };
-            let _ = self.inner.inbox.try_send(Message::Command(Box::new(command)));
+            let command = Command { input, details: Details::None, actor: Actor::SYSTEM, request_id: None };
+            let request = Request { command, arrived, answer };
+            let _ = self.inner.inbox.try_send(Message::Command(Box::new(request)));
         }
     }
 }

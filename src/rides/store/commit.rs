@@ -10,97 +10,11 @@ use super::offer_json;
 use super::row::ride_json;
 use crate::dispatch::{Decision, Fact, OfferOutcome, ReleaseReason, RideEnd, Trouble};
 use crate::drivers;
-use crate::ids::{DriverId, RideId, StreamSeq, UserId};
-use crate::jobs::{self, NewJob};
+use crate::ids::RideId;
+use crate::jobs;
 use crate::realtime::protocol::view::RideStatus;
+use crate::rides::desk::{Batch, Closing, NewEvent, Remark, outcome_word};
 use crate::rides::ride::{Offer, Ride, status_of};
-use crate::rides::words::{CancelReason, DeclineReason};
-use crate::time::Timestamp;
-
-/// How an offer ended.
-#[derive(Clone, Debug)]
-pub struct Closing {
-    /// The word in the table.
-    pub outcome: &'static str,
-    /// Why a driver declined.
-    pub reason: Option<&'static str>,
-    /// When.
-    pub at: Timestamp,
-}
-
-/// Who caused an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Actor {
-    /// `customer`, `driver`, `admin` or `system`.
-    pub role: &'static str,
-    /// The person, if it was one.
-    pub id: Option<UserId>,
-}
-
-impl Actor {
-    /// Time passing, or the engine itself.
-    pub const SYSTEM: Self = Self { role: "system", id: None };
-}
-
-/// An entry of a timeline.
-#[derive(Clone, Debug)]
-pub struct NewEvent {
-    /// What was decided.
-    pub decision: Decision,
-    /// Its place in the city's stream: given once, however often the batch is written.
-    pub stream_seq: StreamSeq,
-    /// False of an offer that was made and ended in this very batch: nobody is told, not after a restart either.
-    pub is_heard: bool,
-    /// Who caused it.
-    pub actor: Actor,
-    /// What the person said about it.
-    pub remark: Remark,
-}
-
-/// What a person said about a command, for the timeline.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Remark {
-    /// Nothing.
-    None,
-    /// Why a ride was called off.
-    Cancelled(CancelReason),
-    /// Why an offer was declined.
-    Declined(DeclineReason),
-}
-
-/// A change of who is on shift.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ShiftChange {
-    /// Who.
-    pub driver: DriverId,
-    /// When.
-    pub at: Timestamp,
-    /// Began or ended.
-    pub opened: bool,
-}
-
-/// Everything one transaction writes. Rides and offers are in their final state: what happened in between is in the
-/// events.
-#[derive(Debug, Default)]
-pub struct Batch {
-    /// Rides that changed.
-    pub rides: Vec<Ride>,
-    /// Offers that were made or ended, with how.
-    pub offers: Vec<(Offer, Option<Closing>)>,
-    /// What happened, in order.
-    pub events: Vec<NewEvent>,
-    /// Shifts that began or ended, in order.
-    pub shifts: Vec<ShiftChange>,
-    /// Follow-up work.
-    pub jobs: Vec<NewJob>,
-}
-
-impl Batch {
-    /// Whether there is anything to write.
-    pub fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.shifts.is_empty()
-    }
-}
 
 /// Writes a batch, all of it or nothing. Writing the same batch again is harmless: after a lost reply to COMMIT the
 /// caller cannot know whether it holds, and asks again.
@@ -239,18 +153,6 @@ pub(super) fn describe(ride: RideId, fact: &Fact, remark: &Remark) -> (&'static 
             let reason = if let Remark::Cancelled(reason) = remark { Some(reason.as_str()) } else { None };
             (status_of(*end).as_str(), json!({"ride_id": ride, "reason": reason}))
         }
-    }
-}
-
-/// The word of an outcome in the table and the timeline.
-pub const fn outcome_word(outcome: OfferOutcome) -> &'static str {
-    match outcome {
-        OfferOutcome::Declined => "declined",
-        OfferOutcome::Expired => "expired",
-        OfferOutcome::DriverLost => "driver_lost",
-        OfferOutcome::Cancelled => "cancelled",
-        OfferOutcome::Withdrawn => "withdrawn",
-        OfferOutcome::Taken => "taken",
     }
 }
 

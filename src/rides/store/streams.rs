@@ -177,7 +177,8 @@ fn place(stream_seq: i64) -> StreamSeq {
 mod tests {
     use super::*;
     use crate::dispatch::{OfferOutcome, ReleaseReason, RideEnd, Trouble};
-    use crate::rides::store::commit::{Remark, describe};
+    use crate::rides::desk::Remark;
+    use crate::rides::store::commit::describe;
 
     #[test]
     fn every_fact_that_is_told_can_be_read_from_its_event() {
