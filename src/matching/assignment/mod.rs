@@ -10,8 +10,13 @@
 //! Prices of one round are a good guess for the next: the solver starts from them, and mends what has changed.
 
 mod certificate;
+mod columns;
+mod components;
 mod problem;
+mod queue;
+mod rows;
 mod solver;
+mod start;
 
 pub use certificate::{Uncertified, certify};
 pub use problem::{COST_MAX, Edge, Problem};
@@ -39,3 +44,6 @@ pub enum Means {
     /// The steps ran out: who had no column yet took the cheapest that was left. Feasible, and no more than that.
     Greedy,
 }
+
+#[cfg(test)]
+mod tests;

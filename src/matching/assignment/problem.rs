@@ -4,12 +4,16 @@
 //! range in which no sum can overflow.
 
 use super::Solution;
+use super::queue::COUNT_MAX;
 
 /// Costs and prices of rows lie within so much of zero; what is beyond counts as this. In milliseconds it is 35 years.
 pub const COST_MAX: i64 = 1 << 40;
 
-/// Edges of a row up to this many are kept cheapest first, so that most of them need not be looked at.
-const SORTED_MAX: usize = 64;
+/// No price of a column is higher: the dearest row less the cheapest edge.
+pub(super) const PRICE_MAX: i64 = 2 * COST_MAX;
+
+/// So many of a row's edges, its cheapest, stand in order before the others, which then need seldom be looked at.
+const SORTED_MAX: usize = 32;
 
 /// A column that a row may have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,8 +42,8 @@ pub(super) struct Row {
     end: u32,
     /// The column that it is likely to get; `u32::MAX` for none.
     hint: u32,
-    /// Whether its edges stand cheapest first.
-    pub is_sorted: bool,
+    /// So many of its edges stand cheapest first, and none after them is cheaper.
+    pub sorted: u32,
 }
 
 impl Row {
@@ -51,12 +55,18 @@ impl Row {
 
 impl Problem {
     /// No rows yet, and so many columns.
+    ///
+    /// # Panics
+    /// When there are more than 2²² columns, or later rows.
     pub fn new(column_count: u32) -> Self {
-        Self { column_count, ..Self::default() }
+        let mut problem = Self::default();
+        problem.clear(column_count);
+        problem
     }
 
     /// As new, with the memory of before.
     pub fn clear(&mut self, column_count: u32) {
+        assert!(column_count as usize <= COUNT_MAX, "{column_count} columns, more than 2²²");
         self.column_count = column_count;
         self.rows.clear();
         self.edges.clear();
@@ -68,6 +78,7 @@ impl Problem {
     /// # Panics
     /// When an edge names a column that there is not.
     pub fn push_row(&mut self, unassigned: i64, edges: &[Edge]) {
+        assert!(self.rows.len() < COUNT_MAX, "more than 2²² rows");
         let unassigned = unassigned.clamp(-COST_MAX, COST_MAX);
         let begin = self.edges.len();
         let clamped = edges.iter().map(|edge| {
@@ -76,12 +87,13 @@ impl Problem {
         });
         self.edges.extend(clamped.filter(|edge| edge.cost <= unassigned));
         let own = &mut self.edges[begin..];
-        if own.len() <= SORTED_MAX {
-            own.sort_unstable_by_key(|edge| (edge.cost, edge.column));
+        let sorted = own.len().min(SORTED_MAX);
+        if sorted < own.len() {
+            own.select_nth_unstable_by_key(sorted, |edge| (edge.cost, edge.column));
         }
-        let is_sorted = own.is_sorted_by_key(|edge| edge.cost);
+        own[..sorted].sort_unstable_by_key(|edge| (edge.cost, edge.column));
         let [begin, end] = [begin, self.edges.len()].map(|at| u32::try_from(at).expect("fewer than 2³² edges"));
-        self.rows.push(Row { unassigned, begin, end, hint: u32::MAX, is_sorted });
+        self.rows.push(Row { unassigned, begin, end, hint: u32::MAX, sorted: sorted as u32 });
     }
 
     /// Says that the row pushed last probably gets this column, as it did in the last round. This makes the solver quicker
@@ -124,11 +136,23 @@ impl Problem {
         self.edges_of(&self.rows[row])
     }
 
+    pub(super) fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
     pub(super) fn row(&self, row: usize) -> &Row {
         &self.rows[row]
     }
 
     pub(super) fn edges_of(&self, row: &Row) -> &[Edge] {
         &self.edges[row.begin as usize..row.end as usize]
+    }
+
+    /// The edges of a row that cost no more than so much.
+    #[inline]
+    pub(super) fn edges_up_to(&self, row: &Row, cost_max: i64) -> impl Iterator<Item = &Edge> {
+        let (sorted, others) = self.edges_of(row).split_at(row.sorted as usize);
+        let near = sorted.iter().take_while(move |edge| edge.cost <= cost_max);
+        near.chain(others.iter().filter(move |edge| edge.cost <= cost_max))
     }
 }
