@@ -115,6 +115,7 @@ pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
         awaiting_offer: FxHashMap::default(),
         sequence: Sequence::after(store::last_seq(&pool).await?),
     };
+    drivers.load_wishes().await?;
     restore(&mut shard, &config, &hub).await?;
     let since = clock::now() - hub.config().resume_window;
     let streams = streams::rebuild(&pool, &people, since, config.restored_decisions_max).await?;
