@@ -108,6 +108,7 @@ pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
         tariffs: Arc::clone(&tariffs),
         detour_charged_max_percent: config.detour_charged_max_percent,
     };
+    drivers.load_wishes().await?;
     let desk = restore(terms, &pool, &teller, &people, &city).await?;
     let shard = Shard {
         desk,
