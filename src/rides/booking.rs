@@ -12,7 +12,7 @@ use super::view::Viewer;
 use super::words::RideType;
 use super::{NOTE_CHARS_MAX, Rides, Unanswered, store};
 use crate::clock;
-use crate::dispatch::{Input, Pin, Refusal};
+use crate::dispatch::{Input, Order, Pin, Refusal};
 use crate::error::{Checks, Error, Fault};
 use crate::fares::Fare;
 use crate::geo::LatLng;
@@ -164,7 +164,7 @@ impl Rides {
             started_at: None,
             ended_at: None,
         };
-        let input = Input::RequestRide { ride: id, rider, pin: ride.pin };
+        let input = Input::RequestRide { ride: id, rider, pin: ride.pin, order: Order::default() };
         let actor = Actor { role: "customer", id: Some(rider.into()) };
         match self.command(actor, input, Details::Booking(Box::new(ride))).await {
             Ok(Some(ride)) => Ok(Booked { ride: self.view(&ride, Viewer::Rider).await, replayed: false }),

@@ -188,7 +188,7 @@ impl Rides {
     /// # Errors
     /// As [`Rides::arrive`].
     pub async fn complete(&self, driver: DriverId, ride: RideId) -> Result<RideView, Error> {
-        self.drive(driver, ride, Input::Complete { driver, ride }).await
+        self.drive(driver, ride, Input::Complete { driver, ride, pin: None }).await
     }
 
     async fn drive(&self, driver: DriverId, id: RideId, input: Input) -> Result<RideView, Error> {
@@ -225,7 +225,9 @@ impl Rides {
     ) -> Result<RideView, Error> {
         let (by, word, viewer) = match caller.role {
             Role::Customer => (Canceller::Rider(caller.user.into()), "customer", Viewer::Rider),
-            Role::Driver => (Canceller::Driver(caller.user.into()), "driver", Viewer::Driver),
+            Role::Driver => {
+                (Canceller::Driver { driver: caller.user.into(), rematch: false }, "driver", Viewer::Driver)
+            }
             Role::Admin => (Canceller::System, "system", Viewer::Operator),
             Role::Government => return Err(Error::forbidden("forbidden", "this role only reads")),
         };
@@ -301,6 +303,17 @@ impl Rides {
             }
             Refusal::NotOnShift => Error::conflict("not_online", "you are not online"),
             Refusal::DriverOnRide => Error::conflict("driver_on_ride", "finish the ride before you go offline"),
+            Refusal::StopOutOfOrder { next } => Error::conflict(
+                "stop_out_of_order",
+                next.map_or("every stop was reached".to_owned(), |next| format!("the next stop is number {next}")),
+            ),
+            Refusal::HandoverPinNeeded => {
+                Error::conflict("handover_pin_needed", "the parcel is handed over against the PIN of its receiver")
+            }
+            Refusal::HandoverWrong { attempts_left } => {
+                let attempts = if attempts_left == 1 { "attempt" } else { "attempts" };
+                Error::conflict("wrong_pin", format!("the PIN is wrong; {attempts_left} {attempts} left"))
+            }
         }
     }
 }

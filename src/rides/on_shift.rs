@@ -11,6 +11,7 @@ use crate::geo::LatLng;
 use crate::ids::DriverId;
 use crate::index::{DriverState, Fix};
 use crate::locations::{Refused, Track};
+use crate::matching::record::Record;
 use crate::realtime::Position;
 use crate::realtime::protocol::view::RideStatus;
 use crate::rides::words::RideType;
@@ -34,7 +35,8 @@ impl Rides {
         self.inner.drivers.cards(&[driver]).await?;
         let ride_types = standing.ride_types.iter().filter_map(|word| RideType::from_word(word)).collect();
         let details = Details::Shift { fix, ride_types };
-        self.command(driver_actor(driver), Input::GoOnline { driver }, details).await.map_err(|e| self.refused(e))?;
+        let input = Input::GoOnline { driver, record: Record::default() };
+        self.command(driver_actor(driver), input, details).await.map_err(|e| self.refused(e))?;
         // On shift before: the index may know an older position, or none since a restart.
         match self.inner.locations.ping(driver, &mut Track::default(), fix, now) {
             Ok(_) => Ok(()),

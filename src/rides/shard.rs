@@ -15,7 +15,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
-use crate::dispatch::{Decision, Dispatch, Fact, Input, OfferOutcome, Output, Refusal, RideEnd};
+use crate::dispatch::{
+    self, Decision, Dispatch, Fact, Input, OfferOutcome, Output, Refusal, ReleaseReason, RideEnd, Wanted,
+};
 use crate::error::Error;
 use crate::fares::TariffBook;
 use crate::ids::{DriverId, OfferId, RideId};
@@ -226,13 +228,11 @@ impl Shard {
         let mut seen = 0;
         while seen < out.len() {
             match out[seen].clone() {
-                Output::AskCandidates { ride, passed } => {
-                    if let Some(record) = self.rides.get(&ride) {
-                        let class = record.ride_type.class();
-                        let candidates = self.locations.candidates(record.pickup.at, class, &passed, now);
-                        self.core.handle(now, Input::Candidates { ride, candidates }, out);
-                    }
+                Output::AskCandidates { wanted } => {
+                    let answers = wanted.iter().filter_map(|wanted| self.answer(wanted, now)).collect();
+                    self.core.handle(now, Input::Candidates { answers }, out);
                 }
+                Output::Solved(_) => {}
                 Output::Availability { driver, availability } => self.locations.set_availability(driver, availability),
                 Output::ShiftOpened { driver, at } => {
                     round.batch.shifts.push(ShiftChange { driver, at, opened: true });
@@ -250,6 +250,14 @@ impl Shard {
             seen += 1;
         }
         out.clear();
+    }
+
+    /// Who could take a ride.
+    fn answer(&self, wanted: &Wanted, now: Timestamp) -> Option<dispatch::Answer> {
+        let record = self.rides.get(&wanted.ride)?;
+        let class = record.ride_type.class();
+        let candidates = self.locations.candidates(record.pickup.at, class, &wanted.passed, now);
+        Some(dispatch::Answer { ride: wanted.ride, candidates })
     }
 
     fn decided(&mut self, decision: Decision, cause: &Cause, round: &mut Round) {
@@ -320,7 +328,15 @@ impl Shard {
                     round.touched.insert(offer, (record, Some(Closing { outcome: "accepted", reason: None, at })));
                 }
             }
-            Fact::Requested { .. } | Fact::Arrived | Fact::Started | Fact::Ended(_) => {}
+            Fact::Requested { .. }
+            | Fact::SearchBegan
+            | Fact::OnTheWay
+            | Fact::Nudged { .. }
+            | Fact::Released { .. }
+            | Fact::Arrived
+            | Fact::StopReached { .. }
+            | Fact::Started
+            | Fact::Ended(_) => {}
         }
     }
 
@@ -411,13 +427,22 @@ impl Round {
 /// Who caused a fact: a command has consequences that are not its sender's doing.
 fn caused_by(fact: &Fact, sender: Actor) -> Actor {
     match fact {
-        Fact::OfferMade { .. }
-        | Fact::OfferClosed { outcome: OfferOutcome::Expired | OfferOutcome::DriverLost, .. }
+        Fact::SearchBegan
+        | Fact::OfferMade { .. }
+        | Fact::OfferClosed {
+            outcome: OfferOutcome::Expired | OfferOutcome::DriverLost | OfferOutcome::Withdrawn | OfferOutcome::Taken,
+            ..
+        }
+        | Fact::OnTheWay
+        | Fact::Nudged { .. }
         | Fact::Ended(RideEnd::NoDriverFound) => Actor::SYSTEM,
+        Fact::Released { reason, .. } if *reason != ReleaseReason::DriverCancelled => Actor::SYSTEM,
         Fact::Requested { .. }
         | Fact::OfferClosed { .. }
         | Fact::Assigned { .. }
+        | Fact::Released { .. }
         | Fact::Arrived
+        | Fact::StopReached { .. }
         | Fact::Started
         | Fact::Ended(_) => sender,
     }
@@ -427,13 +452,19 @@ fn caused_by(fact: &Fact, sender: Actor) -> Actor {
 fn ride_of(input: &Input) -> Option<RideId> {
     match input {
         Input::RequestRide { ride, .. }
+        | Input::Pair { ride, .. }
         | Input::Arrive { ride, .. }
         | Input::Start { ride, .. }
+        | Input::ReachStop { ride, .. }
         | Input::Complete { ride, .. }
         | Input::Cancel { ride, .. }
-        | Input::Candidates { ride, .. } => Some(*ride),
+        | Input::PickupTrouble { ride, .. } => Some(*ride),
         Input::AcceptOffer { offer, .. } | Input::DeclineOffer { offer, .. } => Some(offer.ride),
-        Input::GoOnline { .. } | Input::GoOffline { .. } | Input::DriverLost { .. } | Input::DriverBack { .. } => None,
+        Input::Candidates { .. }
+        | Input::GoOnline { .. }
+        | Input::GoOffline { .. }
+        | Input::DriverLost { .. }
+        | Input::DriverBack { .. } => None,
     }
 }
 

@@ -22,7 +22,8 @@ use super::{Config, Inner, Rides, store, streams};
 use crate::auth::Auth;
 use crate::bus::Bus;
 use crate::clock;
-use crate::dispatch::{Availability, Dispatch, Output, Restored, RestoredDriver, RestoredOffer, RestoredRide};
+use crate::dispatch::{Availability, Dispatch, Order, Output, Restored};
+use crate::dispatch::{RestoredDriver, RestoredOffer, RestoredRide, RestoredShift};
 use crate::drivers::{self, Drivers};
 use crate::error::Error;
 use crate::fares::TariffBook;
@@ -31,6 +32,7 @@ use crate::index::RideClasses;
 use crate::locations::Locations;
 use crate::locations::history::History;
 use crate::maps::Maps;
+use crate::matching::record::Record;
 use crate::realtime::Hub;
 use crate::realtime::protocol::view::RideStatus;
 use crate::rides::words::RideType;
@@ -144,8 +146,9 @@ async fn restore(shard: &mut Shard, config: &Config, hub: &Hub) -> Result<(), Er
     let casts = streams::casts(&shard.people, rides.iter().map(|live| &live.ride)).await?;
     let offers = store::open_offers(&shard.pool).await?;
     let on_shift = drivers::on_shift(&shard.pool).await?;
-    let free = |driver| RestoredDriver { driver, availability: Availability::Free };
-    let mut restored = Restored { rides: Vec::new(), drivers: on_shift.iter().copied().map(free).collect() };
+    let now = clock::now();
+    let shift = |driver| RestoredShift { driver, record: Record::default(), idle_since: now };
+    let mut restored = Restored { rides: Vec::new(), drivers: on_shift.iter().copied().map(shift).collect() };
     for live in rides {
         let open = offers.iter().find(|offer| offer.id.ride == live.ride.id);
         restored.rides.push(restored_ride(&live, open));
@@ -160,7 +163,7 @@ async fn restore(shard: &mut Shard, config: &Config, hub: &Hub) -> Result<(), Er
         shard.offers.insert(offer.id, offer);
     }
     let mut out = Vec::new();
-    shard.core = Dispatch::restore(config.dispatch.clone(), clock::now(), restored, &mut out);
+    shard.core = Dispatch::restore(config.dispatch.clone(), now, restored, &mut out);
     let changed: Vec<(DriverId, Availability)> = out
         .into_iter()
         .filter_map(|output| match output {
@@ -193,12 +196,29 @@ fn restored_ride(live: &store::LiveRide, open: Option<&Offer>) -> RestoredRide {
         ride: ride.id,
         rider: ride.rider,
         pin: ride.pin,
-        requested_at: ride.requested_at,
+        order: Order::default(),
+        searching_since: Some(ride.requested_at),
         driver: ride.driver.map(|driver| RestoredDriver { driver, availability }),
+        is_next: false,
         accepted_offer: live.accepted.map(|ordinal| OfferId { ride: ride.id, ordinal }),
-        offer: open.map(|offer| RestoredOffer { offer: offer.id, driver: offer.driver, deadline: offer.deadline }),
+        pickup_due: None,
+        nudged_at: None,
+        offers: open.map(restored_offer).into_iter().collect(),
         passed: live.passed.clone(),
+        released: Vec::new(),
+        is_taken_over: false,
         offers_made: ride.offers_made,
+        offers_tried: ride.offers_made,
+        stops_reached: 0,
         facts: live.facts,
+    }
+}
+
+fn restored_offer(offer: &Offer) -> RestoredOffer {
+    RestoredOffer {
+        offer: offer.id,
+        driver: offer.driver,
+        deadline: offer.deadline,
+        pickup_due: offer.offered_at + offer.pickup_eta,
     }
 }

@@ -72,7 +72,14 @@ impl Teller {
         let (decision, ride) = (&said.decision, &said.ride);
         match &decision.fact {
             Fact::Requested { .. } => self.tally.requested(),
-            Fact::OfferMade { .. } | Fact::Arrived | Fact::Started => {}
+            Fact::SearchBegan
+            | Fact::OfferMade { .. }
+            | Fact::OnTheWay
+            | Fact::Nudged { .. }
+            | Fact::Arrived
+            | Fact::StopReached { .. }
+            | Fact::Started => {}
+            Fact::Released { .. } => self.hub.unwatch(ride.rider),
             Fact::OfferClosed { outcome, .. } => {
                 let label = outcome_word(*outcome);
                 metrics::counter!(names::DISPATCH_OFFERS_TOTAL, "outcome" => label).increment(1);
@@ -109,10 +116,15 @@ impl Teller {
 fn event_name(fact: &Fact) -> &'static str {
     match fact {
         Fact::Requested { .. } => "requested",
+        Fact::SearchBegan => "search_began",
         Fact::OfferMade { .. } => "offer_made",
         Fact::OfferClosed { .. } => "offer_closed",
         Fact::Assigned { .. } => "driver_assigned",
+        Fact::OnTheWay => "driver_on_the_way",
+        Fact::Nudged { .. } => "driver_nudged",
+        Fact::Released { .. } => "driver_released",
         Fact::Arrived => "driver_arrived",
+        Fact::StopReached { .. } => "stop_reached",
         Fact::Started => "started",
         Fact::Ended(end) => status_of(*end).as_str(),
     }

@@ -8,7 +8,7 @@ use sqlx::{PgConnection, PgPool};
 
 use super::offer_json;
 use super::row::ride_json;
-use crate::dispatch::{Decision, Fact, OfferOutcome, RideEnd};
+use crate::dispatch::{Decision, Fact, OfferOutcome, ReleaseReason, RideEnd, Trouble};
 use crate::drivers;
 use crate::ids::{DriverId, RideId, StreamSeq, UserId};
 use crate::jobs::{self, NewJob};
@@ -210,6 +210,7 @@ fn event_json(event: &NewEvent) -> Value {
 pub(super) fn describe(ride: RideId, fact: &Fact, remark: &Remark) -> (&'static str, Value) {
     match fact {
         Fact::Requested { .. } => ("requested", json!({})),
+        Fact::SearchBegan => ("search_began", json!({})),
         Fact::OfferMade { offer, driver, pickup_eta, pickup_distance_m, deadline } => (
             "offer_made",
             json!({"offer_id": offer, "driver_id": driver, "pickup_eta_s": pickup_eta.as_secs(),
@@ -221,8 +222,18 @@ pub(super) fn describe(ride: RideId, fact: &Fact, remark: &Remark) -> (&'static 
                 json!({"offer_id": offer, "driver_id": driver, "outcome": outcome_word(*outcome), "reason": reason});
             ("offer_closed", data)
         }
-        Fact::Assigned { driver, offer } => ("driver_assigned", json!({"driver_id": driver, "offer_id": offer})),
+        Fact::Assigned { driver, offer, is_next } => {
+            ("driver_assigned", json!({"driver_id": driver, "offer_id": offer, "is_next": is_next}))
+        }
+        Fact::OnTheWay => ("driver_on_the_way", json!({})),
+        Fact::Nudged { driver, trouble } => {
+            ("driver_nudged", json!({"driver_id": driver, "trouble": trouble_word(*trouble)}))
+        }
+        Fact::Released { driver, reason } => {
+            ("driver_released", json!({"driver_id": driver, "reason": release_word(*reason)}))
+        }
         Fact::Arrived => ("driver_arrived", json!({})),
+        Fact::StopReached { stop } => ("stop_reached", json!({"stop": stop})),
         Fact::Started => ("started", json!({})),
         Fact::Ended(end) => {
             let reason = if let Remark::Cancelled(reason) = remark { Some(reason.as_str()) } else { None };
@@ -238,14 +249,63 @@ pub const fn outcome_word(outcome: OfferOutcome) -> &'static str {
         OfferOutcome::Expired => "expired",
         OfferOutcome::DriverLost => "driver_lost",
         OfferOutcome::Cancelled => "cancelled",
+        OfferOutcome::Withdrawn => "withdrawn",
+        OfferOutcome::Taken => "taken",
     }
+}
+
+/// The word of a trouble in the timeline.
+pub const fn trouble_word(trouble: Trouble) -> &'static str {
+    match trouble {
+        Trouble::Stalled => "stalled",
+        Trouble::GoingAway => "going_away",
+        Trouble::Dark => "dark",
+    }
+}
+
+/// The word of a release in the timeline.
+pub const fn release_word(reason: ReleaseReason) -> &'static str {
+    match reason {
+        ReleaseReason::DriverCancelled => "driver_cancelled",
+        ReleaseReason::Stalled => "stalled",
+        ReleaseReason::WentAway => "went_away",
+        ReleaseReason::WentDark => "went_dark",
+        ReleaseReason::BetterDriver => "better_driver",
+        ReleaseReason::Late => "late",
+    }
+}
+
+/// The trouble of a word of [`trouble_word`].
+pub(super) fn trouble_of(word: &str) -> Option<Trouble> {
+    [Trouble::Stalled, Trouble::GoingAway, Trouble::Dark].into_iter().find(|trouble| trouble_word(*trouble) == word)
+}
+
+/// The reason of a word of [`release_word`].
+pub(super) fn release_of(word: &str) -> Option<ReleaseReason> {
+    [
+        ReleaseReason::DriverCancelled,
+        ReleaseReason::Stalled,
+        ReleaseReason::WentAway,
+        ReleaseReason::WentDark,
+        ReleaseReason::BetterDriver,
+        ReleaseReason::Late,
+    ]
+    .into_iter()
+    .find(|reason| release_word(*reason) == word)
 }
 
 /// The outcome of a word of [`outcome_word`].
 pub(super) fn outcome_of(word: &str) -> Option<OfferOutcome> {
-    [OfferOutcome::Declined, OfferOutcome::Expired, OfferOutcome::DriverLost, OfferOutcome::Cancelled]
-        .into_iter()
-        .find(|outcome| outcome_word(*outcome) == word)
+    [
+        OfferOutcome::Declined,
+        OfferOutcome::Expired,
+        OfferOutcome::DriverLost,
+        OfferOutcome::Cancelled,
+        OfferOutcome::Withdrawn,
+        OfferOutcome::Taken,
+    ]
+    .into_iter()
+    .find(|outcome| outcome_word(*outcome) == word)
 }
 
 /// The end that a word of the timeline means.
