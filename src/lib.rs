@@ -18,6 +18,7 @@ pub mod gazetteer;
 pub mod atlas;
 pub mod fares;
 pub mod dispatch;
+pub mod demand;
 
 // The machine room: IO, knows no service.
 pub mod error;
@@ -35,6 +36,7 @@ pub mod auth;
 pub mod drivers;
 pub mod maps;
 pub mod locations;
+pub mod steering;
 pub mod payments;
 pub mod rides;
 pub mod safety;
