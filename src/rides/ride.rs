@@ -6,9 +6,10 @@
 use std::fmt;
 
 use crate::dispatch::{Decision, Fact, Pin, RideEnd};
+use crate::fares::cancellation::Cause;
 use crate::fares::{Metered, TariffBook};
 use crate::geo::LatLng;
-use crate::ids::{DriverId, OfferId, QuoteId, RideId, RiderId};
+use crate::ids::{DriverId, OfferId, QuoteId, RideId, RiderId, UserId};
 use crate::money::{BasisPoints, Francs};
 use crate::payments::PaymentMethod;
 use crate::realtime::protocol::view::RideStatus;
@@ -37,6 +38,10 @@ pub struct Cancellation {
     pub note: Option<String>,
     /// What the rider owes for it.
     pub fee: Francs,
+    /// What the driver gets of that.
+    pub compensation: Francs,
+    /// Why it costs what it costs; `None` of rides that are older than the rules.
+    pub cause: Option<Cause>,
 }
 
 /// What the rider agreed to pay, and by which tariff.
@@ -91,6 +96,10 @@ pub struct Ride {
     pub pin: Pin,
     /// How it was called off.
     pub cancellation: Option<Cancellation>,
+    /// The agent who booked it on behalf of the rider.
+    pub booked_by: Option<UserId>,
+    /// When rider and driver met at the roadside, for a ride that began so.
+    pub paired_at: Option<Timestamp>,
     /// Offers made so far.
     pub offers_made: u16,
     /// When it was booked.
@@ -157,7 +166,18 @@ impl Ride {
     pub fn apply(&mut self, decision: &Decision, pricing: Pricing<'_>) {
         let at = decision.at;
         match &decision.fact {
-            Fact::Requested { .. } | Fact::OfferClosed { .. } => {}
+            Fact::Requested { .. }
+            | Fact::SearchBegan
+            | Fact::OfferClosed { .. }
+            | Fact::OnTheWay
+            | Fact::Nudged { .. }
+            | Fact::StopReached { .. } => {}
+            Fact::Released { .. } => {
+                self.driver = None;
+                self.status = RideStatus::Requested;
+                self.assigned_at = None;
+                self.arrived_at = None;
+            }
             Fact::OfferMade { offer, .. } => self.offers_made = offer.ordinal,
             Fact::Assigned { driver, .. } => {
                 self.driver = Some(*driver);
@@ -191,10 +211,14 @@ impl Ride {
                 then.status = status_of(*end);
                 return then;
             }
-            Fact::Requested { .. } | Fact::OfferMade { .. } | Fact::OfferClosed { .. } => RideStatus::Requested,
-            Fact::Assigned { .. } => RideStatus::DriverAssigned,
+            Fact::Requested { .. }
+            | Fact::SearchBegan
+            | Fact::OfferMade { .. }
+            | Fact::OfferClosed { .. }
+            | Fact::Released { .. } => RideStatus::Requested,
+            Fact::Assigned { .. } | Fact::OnTheWay | Fact::Nudged { .. } => RideStatus::DriverAssigned,
             Fact::Arrived => RideStatus::DriverArrived,
-            Fact::Started => RideStatus::InProgress,
+            Fact::StopReached { .. } | Fact::Started => RideStatus::InProgress,
         };
         then.status = status;
         then.fare = self.price.quoted;
@@ -216,7 +240,15 @@ impl Ride {
             Fact::Requested { .. } => then.offers_made = 0,
             Fact::OfferMade { offer, .. } | Fact::OfferClosed { offer, .. } => then.offers_made = offer.ordinal,
             // The last offer is the one that was accepted.
-            Fact::Assigned { .. } | Fact::Arrived | Fact::Started | Fact::Ended(_) => {}
+            Fact::SearchBegan
+            | Fact::Assigned { .. }
+            | Fact::OnTheWay
+            | Fact::Nudged { .. }
+            | Fact::Released { .. }
+            | Fact::Arrived
+            | Fact::StopReached { .. }
+            | Fact::Started
+            | Fact::Ended(_) => {}
         }
         then
     }
@@ -293,6 +325,8 @@ pub(crate) mod tests {
             waiting: Span::ZERO,
             pin: "0042".parse().expect("four digits"),
             cancellation: None,
+            booked_by: None,
+            paired_at: None,
             offers_made: 0,
             requested_at: Timestamp::from_millis(1_790_000_000_000),
             assigned_at: None,
@@ -355,7 +389,9 @@ pub(crate) mod tests {
                 ride.apply(&Decision { ride: ride.id, seq, at, fact: fact.clone() }, pricing(&tariffs, 0));
                 if let Fact::Ended(RideEnd::CancelledByCustomer) = fact {
                     let (by, reason) = ("customer", CancelReason::Other);
-                    ride.cancellation = Some(Cancellation { by, reason, note: None, fee: Francs::ZERO });
+                    let (fee, compensation) = (Francs::ZERO, Francs::ZERO);
+                    ride.cancellation =
+                        Some(Cancellation { by, reason, note: None, fee, compensation, cause: Some(Cause::InTime) });
                 }
                 stood.push((fact, ride.clone()));
             }
@@ -363,7 +399,7 @@ pub(crate) mod tests {
                 assert!(ride.as_of(&fact) == then, "after {fact:?}");
             }
         };
-        let assigned = || Fact::Assigned { driver, offer: offer(2) };
+        let assigned = || Fact::Assigned { driver, offer: offer(2), is_next: false };
         check([begin(), vec![assigned(), Fact::Arrived, Fact::Started, Fact::Ended(RideEnd::Completed)]].concat());
         check([begin(), vec![assigned(), Fact::Arrived, Fact::Ended(RideEnd::CancelledByCustomer)]].concat());
         check([begin(), vec![assigned()]].concat());
