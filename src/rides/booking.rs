@@ -4,10 +4,9 @@ use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 use uuid::Uuid;
 
+use super::desk::{Actor, Details};
 use super::quote::{Pricing, Quote, check_place};
 use super::ride::{Price, Ride, Spot};
-use super::shard::Details;
-use super::store::commit::Actor;
 use super::view::Viewer;
 use super::words::RideType;
 use super::{NOTE_CHARS_MAX, Rides, Unanswered, store};
@@ -144,6 +143,7 @@ impl Rides {
             id,
             rider,
             driver: None,
+            is_next: false,
             status: RideStatus::Requested,
             ride_type: checked.ride_type,
             payment_method: checked.payment_method,
@@ -157,6 +157,8 @@ impl Rides {
             waiting: Span::ZERO,
             pin: random_pin()?,
             cancellation: None,
+            booked_by: None,
+            paired_at: None,
             offers_made: 0,
             requested_at: now,
             assigned_at: None,

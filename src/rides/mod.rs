@@ -7,6 +7,7 @@
 pub mod arrival;
 mod booking;
 mod city;
+pub mod desk;
 mod followup;
 pub mod http;
 mod legs;
@@ -17,20 +18,21 @@ mod people;
 mod quote;
 mod rating;
 mod reading;
-mod ride;
-mod said;
+pub mod ride;
+pub mod said;
 mod shard;
 mod start;
 mod store;
 mod streams;
+mod surroundings;
 mod tally;
 mod tell;
 #[cfg(test)]
 mod tests;
 mod tidy;
 mod track;
-mod view;
-mod words;
+pub mod view;
+pub mod words;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -63,12 +65,12 @@ pub use tidy::tidy;
 pub use track::{PathView, TrackView};
 
 use arrival::Arrivals;
+use desk::{Actor, Command, Details};
 use live::Live;
 use matched::Matched;
 use people::People;
 use ride::{Cancellation, Ride};
-use shard::{Command, Details, Message};
-use store::commit::Actor;
+use shard::{Message, Request};
 use tally::Tally;
 use view::Viewer;
 use words::{CancelReason, DeclineReason};
@@ -256,8 +258,9 @@ impl Rides {
     async fn command(&self, actor: Actor, input: Input, details: Details) -> Result<Option<Arc<Ride>>, Unanswered> {
         let (answer, answered) = oneshot::channel();
         let request_id = RequestId::current_or_none();
-        let command = Command { input, details, actor, request_id, arrived: Instant::now(), answer };
-        self.inner.inbox.try_send(Message::Command(Box::new(command))).map_err(|error| {
+        let command = Command { input, details, actor, request_id };
+        let request = Request { command, arrived: Instant::now(), answer };
+        self.inner.inbox.try_send(Message::Command(Box::new(request))).map_err(|error| {
             let reason = if matches!(error, TrySendError::Full(_)) { "inbox_full" } else { "stopping" };
             metrics::counter!(names::DISPATCH_REFUSED_TOTAL, "reason" => reason).increment(1);
             Unanswered::Busy
@@ -359,5 +362,5 @@ fn check_cancellation(role: Role, by: &'static str, reason: &str, note: Option<&
     let note = checks.optional_text("note", note, NOTE_CHARS_MAX);
     checks.finish()?;
     let reason = parsed.unwrap_or(CancelReason::Other);
-    Ok(Cancellation { by, reason, note, fee: Francs::ZERO })
+    Ok(Cancellation { by, reason, note, fee: Francs::ZERO, compensation: Francs::ZERO, cause: None })
 }

@@ -1,8 +1,8 @@
 //! Drivers on shift: going online and offline, and connections that break and come back.
 
+use super::desk::{Actor, Command, Details};
 use super::ride::Ride;
-use super::shard::{Command, Details, Message};
-use super::store::commit::Actor;
+use super::shard::{Message, Request};
 use super::{Rides, driver_actor};
 use crate::clock;
 use crate::dispatch::Input;
@@ -33,6 +33,7 @@ impl Rides {
         }
         // Remembered from here on, so that dispatch finds it in memory when a rider is shown the driver.
         self.inner.drivers.cards(&[driver]).await?;
+        self.inner.drivers.load_wishes_of(driver).await?;
         let ride_types = standing.ride_types.iter().filter_map(|word| RideType::from_word(word)).collect();
         let details = Details::Shift { fix, ride_types };
         let input = Input::GoOnline { driver, record: Record::default() };
@@ -98,9 +99,9 @@ impl Rides {
             let input = Input::Arrive { driver, ride: ride.id };
             let (answer, _) = tokio::sync::oneshot::channel();
             let arrived = std::time::Instant::now();
-            let command =
-                Command { input, details: Details::None, actor: Actor::SYSTEM, request_id: None, arrived, answer };
-            let _ = self.inner.inbox.try_send(Message::Command(Box::new(command)));
+            let command = Command { input, details: Details::None, actor: Actor::SYSTEM, request_id: None };
+            let request = Request { command, arrived, answer };
+            let _ = self.inner.inbox.try_send(Message::Command(Box::new(request)));
         }
     }
 }

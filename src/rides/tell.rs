@@ -8,12 +8,12 @@ use rustc_hash::FxHashMap;
 
 use crate::bus::{Bus, Topic};
 use crate::dispatch::{Decision, Fact, RideEnd};
-use crate::ids::{DriverId, OfferId, RideId};
+use crate::ids::{OfferId, RideId};
 use crate::realtime::{Hub, Told};
+use crate::rides::desk::{Closing, outcome_word};
 use crate::rides::live::Live;
 use crate::rides::ride::{Offer, Ride, status_of};
 use crate::rides::said::Said;
-use crate::rides::store::commit::{Closing, outcome_word};
 use crate::rides::tally::Tally;
 use crate::rides::view::Cast;
 use crate::telemetry::names;
@@ -31,11 +31,6 @@ impl Teller {
     /// Tells these.
     pub fn new(hub: Arc<Hub>, bus: Bus, live: Arc<Live>, tally: Arc<Tally>) -> Self {
         Self { hub, bus, live, tally }
-    }
-
-    /// Whether a driver's app has a socket now.
-    pub fn is_connected(&self, driver: DriverId) -> bool {
-        self.hub.is_connected(driver.into())
     }
 
     /// The committed live state.
@@ -74,20 +69,27 @@ impl Teller {
             Fact::Requested { .. } => self.tally.requested(),
             Fact::SearchBegan
             | Fact::OfferMade { .. }
-            | Fact::OnTheWay
             | Fact::Nudged { .. }
             | Fact::Arrived
             | Fact::StopReached { .. }
             | Fact::Started => {}
+            Fact::OnTheWay => {
+                if let Some(driver) = ride.driver {
+                    self.hub.watch(ride.rider, driver, ride.id);
+                }
+            }
             Fact::Released { .. } => self.hub.unwatch(ride.rider),
             Fact::OfferClosed { outcome, .. } => {
                 let label = outcome_word(*outcome);
                 metrics::counter!(names::DISPATCH_OFFERS_TOTAL, "outcome" => label).increment(1);
             }
-            Fact::Assigned { driver, .. } => {
+            Fact::Assigned { driver, is_next, .. } => {
                 metrics::counter!(names::DISPATCH_OFFERS_TOTAL, "outcome" => "accepted").increment(1);
                 self.tally.assigned();
-                self.hub.watch(ride.rider, *driver, ride.id);
+                // Whoever brings another rider home first is not shown to this one yet.
+                if !is_next {
+                    self.hub.watch(ride.rider, *driver, ride.id);
+                }
             }
             Fact::Ended(end) => {
                 self.tally.ended(status_of(*end).as_str(), *end == RideEnd::Completed);

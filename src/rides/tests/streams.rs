@@ -54,15 +54,15 @@ impl City {
 
     /// One round with these commands, kept as it was told.
     async fn round(&mut self, mut messages: Vec<Message>) {
-        let mut round = self.shard.decide(self.now, &mut messages);
-        self.shard.persist(&mut round).await.expect("fits");
-        for (said, _) in &round.said {
+        let decided = self.shard.decide(self.now, &mut messages);
+        self.shard.persist(&decided.round.batch).await.expect("fits");
+        for said in &decided.round.said {
             assert!(said.seq > self.last, "{} after {}", said.seq, self.last);
             self.last = said.seq;
             let cast = self.rides.inner.people.cast(&said.ride).await;
             self.told.extend(said.messages(&cast).map(|(user, event)| (user, said.seq, event)));
         }
-        self.shard.speak(round).await;
+        self.shard.speak(decided).await;
     }
 
     /// What is told of everything after a place.
@@ -98,7 +98,14 @@ impl City {
             Canceller::System => "system",
         };
         let note = Some("as was said".to_owned());
-        let cancellation = Cancellation { by: by_word, reason: CancelReason::Other, note, fee: Francs::ZERO };
+        let cancellation = Cancellation {
+            by: by_word,
+            reason: CancelReason::Other,
+            note,
+            fee: Francs::ZERO,
+            compensation: Francs::ZERO,
+            cause: None,
+        };
         message(Input::Cancel { ride, by }, Details::Cancellation(cancellation))
     }
 
@@ -173,8 +180,8 @@ impl City {
 
 fn message(input: Input, details: Details) -> Message {
     let (answer, _) = oneshot::channel();
-    let (actor, request_id, arrived) = (Actor::SYSTEM, None, Instant::now());
-    Message::Command(Box::new(Command { input, details, actor, request_id, arrived, answer }))
+    let command = Command { input, details, actor: Actor::SYSTEM, request_id: None };
+    Message::Command(Box::new(Request { command, arrived: Instant::now(), answer }))
 }
 
 async fn count(pool: &PgPool, sql: &'static str) -> i64 {
