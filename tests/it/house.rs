@@ -26,8 +26,13 @@ use crate::proxy::Proxy;
 const READY_WITHIN: Duration = Duration::from_secs(60);
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 
-/// Settings that let many tests live in one city: a search does not reach the next test's corner.
-const NEIGHBOURLY: &[(&str, &str)] = &[("city.search_radius_m", "400"), ("dispatch.search_interval_ms", "200")];
+/// Settings that let many tests live in one city: a search does not reach the next test's corner, and one driver, which is
+/// what most tests have, is enough to be asked at once.
+const NEIGHBOURLY: &[(&str, &str)] = &[
+    ("city.search_radius_m", "400"),
+    ("dispatch.round_interval_ms", "200"),
+    ("dispatch.at_once_drivers", "1"),
+];
 
 /// Where a house keeps its facts.
 #[derive(Debug)]
