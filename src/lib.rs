@@ -17,6 +17,7 @@ pub mod road;
 pub mod gazetteer;
 pub mod atlas;
 pub mod fares;
+pub mod matching;
 pub mod dispatch;
 
 // The machine room: IO, knows no service.

@@ -8,7 +8,7 @@ mod book;
 mod tariff;
 
 pub use book::{TariffBook, TariffBookError};
-pub use tariff::{Fare, Metered, NightCharge, Tariff};
+pub use tariff::{Factors, Fare, Metered, NightCharge, Tariff};
 
 use crate::money::{BasisPoints, Francs};
 

@@ -61,7 +61,18 @@ impl Legs {
                 let open = self.open.remove(&ride.id)?;
                 (end == RideEnd::Completed).then(|| finish(open, ride.destination.at))
             }
-            Fact::Requested { .. } | Fact::OfferMade { .. } | Fact::OfferClosed { .. } => None,
+            // A driver who does not come after all rode no leg.
+            Fact::Released { .. } => {
+                self.open.remove(&ride.id);
+                None
+            }
+            Fact::Requested { .. }
+            | Fact::SearchBegan
+            | Fact::OfferMade { .. }
+            | Fact::OfferClosed { .. }
+            | Fact::OnTheWay
+            | Fact::Nudged { .. }
+            | Fact::StopReached { .. } => None,
         }
     }
 }
@@ -98,7 +109,7 @@ mod tests {
 
     fn assigned() -> Fact {
         let driver = DriverId(Uuid::from_u128(9));
-        Fact::Assigned { driver, offer: OfferId { ride: ride().id, ordinal: 1 } }
+        Fact::Assigned { driver, offer: OfferId { ride: ride().id, ordinal: 1 }, is_next: false }
     }
 
     #[test]

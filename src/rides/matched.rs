@@ -54,7 +54,18 @@ impl Matched {
             }
             Fact::Started => Some(ride.destination.at),
             Fact::Ended(_) => None,
-            Fact::Requested { .. } | Fact::OfferMade { .. } | Fact::OfferClosed { .. } | Fact::Arrived => return None,
+            Fact::Released { driver, .. } => {
+                self.legs.remove_if(&driver, |_, leg| lock(leg).ride == ride.id);
+                return None;
+            }
+            Fact::Requested { .. }
+            | Fact::SearchBegan
+            | Fact::OfferMade { .. }
+            | Fact::OfferClosed { .. }
+            | Fact::OnTheWay
+            | Fact::Nudged { .. }
+            | Fact::Arrived
+            | Fact::StopReached { .. } => return None,
         };
         let driver = ride.driver?;
         let (_, leg) = self.legs.remove_if(&driver, |_, leg| lock(leg).ride == ride.id)?;

@@ -151,9 +151,11 @@ pub(super) fn is_party(ride: &Ride, caller: Caller) -> bool {
 /// Whether an ended ride is what a repeated command asks for.
 pub(super) fn is_done_already(ride: &Ride, input: &Input) -> bool {
     match input {
-        Input::Complete { .. } | Input::Arrive { .. } | Input::Start { .. } => ride.status == RideStatus::Completed,
+        Input::Complete { .. } | Input::Arrive { .. } | Input::Start { .. } | Input::ReachStop { .. } => {
+            ride.status == RideStatus::Completed
+        }
         Input::Cancel { by: Canceller::Rider(_), .. } => ride.status == RideStatus::CancelledByCustomer,
-        Input::Cancel { by: Canceller::Driver(_), .. } => ride.status == RideStatus::CancelledByDriver,
+        Input::Cancel { by: Canceller::Driver { .. }, .. } => ride.status == RideStatus::CancelledByDriver,
         Input::Cancel { by: Canceller::System, .. } => ride.status == RideStatus::CancelledBySystem,
         _ => false,
     }

@@ -157,7 +157,18 @@ impl Ride {
     pub fn apply(&mut self, decision: &Decision, pricing: Pricing<'_>) {
         let at = decision.at;
         match &decision.fact {
-            Fact::Requested { .. } | Fact::OfferClosed { .. } => {}
+            Fact::Requested { .. }
+            | Fact::SearchBegan
+            | Fact::OfferClosed { .. }
+            | Fact::OnTheWay
+            | Fact::Nudged { .. }
+            | Fact::StopReached { .. } => {}
+            Fact::Released { .. } => {
+                self.driver = None;
+                self.status = RideStatus::Requested;
+                self.assigned_at = None;
+                self.arrived_at = None;
+            }
             Fact::OfferMade { offer, .. } => self.offers_made = offer.ordinal,
             Fact::Assigned { driver, .. } => {
                 self.driver = Some(*driver);
@@ -191,10 +202,14 @@ impl Ride {
                 then.status = status_of(*end);
                 return then;
             }
-            Fact::Requested { .. } | Fact::OfferMade { .. } | Fact::OfferClosed { .. } => RideStatus::Requested,
-            Fact::Assigned { .. } => RideStatus::DriverAssigned,
+            Fact::Requested { .. }
+            | Fact::SearchBegan
+            | Fact::OfferMade { .. }
+            | Fact::OfferClosed { .. }
+            | Fact::Released { .. } => RideStatus::Requested,
+            Fact::Assigned { .. } | Fact::OnTheWay | Fact::Nudged { .. } => RideStatus::DriverAssigned,
             Fact::Arrived => RideStatus::DriverArrived,
-            Fact::Started => RideStatus::InProgress,
+            Fact::StopReached { .. } | Fact::Started => RideStatus::InProgress,
         };
         then.status = status;
         then.fare = self.price.quoted;
@@ -216,7 +231,15 @@ impl Ride {
             Fact::Requested { .. } => then.offers_made = 0,
             Fact::OfferMade { offer, .. } | Fact::OfferClosed { offer, .. } => then.offers_made = offer.ordinal,
             // The last offer is the one that was accepted.
-            Fact::Assigned { .. } | Fact::Arrived | Fact::Started | Fact::Ended(_) => {}
+            Fact::SearchBegan
+            | Fact::Assigned { .. }
+            | Fact::OnTheWay
+            | Fact::Nudged { .. }
+            | Fact::Released { .. }
+            | Fact::Arrived
+            | Fact::StopReached { .. }
+            | Fact::Started
+            | Fact::Ended(_) => {}
         }
         then
     }
@@ -363,7 +386,7 @@ pub(crate) mod tests {
                 assert!(ride.as_of(&fact) == then, "after {fact:?}");
             }
         };
-        let assigned = || Fact::Assigned { driver, offer: offer(2) };
+        let assigned = || Fact::Assigned { driver, offer: offer(2), is_next: false };
         check([begin(), vec![assigned(), Fact::Arrived, Fact::Started, Fact::Ended(RideEnd::Completed)]].concat());
         check([begin(), vec![assigned(), Fact::Arrived, Fact::Ended(RideEnd::CancelledByCustomer)]].concat());
         check([begin(), vec![assigned()]].concat());

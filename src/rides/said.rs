@@ -40,7 +40,15 @@ impl Said {
                 [withdrawal.map(|reason| ((*driver).into(), Event::OfferWithdrawn { offer_id: *offer, reason })), None]
             }
             // The rider and the driver are two people: an account has one role.
-            Fact::Assigned { .. } | Fact::Arrived | Fact::Started | Fact::Ended(_) => [
+            Fact::SearchBegan
+            | Fact::Assigned { .. }
+            | Fact::OnTheWay
+            | Fact::Nudged { .. }
+            | Fact::Released { .. }
+            | Fact::Arrived
+            | Fact::StopReached { .. }
+            | Fact::Started
+            | Fact::Ended(_) => [
                 Some((ride.rider.into(), view(Viewer::Rider))),
                 ride.driver.map(|driver| (driver.into(), view(Viewer::Driver))),
             ],
@@ -83,7 +91,7 @@ fn withdrawal(outcome: OfferOutcome) -> Option<Withdrawal> {
         // The driver knows: it was the driver's own answer.
         OfferOutcome::Declined => None,
         OfferOutcome::Expired | OfferOutcome::DriverLost => Some(Withdrawal::Expired),
-        OfferOutcome::Cancelled => Some(Withdrawal::Cancelled),
+        OfferOutcome::Cancelled | OfferOutcome::Withdrawn | OfferOutcome::Taken => Some(Withdrawal::Cancelled),
     }
 }
 

@@ -5,21 +5,10 @@ use sqlx::PgPool;
 
 use super::RideRow;
 use crate::error::Error;
-use crate::ids::{DriverId, OfferId, RideId};
+use crate::ids::{OfferId, RideId};
+use crate::rides::desk::{EndedOffer, LiveRide};
 use crate::rides::ride::{Offer, Ride};
 use crate::time::{Span, Timestamp};
-
-/// A live ride with what the core needs besides the record.
-pub struct LiveRide {
-    /// The record.
-    pub ride: Ride,
-    /// Facts recorded so far.
-    pub facts: u32,
-    /// Drivers who had it on offer and did not take it.
-    pub passed: Vec<DriverId>,
-    /// Ordinal of the accepted offer.
-    pub accepted: Option<u16>,
-}
 
 /// Every ride that has not ended, oldest first.
 pub async fn live_rides(pool: &PgPool) -> Result<Vec<LiveRide>, Error> {
@@ -45,14 +34,11 @@ pub async fn live_rides(pool: &PgPool) -> Result<Vec<LiveRide>, Error> {
     )
     .fetch_all(pool)
     .await?;
-    let mut passed: FxHashMap<_, Vec<DriverId>> = FxHashMap::default();
-    let mut accepted: FxHashMap<_, u16> = FxHashMap::default();
-    for offer in offers {
-        if offer.outcome == "accepted" {
-            accepted.insert(offer.ride_id, u16::try_from(offer.ordinal).map_err(Error::internal)?);
-        } else {
-            passed.entry(offer.ride_id).or_default().push(offer.driver_id.into());
-        }
+    let mut ended: FxHashMap<_, Vec<EndedOffer>> = FxHashMap::default();
+    for row in offers {
+        let ordinal = u16::try_from(row.ordinal).map_err(Error::internal)?;
+        let offer = EndedOffer { ordinal, driver: row.driver_id.into(), outcome: row.outcome };
+        ended.entry(row.ride_id).or_default().push(offer);
     }
     rows.into_iter()
         .map(|row| {
@@ -60,8 +46,7 @@ pub async fn live_rides(pool: &PgPool) -> Result<Vec<LiveRide>, Error> {
             Ok(LiveRide {
                 ride: Ride::try_from(row)?,
                 facts: facts.get(&id).copied().unwrap_or(0),
-                passed: passed.remove(&id).unwrap_or_default(),
-                accepted: accepted.get(&id).copied(),
+                offers: ended.remove(&id).unwrap_or_default(),
             })
         })
         .collect()

@@ -6,7 +6,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::RideRow;
-use super::commit::{ended_by, outcome_of};
+use super::commit::{ended_by, outcome_of, release_of, trouble_of};
 use crate::dispatch::{Decision, Fact};
 use crate::error::Error;
 use crate::ids::{DriverId, Epoch, OfferId, RideId, StreamSeq};
@@ -114,6 +114,11 @@ struct Data {
     pickup_distance_m: Option<u32>,
     deadline: Option<Timestamp>,
     outcome: Option<String>,
+    trouble: Option<String>,
+    reason: Option<String>,
+    stop: Option<u8>,
+    #[serde(default)]
+    is_next: bool,
     #[serde(default)]
     unheard: bool,
 }
@@ -125,8 +130,14 @@ impl Data {
             "offer_made" => self.offer_made(),
             "offer_closed" => self.offer_closed(),
             "driver_assigned" => {
-                self.offer_id.zip(self.driver_id).map(|(offer, driver)| Fact::Assigned { driver, offer })
+                let is_next = self.is_next;
+                self.offer_id.zip(self.driver_id).map(|(offer, driver)| Fact::Assigned { driver, offer, is_next })
             }
+            "search_began" => Some(Fact::SearchBegan),
+            "driver_on_the_way" => Some(Fact::OnTheWay),
+            "driver_nudged" => self.nudged(),
+            "driver_released" => self.released(),
+            "stop_reached" => self.stop.map(|stop| Fact::StopReached { stop }),
             "driver_arrived" => Some(Fact::Arrived),
             "started" => Some(Fact::Started),
             other => ended_by(other).map(Fact::Ended),
@@ -144,6 +155,14 @@ impl Data {
         })
     }
 
+    fn nudged(&self) -> Option<Fact> {
+        Some(Fact::Nudged { driver: self.driver_id?, trouble: trouble_of(self.trouble.as_deref()?)? })
+    }
+
+    fn released(&self) -> Option<Fact> {
+        Some(Fact::Released { driver: self.driver_id?, reason: release_of(self.reason.as_deref()?)? })
+    }
+
     fn offer_closed(&self) -> Option<Fact> {
         let outcome = outcome_of(self.outcome.as_deref()?)?;
         Some(Fact::OfferClosed { offer: self.offer_id?, driver: self.driver_id?, outcome })
@@ -157,8 +176,9 @@ fn place(stream_seq: i64) -> StreamSeq {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dispatch::{OfferOutcome, RideEnd};
-    use crate::rides::store::commit::{Remark, describe};
+    use crate::dispatch::{OfferOutcome, ReleaseReason, RideEnd, Trouble};
+    use crate::rides::desk::Remark;
+    use crate::rides::store::commit::describe;
 
     #[test]
     fn every_fact_that_is_told_can_be_read_from_its_event() {
@@ -168,12 +188,23 @@ mod tests {
         let pickup_eta = Span::from_secs(95);
         let mut facts = vec![
             Fact::OfferMade { offer, driver, pickup_eta, pickup_distance_m: 700, deadline },
-            Fact::Assigned { driver, offer },
+            Fact::SearchBegan,
+            Fact::Assigned { driver, offer, is_next: true },
+            Fact::OnTheWay,
+            Fact::Nudged { driver, trouble: Trouble::Stalled },
+            Fact::Released { driver, reason: ReleaseReason::WentAway },
+            Fact::StopReached { stop: 2 },
             Fact::Arrived,
             Fact::Started,
         ];
-        let outcomes =
-            [OfferOutcome::Declined, OfferOutcome::Expired, OfferOutcome::DriverLost, OfferOutcome::Cancelled];
+        let outcomes = [
+            OfferOutcome::Declined,
+            OfferOutcome::Expired,
+            OfferOutcome::DriverLost,
+            OfferOutcome::Cancelled,
+            OfferOutcome::Withdrawn,
+            OfferOutcome::Taken,
+        ];
         facts.extend(outcomes.map(|outcome| Fact::OfferClosed { offer, driver, outcome }));
         let ends = [
             RideEnd::Completed,
