@@ -210,16 +210,23 @@ async fn ride_once(town: &Town, number: u128, booking: &BookRide) {
     };
     let (found, driver) = oneshot::channel();
     town.waiting.insert(booked.ride.id, found);
-    // The offer may have been taken before anybody waited.
-    let is_assigned = || town.rides.is_assigned(booked.ride.id);
-    if !is_assigned() {
-        let _ = tokio::time::timeout(Duration::from_secs(5), driver).await;
-    }
+    wait(town, number, driver).await;
     town.waiting.remove(&booked.ride.id);
-    let caller = Caller { user: rider(number).into(), role: Role::Customer, session: SessionId(Uuid::nil()) };
-    if town.rides.cancel(caller, booked.ride.id, "changed_mind", None).await.is_err() {
+    if town.rides.cancel(caller(number), booked.ride.id, "changed_mind", None).await.is_err() {
         town.refused.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+/// Waits for a driver: the offer may have been taken before anybody waited.
+async fn wait(town: &Town, number: u128, driver: oneshot::Receiver<()>) {
+    let ride = town.rides.active(caller(number)).await.ok().and_then(|rides| rides.into_iter().next());
+    if ride.is_none_or(|ride| ride.driver.is_none()) {
+        let _ = tokio::time::timeout(Duration::from_secs(5), driver).await;
+    }
+}
+
+fn caller(number: u128) -> Caller {
+    Caller { user: rider(number).into(), role: Role::Customer, session: SessionId(Uuid::nil()) }
 }
 
 async fn closed_loop(town: &Arc<Town>) -> f64 {
@@ -265,13 +272,9 @@ async fn open_loop(town: &Arc<Town>) -> Vec<f64> {
                 Ok(booked) => {
                     let (found, driver) = oneshot::channel();
                     town.waiting.insert(booked.ride.id, found);
-                    if !town.rides.is_assigned(booked.ride.id) {
-                        let _ = tokio::time::timeout(Duration::from_secs(5), driver).await;
-                    }
+                    wait(&town, number, driver).await;
                     town.waiting.remove(&booked.ride.id);
-                    let user = rider(number).into();
-                    let caller = Caller { user, role: Role::Customer, session: SessionId(Uuid::nil()) };
-                    let _ = town.rides.cancel(caller, booked.ride.id, "changed_mind", None).await;
+                    let _ = town.rides.cancel(caller(number), booked.ride.id, "changed_mind", None).await;
                 }
                 Err(_) => {
                     town.refused.fetch_add(1, Ordering::Relaxed);

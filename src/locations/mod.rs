@@ -175,6 +175,16 @@ impl Locations {
         self.inner.config.area
     }
 
+    /// How many free drivers are named for a ride.
+    pub fn candidates_max(&self) -> usize {
+        self.inner.config.candidates_max
+    }
+
+    /// A position older than this says nothing of where a driver is.
+    pub fn position_age_max(&self) -> Span {
+        self.inner.config.position_age_max
+    }
+
     /// The live index, for reading.
     pub fn index(&self) -> &DriverIndex {
         &self.inner.index

@@ -60,7 +60,7 @@ struct Finishing {
 
 impl Finishing {
     fn eta(&self) -> Span {
-        self.rest + self.leg
+        both(self.rest, self.leg)
     }
 
     fn candidate(&self) -> Candidate {
@@ -134,7 +134,7 @@ impl Asking {
             match self.finishing(ending, ride.pickup.at, now) {
                 Some(driver) if driver.rest <= self.config.finishing_rest_max => found.push(driver),
                 Some(Finishing { driver, rest, leg, leg_m }) => {
-                    let (pickup_eta, reason) = (rest + leg, Reason::FinishesTooLate);
+                    let (pickup_eta, reason) = (both(rest, leg), Reason::FinishesTooLate);
                     left_out.push(Looked { driver, pickup_eta, pickup_distance_m: leg_m, reason });
                 }
                 // Not seen for a while, or no way leads there.
@@ -162,7 +162,7 @@ impl Asking {
     fn finishing(&self, ending: &Ending, pickup: LatLng, now: Timestamp) -> Option<Finishing> {
         let fix = self.seen(ending.driver, now)?;
         let travel = self.locations.travel();
-        let rest = travel.duration(fix.into(), ending.destination).ok()? + self.config.handover;
+        let rest = both(travel.duration(fix.into(), ending.destination).ok()?, self.config.handover);
         let leg = travel.route(ending.destination.into(), pickup).ok()?;
         Some(Finishing { driver: ending.driver, rest, leg: leg.duration, leg_m: leg.distance_m })
     }
@@ -182,4 +182,9 @@ impl Asking {
         let fix = self.locations.position_of(driver)?;
         (now.since(fix.at) <= self.locations.position_age_max()).then_some(fix)
     }
+}
+
+/// One after the other.
+fn both(first: Span, second: Span) -> Span {
+    Span::from_millis(first.as_millis() + second.as_millis())
 }

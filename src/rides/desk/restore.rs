@@ -5,9 +5,10 @@ use rustc_hash::FxHashMap;
 use super::{Desk, Terms};
 use crate::dispatch::{Availability, Dispatch, Order, Output, Restored};
 use crate::dispatch::{RestoredDriver, RestoredOffer, RestoredRide, RestoredShift};
-use crate::ids::{DriverId, OfferId, StreamSeq};
+use crate::ids::{DriverId, OfferId, RideId, StreamSeq};
 use crate::matching::record::Record;
 use crate::realtime::protocol::view::RideStatus;
+use crate::rides::decisions::Keeper;
 use crate::rides::ride::{Offer, Ride};
 use crate::rides::said::Sequence;
 use crate::time::Timestamp;
@@ -23,6 +24,8 @@ pub struct Stored {
     pub on_shift: Vec<DriverId>,
     /// The last place in the city's stream that was given.
     pub last_seq: StreamSeq,
+    /// How many rounds of live rides are kept, where any are.
+    pub rounds: FxHashMap<RideId, u16>,
 }
 
 /// A live ride with what the core needs besides the record.
@@ -50,7 +53,7 @@ pub struct EndedOffer {
 impl Desk {
     /// A desk that goes on where the persisted one stopped, and what each driver on shift is available for.
     pub fn restore(terms: Terms, now: Timestamp, stored: Stored) -> (Self, Vec<(DriverId, Availability)>) {
-        let Stored { rides, offers, on_shift, last_seq } = stored;
+        let Stored { rides, offers, on_shift, last_seq, rounds } = stored;
         let shift = |driver| RestoredShift { driver, record: Record::default(), idle_since: now };
         let mut restored = Restored { rides: Vec::new(), drivers: on_shift.into_iter().map(shift).collect() };
         let mut records = FxHashMap::default();
@@ -66,7 +69,11 @@ impl Desk {
             _ => None,
         };
         let offers = offers.into_iter().map(|offer| (offer.id, offer)).collect();
-        let desk = Self { core, terms, rides: records, offers, sequence: Sequence::after(last_seq) };
+        let mut keeper = Keeper::new(terms.decisions);
+        for (ride, rounds) in rounds {
+            keeper.restore(ride, rounds);
+        }
+        let desk = Self { core, terms, rides: records, offers, sequence: Sequence::after(last_seq), keeper };
         (desk, out.into_iter().filter_map(availability).collect())
     }
 }

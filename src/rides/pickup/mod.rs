@@ -17,10 +17,13 @@ use rustc_hash::FxBuildHasher;
 
 use crate::dispatch::Trouble;
 use crate::ids::{DriverId, RideId};
+use crate::rides::store::commit::trouble_word;
 use crate::telemetry::names;
 use crate::time::{Span, Timestamp};
 
 pub use detector::Rules;
+pub use watch::watch_pickups;
+pub(super) use watch::is_ridden_to;
 
 use detector::{Course, Detector};
 
@@ -132,13 +135,4 @@ impl Pickups {
 
 fn count(trouble: Trouble) {
     metrics::counter!(names::RIDES_PICKUP_TROUBLE_TOTAL, "trouble" => trouble_word(trouble)).increment(1);
-}
-
-/// The word of a trouble, in metrics and in the timeline.
-pub const fn trouble_word(trouble: Trouble) -> &'static str {
-    match trouble {
-        Trouble::Stalled => "stalled",
-        Trouble::GoingAway => "going_away",
-        Trouble::Dark => "dark",
-    }
 }

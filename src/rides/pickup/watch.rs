@@ -58,8 +58,8 @@ impl Rides {
 }
 
 /// Whether its driver is on the way to its pickup now.
-pub(in crate::rides) fn is_ridden_to(ride: &Ride) -> bool {
-    ride.status == RideStatus::DriverAssigned && !ride.is_next
+pub fn is_ridden_to(ride: &Ride) -> bool {
+    ride.status == RideStatus::DriverAssigned
 }
 
 /// Looks for drivers who have gone dark until told to stop.
