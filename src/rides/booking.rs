@@ -156,6 +156,8 @@ impl Rides {
             waiting: Span::ZERO,
             pin: random_pin()?,
             cancellation: None,
+            booked_by: None,
+            paired_at: None,
             offers_made: 0,
             requested_at: now,
             assigned_at: None,

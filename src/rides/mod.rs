@@ -387,5 +387,5 @@ fn check_cancellation(role: Role, by: &'static str, reason: &str, note: Option<&
     let note = checks.optional_text("note", note, NOTE_CHARS_MAX);
     checks.finish()?;
     let reason = parsed.unwrap_or(CancelReason::Other);
-    Ok(Cancellation { by, reason, note, fee: Francs::ZERO })
+    Ok(Cancellation { by, reason, note, fee: Francs::ZERO, compensation: Francs::ZERO, cause: None })
 }

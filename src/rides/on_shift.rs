@@ -34,6 +34,7 @@ impl Rides {
         }
         // Remembered from here on, so that dispatch finds it in memory when a rider is shown the driver.
         self.inner.drivers.cards(&[driver]).await?;
+        self.inner.drivers.load_wishes_of(driver).await?;
         let ride_types = standing.ride_types.iter().filter_map(|word| RideType::from_word(word)).collect();
         let details = Details::Shift { fix, ride_types };
         let input = Input::GoOnline { driver, record: Record::default() };

@@ -6,9 +6,10 @@
 use std::fmt;
 
 use crate::dispatch::{Decision, Fact, Pin, RideEnd};
+use crate::fares::cancellation::Cause;
 use crate::fares::{Metered, TariffBook};
 use crate::geo::LatLng;
-use crate::ids::{DriverId, OfferId, QuoteId, RideId, RiderId};
+use crate::ids::{DriverId, OfferId, QuoteId, RideId, RiderId, UserId};
 use crate::money::{BasisPoints, Francs};
 use crate::payments::PaymentMethod;
 use crate::realtime::protocol::view::RideStatus;
@@ -37,6 +38,10 @@ pub struct Cancellation {
     pub note: Option<String>,
     /// What the rider owes for it.
     pub fee: Francs,
+    /// What the driver gets of that.
+    pub compensation: Francs,
+    /// Why it costs what it costs; `None` of rides that are older than the rules.
+    pub cause: Option<Cause>,
 }
 
 /// What the rider agreed to pay, and by which tariff.
@@ -91,6 +96,10 @@ pub struct Ride {
     pub pin: Pin,
     /// How it was called off.
     pub cancellation: Option<Cancellation>,
+    /// The agent who booked it on behalf of the rider.
+    pub booked_by: Option<UserId>,
+    /// When rider and driver met at the roadside, for a ride that began so.
+    pub paired_at: Option<Timestamp>,
     /// Offers made so far.
     pub offers_made: u16,
     /// When it was booked.
@@ -316,6 +325,8 @@ pub(crate) mod tests {
             waiting: Span::ZERO,
             pin: "0042".parse().expect("four digits"),
             cancellation: None,
+            booked_by: None,
+            paired_at: None,
             offers_made: 0,
             requested_at: Timestamp::from_millis(1_790_000_000_000),
             assigned_at: None,
@@ -378,7 +389,9 @@ pub(crate) mod tests {
                 ride.apply(&Decision { ride: ride.id, seq, at, fact: fact.clone() }, pricing(&tariffs, 0));
                 if let Fact::Ended(RideEnd::CancelledByCustomer) = fact {
                     let (by, reason) = ("customer", CancelReason::Other);
-                    ride.cancellation = Some(Cancellation { by, reason, note: None, fee: Francs::ZERO });
+                    let (fee, compensation) = (Francs::ZERO, Francs::ZERO);
+                    ride.cancellation =
+                        Some(Cancellation { by, reason, note: None, fee, compensation, cause: Some(Cause::InTime) });
                 }
                 stood.push((fact, ride.clone()));
             }

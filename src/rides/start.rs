@@ -113,6 +113,7 @@ pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
         detour_charged_max_percent: config.detour_charged_max_percent,
         decisions: config.decisions,
     };
+    drivers.load_wishes().await?;
     let desk = restore(terms, &pool, &teller, &people, &mut city).await?;
     let shard = Shard {
         desk,

@@ -56,6 +56,8 @@ pub fn ride_view(ride: &Ride, cast: &Cast, viewer: Viewer) -> RideView {
             reason: cancellation.reason.as_str().to_owned(),
             note: cancellation.note.clone(),
             fee_rwf: cancellation.fee.amount(),
+            fee_reason: cancellation.cause.map(|cause| cause.as_str().to_owned()),
+            compensation_rwf: cancellation.compensation.amount(),
         }),
         requested_at: ride.requested_at,
         assigned_at: ride.assigned_at,

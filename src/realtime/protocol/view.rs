@@ -143,6 +143,12 @@ pub struct CancellationView {
     pub note: Option<String>,
     /// What the rider owes for it, in whole francs.
     pub fee_rwf: i64,
+    /// Why: `no_driver`, `in_time`, `driver_late`, `driver_strayed`, `unsafe`, `by_driver`, `by_platform`,
+    /// `driver_on_the_way` or `no_show`; null of old rides.
+    #[schema(example = "in_time")]
+    pub fee_reason: Option<String>,
+    /// What the driver gets of the fee.
+    pub compensation_rwf: i64,
 }
 
 /// A ride as one of its parties sees it. Whole: a newer view replaces an older one.

@@ -69,6 +69,8 @@ async fn upsert_rides(conn: &mut PgConnection, rides: &[&Ride]) -> Result<(), sq
              waiting_s = excluded.waiting_s, matched_distance_m = excluded.matched_distance_m,
              cancelled_by = excluded.cancelled_by, cancel_reason = excluded.cancel_reason,
              cancel_note = excluded.cancel_note, cancellation_fee_rwf = excluded.cancellation_fee_rwf,
+             cancellation_compensation_rwf = excluded.cancellation_compensation_rwf,
+             cancellation_cause = excluded.cancellation_cause,
              offers_made = excluded.offers_made, assigned_at = excluded.assigned_at, arrived_at = excluded.arrived_at,
              started_at = excluded.started_at, ended_at = excluded.ended_at",
         rows

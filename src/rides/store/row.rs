@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::error::Error;
+use crate::fares::cancellation::Cause;
 use crate::geo::LatLng;
 use crate::money::{BasisPoints, Francs};
 use crate::payments::PaymentMethod;
@@ -51,6 +52,10 @@ pub struct RideRow {
     pub started_at: Option<DateTime<Utc>>,
     pub ended_at: Option<DateTime<Utc>>,
     pub matched_distance_m: Option<i32>,
+    pub booked_by: Option<Uuid>,
+    pub paired_at: Option<DateTime<Utc>>,
+    pub cancellation_compensation_rwf: i64,
+    pub cancellation_cause: Option<String>,
 }
 
 /// A value in the table that this program does not know: a row written by a newer one, or by hand.
@@ -95,6 +100,8 @@ impl TryFrom<RideRow> for Ride {
             waiting: Span::from_secs(i64::from(row.waiting_s)),
             pin: row.pin.parse().map_err(Error::internal)?,
             cancellation,
+            booked_by: row.booked_by.map(Into::into),
+            paired_at: row.paired_at.map(Timestamp::from),
             offers_made: u16::try_from(row.offers_made).map_err(Error::internal)?,
             requested_at: row.requested_at.into(),
             assigned_at: row.assigned_at.map(Timestamp::from),
@@ -109,11 +116,14 @@ fn cancellation(row: &RideRow) -> Result<Option<Cancellation>, Error> {
     let Some(by) = row.cancelled_by.as_deref() else { return Ok(None) };
     let by = ["customer", "driver", "system"].into_iter().find(|word| *word == by);
     let reason = row.cancel_reason.as_deref().and_then(CancelReason::from_word);
+    let known = |word| Cause::from_word(word).ok_or_else(|| unknown("cancellation_cause"));
     Ok(Some(Cancellation {
         by: by.ok_or_else(|| unknown("cancelled_by"))?,
         reason: reason.ok_or_else(|| unknown("cancel_reason"))?,
         note: row.cancel_note.clone(),
         fee: Francs(row.cancellation_fee_rwf),
+        compensation: Francs(row.cancellation_compensation_rwf),
+        cause: row.cancellation_cause.as_deref().map(known).transpose()?,
     }))
 }
 
@@ -151,6 +161,10 @@ pub(super) fn ride_json(ride: &Ride) -> Value {
         "cancel_reason": cancellation.map(|cancellation| cancellation.reason.as_str()),
         "cancel_note": cancellation.and_then(|cancellation| cancellation.note.as_deref()),
         "cancellation_fee_rwf": cancellation.map_or(0, |cancellation| cancellation.fee.amount()),
+        "cancellation_compensation_rwf": cancellation.map_or(0, |cancellation| cancellation.compensation.amount()),
+        "cancellation_cause": cancellation.and_then(|cancellation| cancellation.cause).map(Cause::as_str),
+        "booked_by": ride.booked_by,
+        "paired_at": ride.paired_at,
         "offers_made": ride.offers_made,
         "requested_at": ride.requested_at,
         "assigned_at": ride.assigned_at,
