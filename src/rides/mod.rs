@@ -15,6 +15,8 @@ mod live;
 mod matched;
 mod on_shift;
 mod people;
+mod pressure;
+pub mod queue;
 mod quote;
 mod rating;
 mod reading;
@@ -51,6 +53,7 @@ use crate::locations::history::History;
 use crate::money::Francs;
 use crate::realtime::Hub;
 use crate::realtime::protocol::view::RideView;
+use crate::steering::Steering;
 use crate::telemetry::names;
 use crate::time::Span;
 use crate::web::{Caller, RequestId, Role};
@@ -69,6 +72,7 @@ use desk::{Actor, Command, Details};
 use live::Live;
 use matched::Matched;
 use people::People;
+use queue::RideQueue;
 use ride::{Cancellation, Ride};
 use shard::{Message, Request};
 use tally::Tally;
@@ -99,6 +103,8 @@ pub struct Config {
     pub arrival: arrival::Config,
     /// Decisions that a start reads to tell again what apps missed.
     pub restored_decisions_max: u32,
+    /// Riders of an area without a free driver.
+    pub queue: queue::Config,
 }
 
 /// The service. Clones share everything.
@@ -121,6 +127,8 @@ struct Inner {
     tariffs: Arc<TariffBook>,
     matched: Arc<Matched>,
     arrivals: Arrivals,
+    steering: Steering,
+    queue: RideQueue,
 }
 
 impl Rides {
@@ -278,7 +286,7 @@ impl Rides {
     }
 
     async fn view(&self, ride: &Ride, viewer: Viewer) -> RideView {
-        view::ride_view(ride, &self.inner.people.cast(ride).await, viewer)
+        self.with_queue(view::ride_view(ride, &self.inner.people.cast(ride).await, viewer))
     }
 
     fn refused(&self, unanswered: Unanswered) -> Error {

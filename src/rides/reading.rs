@@ -65,7 +65,7 @@ impl Rides {
         let viewer = if caller.role == Role::Driver { Viewer::Driver } else { Viewer::Rider };
         match self.inner.live.shown_to(caller.user).filter(|(ride, _)| is_party(ride, caller)) {
             // As last told: a whole city that reconnects reads no names from the database.
-            Some((ride, Some(cast))) => Ok(vec![ride_view(&ride, &cast, viewer)]),
+            Some((ride, Some(cast))) => Ok(vec![self.with_queue(ride_view(&ride, &cast, viewer))]),
             Some((ride, None)) => Ok(vec![self.view(&ride, viewer).await]),
             None => Ok(Vec::new()),
         }

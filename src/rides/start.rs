@@ -14,6 +14,8 @@ use super::legs::Legs;
 use super::live::Live;
 use super::matched::Matched;
 use super::people::People;
+use super::pressure::Pressure;
+use super::queue::RideQueue;
 use super::shard::{Message, Shard};
 use super::surroundings::LiveCity;
 use super::tally::Tally;
@@ -33,6 +35,7 @@ use crate::maps::Maps;
 use crate::realtime::Hub;
 use crate::rides::words::RideType;
 use crate::road::router::Router;
+use crate::steering::Steering;
 
 /// What the service is built from.
 pub struct Parts {
@@ -56,6 +59,8 @@ pub struct Parts {
     pub history: History,
     /// Prices.
     pub tariffs: Arc<TariffBook>,
+    /// What is done where drivers are short.
+    pub steering: Steering,
     /// The map, where there is one: what drivers on a ride do is matched to its streets.
     pub streets: Option<Arc<Router>>,
 }
@@ -91,11 +96,12 @@ impl Rides {
 
 /// Restores everything and starts nothing.
 pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
-    let Parts { config, pool, hub, bus, auth, drivers, maps, locations, history, tariffs, streets } = parts;
+    let Parts { config, pool, hub, bus, auth, drivers, maps, locations, history, tariffs, steering, streets } = parts;
     let matched = Arc::new(Matched::new(streets, maps.clone()));
     let (live, tally) = (Arc::new(Live::default()), Arc::new(Tally::default()));
     let people = People::new(auth, drivers.clone());
-    let teller = Teller::new(Arc::clone(&hub), bus, Arc::clone(&live), Arc::clone(&tally));
+    let pressure = Pressure { steering: steering.clone(), locations: locations.clone() };
+    let teller = Teller::new(Arc::clone(&hub), bus, Arc::clone(&live), Arc::clone(&tally), pressure);
     let city = LiveCity {
         hub: Arc::clone(&hub),
         locations: locations.clone(),
@@ -138,6 +144,8 @@ pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
         tariffs,
         matched,
         arrivals,
+        steering,
+        queue: RideQueue::default(),
     };
     Ok(Assembled { rides: Rides { inner: Arc::new(inner) }, shard, inbox })
 }

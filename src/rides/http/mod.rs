@@ -1,5 +1,6 @@
 //! The REST door to rides. Handlers read the request, call the use case and write the answer; nothing is decided here.
 
+mod queue;
 mod shift;
 
 use axum::extract::State;
@@ -38,6 +39,7 @@ pub fn routes() -> OpenApiRouter<Rides> {
         .routes(routes!(start))
         .routes(routes!(complete))
         .merge(shift::routes())
+        .merge(queue::routes())
 }
 
 /// A place as a client names it.

@@ -210,6 +210,9 @@ impl Driver {
             ServerMessage::Ack { .. }
             | ServerMessage::DriverPosition(_)
             | ServerMessage::DriversNearby { .. }
+            | ServerMessage::Stage { .. }
+            | ServerMessage::Hint { .. }
+            | ServerMessage::RideQueue { .. }
             | ServerMessage::Notice { .. }
             | ServerMessage::Heartbeat { .. } => {}
         }
