@@ -34,6 +34,8 @@ pub fn append(message: &ServerMessage, out: &mut Vec<u8>) -> bool {
         | ServerMessage::Offer { .. }
         | ServerMessage::OfferWithdrawn { .. }
         | ServerMessage::Ride { .. }
+        | ServerMessage::RideReleased { .. }
+        | ServerMessage::Nudge { .. }
         | ServerMessage::Stage { .. }
         | ServerMessage::Hint { .. }
         | ServerMessage::RideQueue { .. }
