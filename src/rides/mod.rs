@@ -5,8 +5,10 @@
 //! turns the answer into a view. Commands are idempotent, also for rides the core has forgotten: the store is asked then.
 
 pub mod arrival;
+pub mod asking;
 mod booking;
 mod city;
+pub mod decisions;
 pub mod desk;
 mod followup;
 pub mod http;
@@ -17,6 +19,7 @@ mod on_shift;
 mod people;
 mod pressure;
 pub mod queue;
+pub mod pickup;
 mod quote;
 mod rating;
 mod reading;
@@ -73,6 +76,7 @@ use live::Live;
 use matched::Matched;
 use people::People;
 use queue::RideQueue;
+use pickup::Pickups;
 use ride::{Cancellation, Ride};
 use shard::{Message, Request};
 use tally::Tally;
@@ -105,6 +109,12 @@ pub struct Config {
     pub restored_decisions_max: u32,
     /// Riders of an area without a free driver.
     pub queue: queue::Config,
+    /// Drivers about to finish.
+    pub asking: asking::Config,
+    /// Drivers who do not get to the pickup.
+    pub pickup: pickup::Config,
+    /// The record of rounds.
+    pub decisions: decisions::Config,
 }
 
 /// The service. Clones share everything.
@@ -129,6 +139,7 @@ struct Inner {
     arrivals: Arrivals,
     steering: Steering,
     queue: RideQueue,
+    pickups: Pickups,
 }
 
 impl Rides {
@@ -279,6 +290,20 @@ impl Rides {
             // The shard stopped, or the database is away for too long: not acknowledged, so a retry is safe.
             Ok(Err(_)) | Err(_) => Err(Unanswered::Busy),
         }
+    }
+
+    /// Tells the core something that nobody asked for and nobody waits to hear of. What does not fit into the inbox is lost:
+    /// whoever sends this sends it again as long as it holds.
+    fn by_itself(&self, input: Input) {
+        let (answer, _) = oneshot::channel();
+        let command = Command { input, details: Details::None, actor: Actor::SYSTEM, request_id: None };
+        let request = Request { command, arrived: Instant::now(), answer };
+        let _ = self.inner.inbox.try_send(Message::Command(Box::new(request)));
+    }
+
+    /// Shows every offer that waits for an answer, in no order.
+    pub fn for_each_offer(&self, mut show: impl FnMut(DriverId, OfferId)) {
+        self.inner.live.for_each_offer(|offer| show(offer.driver, offer.id));
     }
 
     async fn stored(&self, id: RideId) -> Result<Ride, Error> {

@@ -26,6 +26,7 @@ mod cancelling;
 mod cli;
 mod crashes;
 mod demand;
+mod decisions;
 mod dispatching;
 mod drivers;
 mod geofences;

@@ -40,6 +40,7 @@ pub fn routes() -> OpenApiRouter<Rides> {
         .routes(routes!(complete))
         .merge(shift::routes())
         .merge(queue::routes())
+        .merge(super::decisions::http::routes())
 }
 
 /// A place as a client names it.
