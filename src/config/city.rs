@@ -135,10 +135,10 @@ pub fn rides(reader: &mut Reader<'_>) -> rides::Config {
             after: s.span("arrival_after_s", 0..=600),
         },
         restored_decisions_max: s.whole("restored_decisions_max", 0..=10_000_000),
+        queue: super::shortage::ride_queue(reader),
         asking,
         pickup,
         decisions,
-        queue: super::shortage::ride_queue(reader),
     }
 }
 

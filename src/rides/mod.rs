@@ -17,9 +17,9 @@ mod live;
 mod matched;
 mod on_shift;
 mod people;
-pub mod pickup;
 mod pressure;
 pub mod queue;
+pub mod pickup;
 mod quote;
 mod rating;
 mod reading;
@@ -107,14 +107,14 @@ pub struct Config {
     pub arrival: arrival::Config,
     /// Decisions that a start reads to tell again what apps missed.
     pub restored_decisions_max: u32,
+    /// Riders of an area without a free driver.
+    pub queue: queue::Config,
     /// Drivers about to finish.
     pub asking: asking::Config,
     /// Drivers who do not get to the pickup.
     pub pickup: pickup::Config,
     /// The record of rounds.
     pub decisions: decisions::Config,
-    /// Riders of an area without a free driver.
-    pub queue: queue::Config,
 }
 
 /// The service. Clones share everything.
@@ -137,9 +137,9 @@ struct Inner {
     tariffs: Arc<TariffBook>,
     matched: Arc<Matched>,
     arrivals: Arrivals,
-    pickups: Pickups,
     steering: Steering,
     queue: RideQueue,
+    pickups: Pickups,
 }
 
 impl Rides {

@@ -154,9 +154,9 @@ pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
         tariffs,
         matched,
         arrivals,
-        pickups,
         steering,
         queue: RideQueue::default(),
+        pickups,
     };
     Ok(Assembled { rides: Rides { inner: Arc::new(inner) }, shard, inbox })
 }

@@ -58,7 +58,7 @@ async fn where_drivers_are_short_riders_queue_and_drivers_are_sent_at_the_regula
     let intensity = hot["properties"]["intensity"].as_i64().expect("a number");
     assert!((10..=100).contains(&intensity) && intensity % 10 == 0, "{hot}");
     let quote = third.api.post("/quotes", &corner.question()).await.expect(200);
-    assert_eq!(quote["surge_basis_points"], 10_000, "a regulated tariff knows no surge: {quote}");
+    assert_eq!(quote["breakdown"]["surge_basis_points"], 10_000, "a regulated tariff knows no surge: {quote}");
     // The first gives up: everybody moves up, and the ride has no queue any more.
     first.api.post(&format!("/rides/{}/cancel", rides[0]), &json!({"reason": "changed_mind"})).await.expect(200);
     told(&mut second_phone, 1).await;
@@ -102,7 +102,7 @@ async fn with_a_driver_in_reach_nobody_stands_in_a_queue() {
     rider.api.get(&format!("/rides/{id}/queue")).await.refused(409, "wrong_state");
     let stranger = Person::rider(&house).await;
     stranger.api.get(&format!("/rides/{id}/queue")).await.refused(404, "not_found");
-    rider.api.get("/rides/nonsense/queue").await.refused(404, "not_found");
+    rider.api.get("/rides/nonsense/queue").await.refused(422, "invalid_value");
     rider.api.get("/heatmap").await.refused(403, "forbidden");
     rider.api.get("/driver/hints").await.refused(403, "forbidden");
 }

@@ -143,7 +143,10 @@ async fn a_queue_survives_a_kill_and_what_operators_did_is_on_record() {
     let (second, mut second_wheel) = arrives(&house, corner.pickup).await;
     let admin = house.admin().await.api.clone();
     let path = format!("/admin/stages/{stage}/queue/{}", second.id);
-    admin.post(&format!("{path}/move"), &json!({"place": 1, "reason": "Came first, the phone was off"})).await.expect(204);
+    admin
+        .post(&format!("{path}/move"), &json!({"place": 1, "reason": "Came first, the phone was off"}))
+        .await
+        .expect(204);
     told(&mut second_wheel, 1, 2).await;
     told(&mut first_wheel, 2, 2).await;
     // Told after a sweep, which writes first or next: the following sweep has certainly written.
@@ -163,7 +166,8 @@ async fn a_queue_survives_a_kill_and_what_operators_did_is_on_record() {
     let path = format!("/admin/stages/{stage}/queue/{}", second.id);
     admin.post(&format!("{path}/remove"), &json!({"reason": "Went home"})).await.expect(204);
     let history = admin.get(&format!("/admin/stages/{stage}/overrides")).await.expect(200);
-    let reasons: Vec<&str> = history["items"].as_array().expect("a list").iter().map(|row| text(&row["reason"])).collect();
+    let reasons: Vec<&str> =
+        history["items"].as_array().expect("a list").iter().map(|row| text(&row["reason"])).collect();
     assert_eq!(reasons, ["Went home", "Came first, the phone was off"]);
     assert_eq!(place(&first).await, 1);
 }

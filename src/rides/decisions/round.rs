@@ -147,9 +147,8 @@ impl RideRound {
             (!is_named(weighed.driver), weighed.excluded.is_some(), weighed.cost_ms, weighed.pickup_eta, weighed.driver)
         });
         self.considered.truncate(considered_max.max(2));
-        self.considered.sort_by_key(|weighed| {
-            (weighed.excluded.is_some(), weighed.cost_ms, weighed.pickup_eta, weighed.driver)
-        });
+        self.considered
+            .sort_by_key(|weighed| (weighed.excluded.is_some(), weighed.cost_ms, weighed.pickup_eta, weighed.driver));
     }
 
     /// Whether it says anything that an earlier round of the ride has not said: a search that goes on in vain is kept once.
@@ -225,7 +224,12 @@ pub(crate) mod tests {
     fn a_search_that_goes_on_in_vain_says_nothing_new() {
         let excluded = |reason| Weighed { excluded: Some(reason), ..weighed(1, 10) };
         let first = round(vec![excluded(Reason::Busy), weighed(2, 9)], None);
-        let again = RideRound { round: 2, waited: Span::from_secs(5), considered: vec![weighed(2, 8), excluded(Reason::Busy)], ..first.clone() };
+        let again = RideRound {
+            round: 2,
+            waited: Span::from_secs(5),
+            considered: vec![weighed(2, 8), excluded(Reason::Busy)],
+            ..first.clone()
+        };
         assert!(!again.says_more_than(&first));
         assert!(round(vec![excluded(Reason::Passed), weighed(2, 9)], None).says_more_than(&first));
         assert!(round(first.considered.clone(), Some(2)).says_more_than(&first));

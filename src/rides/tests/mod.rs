@@ -107,6 +107,7 @@ fn config() -> Config {
         detour_charged_max_percent: 0,
         arrival: crate::rides::arrival::Config { radius_m: 0.0, after: crate::time::Span::ZERO },
         restored_decisions_max: 10_000,
+        queue: queue::Config { reach_m: 3_000.0, refresh: Span::from_secs(1) },
         asking: asking::Config {
             finishing_max: 4,
             finishing_scan_max: 8,
@@ -135,7 +136,6 @@ fn config() -> Config {
             why_not_for: Span::from_minutes(60),
             why_not_rounds_max: 20_000,
         },
-        queue: queue::Config { reach_m: 3_000.0, refresh: Span::from_secs(1) },
     }
 }
 
