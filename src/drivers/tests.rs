@@ -226,14 +226,15 @@ async fn a_driver_has_one_open_shift_however_often_it_is_opened(pool: PgPool) {
     for driver in [first, first, second] {
         open_shift(&mut conn, driver, T0).await.expect("opened");
     }
+    let ids = |shifts: Vec<(DriverId, Timestamp)>| shifts.into_iter().map(|(driver, _)| driver).collect::<Vec<_>>();
     let mut both = vec![first, second];
     both.sort_unstable();
-    assert_eq!(on_shift(&house.pool).await.expect("read"), both);
+    assert_eq!(ids(on_shift(&house.pool).await.expect("read")), both);
     assert!(house.drivers.driver(first).await.expect("read").is_online);
     for _ in 0..2 {
         close_shift(&mut conn, first, T0 + Span::from_secs(60)).await.expect("closed");
     }
-    assert_eq!(on_shift(&house.pool).await.expect("read"), [second]);
+    assert_eq!(ids(on_shift(&house.pool).await.expect("read")), [second]);
     open_shift(&mut conn, first, T0 + Span::from_secs(120)).await.expect("opened again");
     let shifts: i64 = sqlx::query_scalar("SELECT count(*) FROM shifts WHERE driver_id = $1")
         .bind(first.0)

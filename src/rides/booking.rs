@@ -143,6 +143,7 @@ impl Rides {
             id,
             rider,
             driver: None,
+            is_next: false,
             status: RideStatus::Requested,
             ride_type: checked.ride_type,
             payment_method: checked.payment_method,

@@ -7,6 +7,7 @@ use sqlx::PgPool;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::arrival::Arrivals;
 use super::asking::Asking;
@@ -24,6 +25,7 @@ use super::{Config, Inner, Rides, decisions, store, streams};
 use crate::auth::Auth;
 use crate::bus::Bus;
 use crate::clock;
+use crate::dispatch::RestoredShift;
 use crate::drivers::{self, Drivers};
 use crate::error::Error;
 use crate::fares::TariffBook;
@@ -32,9 +34,11 @@ use crate::index::RideClasses;
 use crate::locations::Locations;
 use crate::locations::history::History;
 use crate::maps::Maps;
+use crate::matching::record::Record;
 use crate::realtime::Hub;
 use crate::rides::words::RideType;
 use crate::road::router::Router;
+use crate::time::Timestamp;
 
 /// What the service is built from.
 pub struct Parts {
@@ -149,6 +153,18 @@ pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
     Ok(Assembled { rides: Rides { inner: Arc::new(inner) }, shard, inbox })
 }
 
+/// Who is on shift, and since when without a ride.
+async fn on_shift(pool: &PgPool) -> Result<Vec<RestoredShift>, Error> {
+    let on_shift = drivers::on_shift(pool).await?;
+    let ids: Vec<Uuid> = on_shift.iter().map(|(driver, _)| driver.0).collect();
+    let last_ended = store::last_ended(pool, &ids).await?;
+    let shift = |(driver, since): (DriverId, Timestamp)| {
+        let idle_since = last_ended.get(&driver).map_or(since, |ended| since.max(*ended));
+        RestoredShift { driver, record: Record::default(), idle_since }
+    };
+    Ok(on_shift.into_iter().map(shift).collect())
+}
+
 /// The desk as the store has it; the live state, the hub and the index are told what it knows.
 async fn restore(
     terms: Terms,
@@ -160,7 +176,7 @@ async fn restore(
     let mut stored = Stored {
         rides: store::live_rides(pool).await?,
         offers: store::open_offers(pool).await?,
-        on_shift: drivers::on_shift(pool).await?,
+        on_shift: on_shift(pool).await?,
         last_seq: store::last_seq(pool).await?,
         rounds: FxHashMap::default(),
     };
@@ -170,7 +186,7 @@ async fn restore(
     for LiveRide { ride, .. } in &stored.rides {
         teller.live().put_ride(&Arc::new(ride.clone()), casts.get(&ride.id));
         city.asking.restore(ride);
-        if let Some(driver) = ride.driver {
+        if let Some(driver) = ride.driver.filter(|_| !ride.is_next) {
             city.hub.watch(ride.rider, driver, ride.id);
         }
     }

@@ -29,7 +29,7 @@ use crate::time::Timestamp;
 
 pub use batch::{Actor, Batch, Closing, NewEvent, Remark, ShiftChange, outcome_word};
 pub use command::{Answered, Command, Details, Message};
-pub use restore::{EndedOffer, LiveRide, Stored};
+pub use restore::{LiveRide, Recorded, Stored};
 pub use round::Round;
 
 use command::{Cause, ride_of};
@@ -216,6 +216,10 @@ impl Desk {
         match (&decision.fact, &cause.details) {
             (Fact::Ended(_), Details::Cancellation(cancellation)) => {
                 ride.cancellation = Some(cancellation.clone());
+                remark = Remark::Cancelled(cancellation.reason);
+            }
+            // It goes on with another driver: that it was called off is no part of its record.
+            (Fact::Released { .. }, Details::Cancellation(cancellation)) => {
                 remark = Remark::Cancelled(cancellation.reason);
             }
             (Fact::OfferClosed { outcome: OfferOutcome::Declined, .. }, Details::Decline(reason)) => {
