@@ -35,6 +35,7 @@ mod maps;
 mod money;
 mod operations;
 mod outages;
+mod pickups;
 mod random_input;
 mod roads;
 mod seeding;

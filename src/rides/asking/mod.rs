@@ -11,7 +11,7 @@ use crate::dispatch::{Candidate, Decision, Fact, Wanted};
 use crate::drivers::{self, Drivers, Unwished};
 use crate::geo::LatLng;
 use crate::ids::DriverId;
-use crate::index::Fix;
+use crate::index::{DriverState, Fix};
 use crate::locations::Locations;
 use crate::realtime::protocol::view::RideStatus;
 use crate::rides::decisions::{Looked, Reason};
@@ -22,6 +22,10 @@ use destinations::{Destinations, Ending};
 
 /// So often free drivers are searched for at most where wishes take out those who were found.
 const SEARCHES_MAX: usize = 3;
+
+/// So many of a stage's queue are named for a ride that begins there although others stand nearer: the head, and who comes
+/// next if it does not take the ride.
+const QUEUE_NAMED_MAX: usize = 4;
 
 /// Numbers of drivers about to finish.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -109,6 +113,7 @@ impl Asking {
         let mut asked = Asked::default();
         self.add_free(ride, wanted, now, &mut asked);
         self.add_finishing(ride, wanted, now, &mut asked);
+        self.add_queue(ride, wanted, now, &mut asked);
         let is_named = |driver| asked.candidates.iter().any(|candidate| candidate.driver == driver);
         let holder = wanted.holder.filter(|holder| !is_named(*holder));
         asked.candidates.extend(holder.and_then(|holder| self.holder(holder, ride, now)));
@@ -162,6 +167,31 @@ impl Asking {
         asked.candidates.extend(found.iter().take(self.config.finishing_max));
     }
 
+    /// The queue of the stage at the pickup: who of it is named already gets their place, and its first are named in any
+    /// case, though others stand nearer.
+    fn add_queue(&self, ride: &Ride, wanted: &Wanted, now: Timestamp, asked: &mut Asked) {
+        for (driver, place) in self.locations.queue_at(ride.pickup.at, now) {
+            if let Some(named) = asked.candidates.iter_mut().find(|candidate| candidate.driver == driver) {
+                named.queue_place = Some(place);
+                continue;
+            }
+            let is_out = wanted.passed.contains(&driver) || asked.left_out.iter().any(|looked| looked.driver == driver);
+            if is_out || usize::from(place) >= QUEUE_NAMED_MAX || !self.is_free_for(driver, ride) {
+                continue;
+            }
+            let Some(candidate) = self.way_to(driver, ride.pickup.at, now) else { continue };
+            match self.against(&candidate, ride, None, now) {
+                None => asked.candidates.push(Candidate { queue_place: Some(place), ..candidate }),
+                Some(reason) => asked.left_out.push(left_out(&candidate, reason)),
+            }
+        }
+    }
+
+    fn is_free_for(&self, driver: DriverId, ride: &Ride) -> bool {
+        let is_free = self.locations.index().state_of(driver) == Some(DriverState::Free);
+        is_free && self.locations.serves(driver, ride.ride_type.class())
+    }
+
     /// What speaks against asking a driver at all. `from` is where they will be free, if not where they are.
     fn against(&self, candidate: &Candidate, ride: &Ride, from: Option<LatLng>, now: Timestamp) -> Option<Reason> {
         let from = from.or_else(|| self.locations.position_of(candidate.driver).map(|fix| fix.position))?;
@@ -207,8 +237,13 @@ impl Asking {
         if let Some(ending) = self.destinations.of(driver).filter(|ending| ending.ride != ride.id) {
             return self.finishing(&ending, ride.pickup.at, now).map(|finishing| finishing.candidate());
         }
+        self.way_to(driver, ride.pickup.at, now)
+    }
+
+    /// A driver who sets out from where they are.
+    fn way_to(&self, driver: DriverId, pickup: LatLng, now: Timestamp) -> Option<Candidate> {
         let fix = self.seen(driver, now)?;
-        let leg = self.locations.travel().route(fix.into(), ride.pickup.at).ok()?;
+        let leg = self.locations.travel().route(fix.into(), pickup).ok()?;
         Some(Candidate::free(driver, leg.duration, leg.distance_m))
     }
 
