@@ -6,6 +6,8 @@
 //! so that it can be explained. Nobody waits in here: everything is in memory.
 
 mod destinations;
+#[cfg(test)]
+mod tests;
 
 use crate::dispatch::{Candidate, Decision, Fact, Wanted};
 use crate::drivers::{self, Drivers, Unwished};
