@@ -138,6 +138,7 @@ pub fn rides(reader: &mut Reader<'_>) -> rides::Config {
         asking,
         pickup,
         decisions,
+        queue: super::shortage::ride_queue(reader),
     }
 }
 

@@ -213,6 +213,7 @@ impl Rides {
             travel: self.inner.locations.travel(),
             tariffs: &self.inner.tariffs,
             distance_m_max: self.inner.config.ride_distance_m_max,
+            surge: self.inner.steering.surge_at(pickup),
         };
         pricing.price(pickup, destination, now)
     }

@@ -18,6 +18,8 @@ mod matched;
 mod on_shift;
 mod people;
 pub mod pickup;
+mod pressure;
+pub mod queue;
 mod quote;
 mod rating;
 mod reading;
@@ -54,6 +56,7 @@ use crate::locations::history::History;
 use crate::money::Francs;
 use crate::realtime::Hub;
 use crate::realtime::protocol::view::RideView;
+use crate::steering::Steering;
 use crate::telemetry::names;
 use crate::time::Span;
 use crate::web::{Caller, RequestId, Role};
@@ -73,6 +76,7 @@ use live::Live;
 use matched::Matched;
 use people::People;
 use pickup::Pickups;
+use queue::RideQueue;
 use ride::{Cancellation, Ride};
 use shard::{Message, Request};
 use tally::Tally;
@@ -109,6 +113,8 @@ pub struct Config {
     pub pickup: pickup::Config,
     /// The record of rounds.
     pub decisions: decisions::Config,
+    /// Riders of an area without a free driver.
+    pub queue: queue::Config,
 }
 
 /// The service. Clones share everything.
@@ -132,6 +138,8 @@ struct Inner {
     matched: Arc<Matched>,
     arrivals: Arrivals,
     pickups: Pickups,
+    steering: Steering,
+    queue: RideQueue,
 }
 
 impl Rides {
@@ -303,7 +311,7 @@ impl Rides {
     }
 
     async fn view(&self, ride: &Ride, viewer: Viewer) -> RideView {
-        view::ride_view(ride, &self.inner.people.cast(ride).await, viewer)
+        self.with_queue(view::ride_view(ride, &self.inner.people.cast(ride).await, viewer))
     }
 
     fn refused(&self, unanswered: Unanswered) -> Error {

@@ -44,6 +44,8 @@ pub struct Pricing<'a> {
     pub tariffs: &'a TariffBook,
     /// The longest ride that is sold, in metres by road.
     pub distance_m_max: u32,
+    /// What demand asks for; the tariff's cap bounds it.
+    pub surge: BasisPoints,
 }
 
 impl Pricing<'_> {
@@ -69,7 +71,7 @@ impl Pricing<'_> {
         checks.finish()?;
         let tariff = self.tariffs.at(now).ok_or_else(|| Error::internal("no tariff is in force"))?;
         let metered = Metered { begins_at: now, distance_m, riding: leg.duration, waiting: Span::ZERO };
-        let fare = tariff.quote(&metered, BasisPoints::WHOLE);
+        let fare = tariff.quote(&metered, self.surge);
         let price = Price {
             quote: None,
             tariff: tariff.name.to_string(),

@@ -1,5 +1,6 @@
 //! The REST door to rides. Handlers read the request, call the use case and write the answer; nothing is decided here.
 
+mod queue;
 mod shift;
 
 use axum::extract::State;
@@ -39,6 +40,7 @@ pub fn routes() -> OpenApiRouter<Rides> {
         .routes(routes!(complete))
         .merge(shift::routes())
         .merge(super::decisions::http::routes())
+        .merge(queue::routes())
 }
 
 /// A place as a client names it.
