@@ -1,6 +1,6 @@
 //! Drivers on shift: going online and offline, and connections that break and come back.
 
-use super::desk::{Actor, Command, Details};
+use super::desk::Details;
 use super::pickup::is_ridden_to;
 use super::ride::Ride;
 use super::shard::Message;

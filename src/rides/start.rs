@@ -114,7 +114,7 @@ pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
         maps,
         legs: Legs::default(),
         matched: Arc::clone(&matched),
-        asking: Asking::new(config.asking, locations.clone()),
+        asking: Asking::new(config.asking, locations.clone(), drivers.clone()),
         left_out: FxHashMap::default(),
     };
     let terms = Terms {

@@ -13,6 +13,7 @@ mod database;
 mod house;
 mod patience;
 mod people;
+mod pickups;
 mod process;
 mod proxy;
 mod raw;
