@@ -26,6 +26,7 @@ use crate::locations::browse::show_tiles;
 use crate::locations::geofences::Geofences;
 use crate::locations::history::History;
 use crate::locations::places::Places;
+use crate::locations::stages::Stages;
 use crate::maps::{Corrected, Maps};
 use crate::notifications::{self, Notice, Notifications, Publish, sms};
 use crate::payments::{self, Payments};
@@ -36,6 +37,7 @@ use crate::road::router::Router;
 use crate::safety::Safety;
 use crate::sandbox;
 use crate::simulation::Routes;
+use crate::steering::Steering;
 use crate::telemetry::{Telemetry, names};
 use crate::time::Span;
 use crate::web::TokenKeys;
@@ -63,6 +65,8 @@ pub(super) struct Services {
     pub(super) locations: Locations,
     pub(super) history: History,
     pub(super) geofences: Geofences,
+    pub(super) stages: Stages,
+    pub(super) steering: Steering,
     pub(super) places: Places,
     /// The ways along the streets, where these are known.
     pub(super) router: Option<Arc<Router>>,
@@ -169,6 +173,10 @@ impl Services {
         let history = History::new(config.history.clone(), pool.clone(), locations.clone());
         let geofences = Geofences::open(config.geofences.clone(), pool.clone(), locations.clone()).await?;
         let hub = Hub::start(config.sockets.clone());
+        let steering = Steering::new(config.steering.clone(), locations.clone(), Arc::clone(&hub));
+        let stages =
+            Stages::open(config.stages.clone(), pool.clone(), locations.clone(), Arc::clone(&hub), clock::now())
+                .await?;
         let stop_shard = CancellationToken::new();
         let parts = rides::Parts {
             config: config.rides.clone(),
@@ -181,6 +189,7 @@ impl Services {
             locations: locations.clone(),
             history: history.clone(),
             tariffs: Arc::new(TariffBook::rwanda_moto()),
+            steering: steering.clone(),
             streets: router.clone(),
         };
         let Started { rides, shard } = Rides::open(parts, stop_shard.clone()).await?;
@@ -196,6 +205,8 @@ impl Services {
             locations,
             history,
             geofences,
+            stages,
+            steering,
             places: ground.places(),
             router,
             payments,
@@ -241,6 +252,9 @@ impl Services {
             // Not told by `stop`: sockets that are still open may bring positions.
             tokio::spawn(self.history.clone().run(self.stop_history.clone())),
             tokio::spawn(self.geofences.clone().run(self.stop_history.clone())),
+            tokio::spawn(self.stages.clone().run(self.stop_history.clone())),
+            tokio::spawn(self.steering.clone().run(stop.clone())),
+            tokio::spawn(rides::queue::keep_queue(self.rides.clone(), stop.clone())),
             tokio::spawn(take_suspended_off(self.drivers.clone(), self.rides.clone(), stop.clone())),
         ];
         let upkeep = (telemetry.clone(), stop.clone());

@@ -125,6 +125,7 @@ pub fn rides(reader: &mut Reader<'_>) -> rides::Config {
         },
         products,
         restored_decisions_max: s.whole("restored_decisions_max", 0..=10_000_000),
+        queue: super::shortage::ride_queue(reader),
     }
 }
 

@@ -174,7 +174,9 @@ impl Locations {
         let tiles = Tiles::new(config.area, config.browse.tile_m);
         let fences = Fences::new(config.fences.clone());
         let stages = Board::new(config.stages);
-        Ok(Self { inner: Arc::new(Inner { config, index, tiles, fences, stages, on_shift: DashMap::default(), travel }) })
+        Ok(Self {
+            inner: Arc::new(Inner { config, index, tiles, fences, stages, on_shift: DashMap::default(), travel }),
+        })
     }
 
     /// Where the city is served.

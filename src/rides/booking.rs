@@ -277,6 +277,8 @@ impl Rides {
             tariffs: &self.inner.tariffs,
             distance_m_max: self.inner.config.ride_distance_m_max,
             express_supplement: self.inner.config.products.express_supplement,
+            // What is asked of now says nothing about a time to come.
+            surge: if wish.pickup_at.is_some() { BasisPoints::WHOLE } else { self.inner.steering.surge_at(way.pickup) },
         };
         pricing.price(way, wish, now)
     }

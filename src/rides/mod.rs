@@ -16,7 +16,9 @@ mod live;
 mod matched;
 mod on_shift;
 mod people;
+mod pressure;
 pub mod product;
+pub mod queue;
 mod quote;
 mod rating;
 mod reading;
@@ -54,6 +56,7 @@ use crate::locations::history::History;
 use crate::money::Francs;
 use crate::realtime::Hub;
 use crate::realtime::protocol::view::RideView;
+use crate::steering::Steering;
 use crate::telemetry::names;
 use crate::time::Span;
 use crate::web::{Caller, RequestId, Role};
@@ -73,6 +76,7 @@ use live::Live;
 use matched::Matched;
 use people::People;
 use product::waits::Waits;
+use queue::RideQueue;
 use ride::{Cancellation, Ride};
 use shard::{Message, Request};
 use tally::Tally;
@@ -105,6 +109,8 @@ pub struct Config {
     pub products: product::Config,
     /// Decisions that a start reads to tell again what apps missed.
     pub restored_decisions_max: u32,
+    /// Riders of an area without a free driver.
+    pub queue: queue::Config,
 }
 
 /// The service. Clones share everything.
@@ -128,6 +134,8 @@ struct Inner {
     matched: Arc<Matched>,
     waits: Arc<Waits>,
     arrivals: Arrivals,
+    steering: Steering,
+    queue: RideQueue,
 }
 
 impl Rides {
@@ -296,7 +304,7 @@ impl Rides {
     }
 
     async fn view(&self, ride: &Ride, viewer: Viewer) -> RideView {
-        view::ride_view(ride, &self.inner.people.cast(ride).await, viewer)
+        self.with_queue(view::ride_view(ride, &self.inner.people.cast(ride).await, viewer))
     }
 
     fn refused(&self, unanswered: Unanswered) -> Error {

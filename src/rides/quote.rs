@@ -79,6 +79,8 @@ pub struct Pricing<'a> {
     pub distance_m_max: u32,
     /// What the operator would like for express.
     pub express_supplement: BasisPoints,
+    /// What demand asks for; the tariff's cap bounds it.
+    pub surge: BasisPoints,
 }
 
 impl Pricing<'_> {
@@ -96,7 +98,7 @@ impl Pricing<'_> {
             RideType::Delivery => self.express_supplement,
         });
         let metered = Metered { begins_at, distance_m, riding: duration, waiting: Span::ZERO };
-        let factors = Factors { surge: BasisPoints::WHOLE, supplement: express.unwrap_or(BasisPoints(0)) };
+        let factors = Factors { surge: self.surge, supplement: express.unwrap_or(BasisPoints(0)) };
         let fare = tariff.price(&metered, factors);
         let price = Price {
             quote: None,
@@ -173,7 +175,13 @@ mod tests {
     use crate::road::StraightLine;
 
     fn pricing<'a>(travel: &'a StraightLine, tariffs: &'a TariffBook) -> Pricing<'a> {
-        Pricing { travel, tariffs, distance_m_max: 100_000, express_supplement: BasisPoints(2_000) }
+        Pricing {
+            travel,
+            tariffs,
+            distance_m_max: 100_000,
+            express_supplement: BasisPoints(2_000),
+            surge: BasisPoints::WHOLE,
+        }
     }
 
     fn at(lat: f64, lng: f64) -> LatLng {

@@ -72,7 +72,7 @@ impl Rides {
             }
             views.push(match cast {
                 // As last told: a whole city that reconnects reads no names from the database.
-                Some(cast) => ride_view(&ride, &cast, viewer),
+                Some(cast) => self.with_queue(ride_view(&ride, &cast, viewer)),
                 None => self.view(&ride, viewer).await,
             });
         }

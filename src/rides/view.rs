@@ -63,6 +63,7 @@ pub fn ride_view(ride: &Ride, cast: &Cast, viewer: Viewer) -> RideView {
         rider: PersonView { id: ride.rider.into(), first_name: cast.rider_name.clone() },
         driver,
         is_next: ride.is_next,
+        queue: None,
         cancellation: ride.cancellation.as_ref().map(|cancellation| CancellationView {
             by: cancellation.by.to_owned(),
             reason: cancellation.reason.as_str().to_owned(),

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::ids::{OfferId, RideId, UserId};
+use crate::realtime::protocol::server::RideQueueView;
 use crate::time::Timestamp;
 
 /// Where a ride stands, as written on the wire and in the database.
@@ -73,6 +74,11 @@ impl RideStatus {
     /// The status of that word, if there is one.
     pub fn from_wire(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.as_str() == word)
+    }
+
+    /// Whether a driver is being looked for.
+    pub const fn is_searching(self) -> bool {
+        matches!(self, Self::Requested)
     }
 
     /// Whether the ride has not ended.
@@ -269,6 +275,9 @@ pub struct RideView {
     pub driver: Option<DriverView>,
     /// The driver finishes another ride first and is not on the way yet.
     pub is_next: bool,
+    /// The place in the queue of an area without a free driver; null while one is in reach, and in control messages:
+    /// there `ride_queue` says it.
+    pub queue: Option<RideQueueView>,
     /// How it was cancelled; null unless it was.
     pub cancellation: Option<CancellationView>,
     /// When it was booked.

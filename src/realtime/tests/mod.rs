@@ -130,6 +130,7 @@ fn ride_view(id: RideId) -> RideView {
         pin: None,
         rider: PersonView { id: user(7), first_name: "Aline".into() },
         driver: None,
+        queue: None,
         cancellation: None,
         requested_at: Timestamp::EPOCH,
         assigned_at: None,

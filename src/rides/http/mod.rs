@@ -1,6 +1,7 @@
 //! The REST door to rides. Handlers read the request, call the use case and write the answer; nothing is decided here.
 
 mod products;
+mod queue;
 mod shift;
 
 use axum::extract::State;
@@ -42,6 +43,7 @@ pub fn routes() -> OpenApiRouter<Rides> {
         .routes(routes!(complete))
         .merge(products::routes())
         .merge(shift::routes())
+        .merge(queue::routes())
 }
 
 /// A place as a client names it.

@@ -69,10 +69,12 @@ fn parts(pool: &PgPool) -> Parts {
     let cards = crate::drivers::Config { cards_remembered_max: 100, card_age_max: Span::from_minutes(60), home };
     let travel = Arc::new(StraightLine::new(1.33, 22.0).expect("valid"));
     let locations = Locations::new(location_config(), travel).expect("valid");
+    let hub = Hub::start(crate::realtime::Config::for_tests());
     Parts {
         config: config(),
         pool: pool.clone(),
-        hub: Hub::start(crate::realtime::Config::for_tests()),
+        steering: Steering::new(crate::steering::tests::config(), locations.clone(), Arc::clone(&hub)),
+        hub,
         bus: Bus::connect(&bus::Config { queue_max: 16, redis: None }).expect("in process"),
         drivers: Drivers::new(pool.clone(), auth.clone(), &cards),
         auth,
@@ -106,6 +108,7 @@ fn config() -> Config {
         arrival: crate::rides::arrival::Config { radius_m: 0.0, after: crate::time::Span::ZERO },
         products: crate::rides::product::tests::config(),
         restored_decisions_max: 10_000,
+        queue: queue::Config { reach_m: 3_000.0, refresh: Span::from_secs(1) },
     }
 }
 

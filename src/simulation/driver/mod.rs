@@ -214,6 +214,9 @@ impl Driver {
             | ServerMessage::DriverPosition(_)
             | ServerMessage::DriversNearby { .. }
             | ServerMessage::Nudge { .. }
+            | ServerMessage::Stage { .. }
+            | ServerMessage::Hint { .. }
+            | ServerMessage::RideQueue { .. }
             | ServerMessage::Notice { .. }
             | ServerMessage::Heartbeat { .. } => {}
         }
