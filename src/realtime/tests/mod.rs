@@ -125,6 +125,7 @@ fn ride_view(id: RideId) -> RideView {
         pin: None,
         rider: PersonView { id: user(7), first_name: "Aline".into() },
         driver: None,
+        is_next: false,
         cancellation: None,
         requested_at: Timestamp::EPOCH,
         assigned_at: None,
