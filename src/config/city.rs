@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use super::reader::Reader;
 use crate::geo::{Area, LatLng, RWANDA};
 use crate::locations::{geofences, history};
+use crate::money::BasisPoints;
 use crate::road::{correction, traffic};
 use crate::{dispatch, index, locations, maps, rides};
 
@@ -73,8 +74,38 @@ fn dispatch(reader: &mut Reader<'_>) -> dispatch::Config {
     config
 }
 
+fn products(reader: &mut Reader<'_>) -> rides::product::Config {
+    let mut s = reader.section("products");
+    let config = rides::product::Config {
+        lead_min: s.span("lead_min_minutes", 1..=1_440),
+        horizon: s.span("horizon_hours", 1..=8_760),
+        scheduled_max: s.whole("scheduled_max", 1..=100),
+        search_lead: s.span("search_lead_s", 1..=86_400),
+        promise: s.span("promise_s", 1..=86_400),
+        reminder_lead: s.span("reminder_lead_minutes", 1..=1_440),
+        stops_max: s.whole("stops_max", 0..=20),
+        stop_left_m: s.number("stop_left_m", 10.0..=1_000.0),
+        express_supplement: BasisPoints(s.whole("express_supplement_basis_points", 0..=10_000)),
+        contacts_kept: s.span("contacts_kept_days", 1..=365),
+    };
+    s.require(
+        config.lead_min >= config.search_lead,
+        "lead_min_minutes",
+        "products.search_lead_s",
+        "is less than search_lead_s: the search would begin before the booking",
+    );
+    s.require(
+        config.horizon > config.lead_min,
+        "horizon_hours",
+        "products.lead_min_minutes",
+        "is no more than lead_min_minutes: nothing could be scheduled",
+    );
+    config
+}
+
 pub fn rides(reader: &mut Reader<'_>) -> rides::Config {
     let dispatch = dispatch(reader);
+    let products = products(reader);
     let mut s = reader.section("dispatch");
     let inbox_max = s.whole("inbox_max", 16..=1 << 20);
     let batch_max = s.whole("batch_max", 1..=10_000);
@@ -92,6 +123,7 @@ pub fn rides(reader: &mut Reader<'_>) -> rides::Config {
             radius_m: s.number("arrival_radius_m", 0.0..=500.0),
             after: s.span("arrival_after_s", 0..=600),
         },
+        products,
         restored_decisions_max: s.whole("restored_decisions_max", 0..=10_000_000),
     }
 }
@@ -123,6 +155,7 @@ pub fn geofences(reader: &mut Reader<'_>) -> geofences::Config {
 pub fn locations(reader: &mut Reader<'_>, demo_speed: f64) -> locations::Config {
     let drivers_max = reader.section("city").whole("drivers_max", 1..=4_000_000);
     let fences = fences(reader, drivers_max as usize);
+    let stage_rules = super::shortage::stage_rules(reader);
     let mut s = reader.section("city");
     let south_west = LatLng::new(s.number("lat_min", -90.0..=90.0), s.number("lng_min", -180.0..=180.0));
     let north_east = LatLng::new(s.number("lat_max", -90.0..=90.0), s.number("lng_max", -180.0..=180.0));
@@ -151,6 +184,7 @@ pub fn locations(reader: &mut Reader<'_>, demo_speed: f64) -> locations::Config 
             drivers_max: s.whole("browse_drivers_max", 1..=1_000),
         },
         fences,
+        stages: stage_rules,
         ping_ahead_max: s.span("ping_ahead_max_s", 0..=3_600),
         search_radius_m: s.number("search_radius_m", 100.0..=100_000.0),
         candidates_max: s.whole("candidates_max", 1..=1_000),

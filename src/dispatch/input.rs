@@ -92,6 +92,15 @@ pub enum Input {
         /// By whom.
         by: Canceller,
     },
+    /// A scheduled ride is moved to another time.
+    Reschedule {
+        /// Which ride.
+        ride: RideId,
+        /// Whose.
+        rider: RiderId,
+        /// When its search begins now.
+        search_from: Timestamp,
+    },
     /// The way to the pickup does not go well, says who watches it. The first time the driver is nudged, after a grace the
     /// ride is given to another.
     PickupTrouble {

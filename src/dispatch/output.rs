@@ -77,6 +77,11 @@ pub enum Fact {
         /// By whom.
         rider: RiderId,
     },
+    /// A scheduled ride was moved to another time.
+    Rescheduled {
+        /// When its search begins now.
+        search_from: Timestamp,
+    },
     /// The search for the driver of a scheduled ride began.
     SearchBegan,
     /// It was offered to a driver.

@@ -15,6 +15,7 @@ use super::legs::Legs;
 use super::live::Live;
 use super::matched::Matched;
 use super::people::People;
+use super::product::waits::Waits;
 use super::shard::{Message, Shard};
 use super::surroundings::LiveCity;
 use super::tally::Tally;
@@ -97,6 +98,7 @@ impl Rides {
 pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
     let Parts { config, pool, hub, bus, auth, drivers, maps, locations, history, tariffs, streets } = parts;
     let matched = Arc::new(Matched::new(streets, maps.clone()));
+    let waits = Arc::new(Waits::new(config.products.stop_left_m));
     let (live, tally) = (Arc::new(Live::default()), Arc::new(Tally::default()));
     let people = People::new(auth, drivers.clone());
     let teller = Teller::new(Arc::clone(&hub), bus, Arc::clone(&live), Arc::clone(&tally));
@@ -106,11 +108,13 @@ pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
         maps,
         legs: Legs::default(),
         matched: Arc::clone(&matched),
+        waits: Arc::clone(&waits),
     };
     let terms = Terms {
         dispatch: config.dispatch.clone(),
         tariffs: Arc::clone(&tariffs),
         detour_charged_max_percent: config.detour_charged_max_percent,
+        reminder_lead: config.products.reminder_lead,
     };
     drivers.load_wishes().await?;
     let desk = restore(terms, &pool, &teller, &people, &city).await?;
@@ -141,6 +145,7 @@ pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
         history,
         tariffs,
         matched,
+        waits,
         arrivals,
     };
     Ok(Assembled { rides: Rides { inner: Arc::new(inner) }, shard, inbox })

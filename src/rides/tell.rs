@@ -67,7 +67,8 @@ impl Teller {
         let (decision, ride) = (&said.decision, &said.ride);
         match &decision.fact {
             Fact::Requested { .. } => self.tally.requested(),
-            Fact::SearchBegan
+            Fact::Rescheduled { .. }
+            | Fact::SearchBegan
             | Fact::OfferMade { .. }
             | Fact::Nudged { .. }
             | Fact::Arrived
@@ -118,6 +119,7 @@ impl Teller {
 fn event_name(fact: &Fact) -> &'static str {
     match fact {
         Fact::Requested { .. } => "requested",
+        Fact::Rescheduled { .. } => "rescheduled",
         Fact::SearchBegan => "search_began",
         Fact::OfferMade { .. } => "offer_made",
         Fact::OfferClosed { .. } => "offer_closed",

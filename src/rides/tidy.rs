@@ -1,4 +1,5 @@
-//! Housekeeping: quotes nobody booked are deleted a day after they expired.
+//! Housekeeping: quotes nobody booked are deleted a day after they expired, and people without an account are forgotten some
+//! days after the ride that named them.
 
 use std::time::Duration;
 
@@ -20,12 +21,24 @@ pub async fn tidy(rides: Rides, stop: CancellationToken) {
             () = stop.cancelled() => return,
             _ = interval.tick() => {}
         }
+        let pool = &rides.inner.pool;
         while !stop.is_cancelled() {
-            match store::delete_stale_quotes(&rides.inner.pool, clock::now() - KEEP, BATCH_MAX).await {
+            match store::delete_stale_quotes(pool, clock::now() - KEEP, BATCH_MAX).await {
                 Ok(deleted) if deleted == BATCH_MAX.unsigned_abs() => {}
                 Ok(_) => break,
                 Err(error) => {
                     tracing::warn!(error = %crate::telemetry::chain(&error), "old quotes could not be deleted");
+                    break;
+                }
+            }
+        }
+        while !stop.is_cancelled() {
+            let before = clock::now() - rides.inner.config.products.contacts_kept;
+            match store::forget_contacts(pool, before, BATCH_MAX).await {
+                Ok(forgotten) if forgotten == BATCH_MAX.unsigned_abs() => {}
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::warn!(error = %crate::telemetry::chain(&error), "old contacts could not be forgotten");
                     break;
                 }
             }

@@ -11,7 +11,6 @@ use crate::money::Francs;
 use crate::time::Timestamp;
 
 pub use request::WishesRequest;
-pub(super) use request::{Wanted, WantedHome};
 
 /// What a driver wishes for. Whatever is `None` is not wished for.
 #[derive(Clone, Debug, Default, PartialEq)]

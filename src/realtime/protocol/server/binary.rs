@@ -36,6 +36,9 @@ pub fn append(message: &ServerMessage, out: &mut Vec<u8>) -> bool {
         | ServerMessage::Ride { .. }
         | ServerMessage::RideReleased { .. }
         | ServerMessage::Nudge { .. }
+        | ServerMessage::Stage { .. }
+        | ServerMessage::Hint { .. }
+        | ServerMessage::RideQueue { .. }
         | ServerMessage::Notice { .. } => return false,
     }
     true

@@ -5,6 +5,7 @@
 
 mod binary;
 mod encode;
+mod latest;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -16,6 +17,7 @@ use crate::realtime::protocol::view::{OfferView, RideView};
 use crate::web::Role;
 
 pub use binary::decode_binary;
+pub use latest::{HintView, LatestKind, RideQueueView, StagePlaceView};
 
 /// A frame from the server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -110,6 +112,24 @@ pub enum ServerMessage {
         tile: u32,
         /// Those in it.
         drivers: Vec<NearbyDriver>,
+    },
+    /// Where a driver stands in the queue of a stage; only the newest.
+    Stage {
+        /// The place; null when there is none any more.
+        place: Option<StagePlaceView>,
+    },
+    /// Where an idle driver is wanted; only the newest.
+    Hint {
+        /// Where; null when it is not meant any more.
+        hint: Option<HintView>,
+    },
+    /// A searching rider's place where a whole area is short of drivers; only the newest.
+    RideQueue {
+        /// Of which ride.
+        #[schema(value_type = Uuid)]
+        ride_id: RideId,
+        /// The place; null when a driver is in reach again.
+        queue: Option<RideQueueView>,
     },
     /// A notification for the person.
     Notice {
