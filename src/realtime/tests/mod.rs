@@ -131,6 +131,7 @@ fn ride_view(id: RideId) -> RideView {
         rider: PersonView { id: user(7), first_name: "Aline".into() },
         driver: None,
         queue: None,
+        is_next: false,
         cancellation: None,
         requested_at: Timestamp::EPOCH,
         assigned_at: None,
