@@ -140,6 +140,10 @@ pub enum Input {
 pub struct Order {
     /// When the search for a driver begins, of a scheduled ride; at once where it is none, or past.
     pub search_from: Option<Timestamp>,
+    /// Until when a driver is looked for at least, of a scheduled ride: what was promised.
+    pub search_until: Option<Timestamp>,
+    /// How many scheduled rides its rider may have waiting, this one included.
+    pub scheduled_max: Option<u16>,
     /// Of a parcel: what its receiver tells the driver; without it the ride is not completed.
     pub handover: Option<Pin>,
     /// Stops between pickup and destination.

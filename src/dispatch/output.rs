@@ -222,6 +222,11 @@ pub enum Refusal {
         /// Which.
         ride: RideId,
     },
+    /// The rider has as many scheduled rides waiting as one may have.
+    TooManyScheduled {
+        /// How many that is.
+        most: u16,
+    },
     /// The offer is not there for this driver any more.
     OfferGone,
     /// The ride belongs to somebody else.

@@ -184,6 +184,11 @@ impl Locations {
         self.inner.config.area
     }
 
+    /// How many free drivers are named for a ride.
+    pub fn candidates_max(&self) -> usize {
+        self.inner.config.candidates_max
+    }
+
     /// A position older than this is not used to find a driver.
     pub fn position_age_max(&self) -> Span {
         self.inner.config.position_age_max

@@ -17,7 +17,7 @@ use super::view::Viewer;
 use super::words::RideType;
 use super::{NOTE_CHARS_MAX, Rides, Unanswered, store};
 use crate::clock;
-use crate::dispatch::{Input, Pin, Refusal};
+use crate::dispatch::{Input, Order, Pin, Refusal};
 use crate::error::{Checks, Error, Fault};
 use crate::geo::LatLng;
 use crate::ids::{QuoteId, RideId, RiderId};
@@ -166,7 +166,7 @@ impl Rides {
     /// Books a ride. With a key, a repeated request meets the same ride: its id is derived from rider and key.
     ///
     /// # Errors
-    /// [`Error::Invalid`]; `idempotency_key_reused`, `ride_in_progress`, `quote_expired`, `quote_differs`;
+    /// [`Error::Invalid`]; `idempotency_key_reused`, `ride_in_progress`, `too_many_scheduled`, `quote_expired`, `quote_differs`;
     /// [`Error::Unavailable`] when the city takes no bookings now.
     pub async fn book(
         &self,
@@ -226,7 +226,8 @@ impl Rides {
             started_at: None,
             ended_at: None,
         };
-        let input = Input::RequestRide { ride: id, rider, pin: ride.pin, order: ride.order() };
+        let order = Order { scheduled_max: Some(self.inner.config.products.scheduled_max), ..ride.order() };
+        let input = Input::RequestRide { ride: id, rider, pin: ride.pin, order };
         let actor = Actor { role: "customer", id: Some(rider.into()) };
         match self.command(actor, input, Details::Booking(Box::new(ride))).await {
             Ok(Some(ride)) => Ok(Booked { ride: self.view(&ride, Viewer::Rider).await, replayed: false }),

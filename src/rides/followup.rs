@@ -86,3 +86,70 @@ fn keep(job: Result<NewJob, jobs::Error>, decision: &Decision, jobs: &mut Vec<Ne
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::dispatch::Pin;
+    use crate::ids::{DriverId, OfferId};
+    use crate::rides::product::tests::config;
+    use crate::rides::product::{Parcel, Product};
+    use crate::rides::ride::tests::ride;
+    use crate::rides::words::ParcelSize;
+    use crate::time::Timestamp;
+
+    /// The kinds of jobs that follow from a fact.
+    fn kinds(ride: &Ride, fact: Fact) -> Vec<&'static str> {
+        let decision = Decision { ride: ride.id, seq: 1, at: ride.requested_at, fact };
+        let cause = Cause { request_id: None, reminder_lead: config().reminder_lead };
+        let mut jobs = Vec::new();
+        enqueue(ride, &decision, cause, &mut jobs);
+        jobs.iter().map(NewJob::kind).collect()
+    }
+
+    fn delivery() -> Ride {
+        let parcel = Parcel {
+            sender: None,
+            receiver: None,
+            description: "a book".into(),
+            size: ParcelSize::Small,
+            handover: Pin::from_random(42),
+        };
+        Ride { product: Product { parcel: Some(parcel), ..Product::default() }, ..driven() }
+    }
+
+    fn driven() -> Ride {
+        Ride { driver: Some(DriverId(Uuid::from_u128(9))), ..ride() }
+    }
+
+    fn scheduled(at: Timestamp) -> Ride {
+        Ride { product: Product { schedule: Some(config().schedule(at)), ..Product::default() }, ..driven() }
+    }
+
+    #[test]
+    fn a_ride_for_later_is_reminded_of_when_there_is_time_for_it() {
+        let requested = || Fact::Requested { rider: ride().rider };
+        let at = |minutes| ride().requested_at + Span::from_minutes(minutes);
+        assert_eq!(kinds(&scheduled(at(61)), requested()), ["rides.send_word"]);
+        assert_eq!(kinds(&scheduled(at(61)), Fact::Rescheduled { search_from: at(46) }), ["rides.send_word"]);
+        assert!(kinds(&scheduled(at(60)), requested()).is_empty(), "now is no time for a reminder");
+        assert!(kinds(&ride(), requested()).is_empty());
+    }
+
+    #[test]
+    fn whoever_does_not_look_at_the_app_is_written_to() {
+        let offer = OfferId { ride: ride().id, ordinal: 1 };
+        let assigned = || Fact::Assigned { driver: DriverId(Uuid::from_u128(9)), offer, is_next: false };
+        let later = scheduled(ride().requested_at + Span::from_minutes(90));
+        assert_eq!(kinds(&later, assigned()), ["rides.send_word"]);
+        assert_eq!(kinds(&later, Fact::Ended(RideEnd::NoDriverFound)), ["notifications.send_sms"]);
+        assert!(kinds(&driven(), assigned()).is_empty() && kinds(&driven(), Fact::Started).is_empty());
+        assert_eq!(kinds(&delivery(), Fact::Started), ["rides.send_word"]);
+        for ride in [driven(), delivery()] {
+            let ended = kinds(&ride, Fact::Ended(RideEnd::Completed));
+            assert_eq!(ended, ["payments.settle_ride", "notifications.send_sms"]);
+        }
+    }
+}

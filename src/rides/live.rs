@@ -118,6 +118,13 @@ impl Live {
         }
     }
 
+    /// Every offer that waits for an answer, in no order.
+    pub fn for_each_offer(&self, mut show: impl FnMut(&Offer)) {
+        for offer in &self.offers {
+            show(&offer);
+        }
+    }
+
     /// How many rides are live.
     pub fn count(&self) -> usize {
         self.rides.len()

@@ -5,8 +5,10 @@
 //! turns the answer into a view. Commands are idempotent, also for rides the core has forgotten: the store is asked then.
 
 pub mod arrival;
+pub mod asking;
 mod booking;
 mod city;
+pub mod decisions;
 pub mod desk;
 mod followup;
 pub mod http;
@@ -16,6 +18,7 @@ mod live;
 mod matched;
 mod on_shift;
 mod people;
+pub mod pickup;
 mod pressure;
 pub mod product;
 pub mod queue;
@@ -75,6 +78,7 @@ use desk::{Actor, Command, Details};
 use live::Live;
 use matched::Matched;
 use people::People;
+use pickup::Pickups;
 use product::waits::Waits;
 use queue::RideQueue;
 use ride::{Cancellation, Ride};
@@ -111,6 +115,12 @@ pub struct Config {
     pub restored_decisions_max: u32,
     /// Riders of an area without a free driver.
     pub queue: queue::Config,
+    /// Drivers about to finish.
+    pub asking: asking::Config,
+    /// Drivers who do not get to the pickup.
+    pub pickup: pickup::Config,
+    /// The record of rounds.
+    pub decisions: decisions::Config,
 }
 
 /// The service. Clones share everything.
@@ -136,6 +146,7 @@ struct Inner {
     arrivals: Arrivals,
     steering: Steering,
     queue: RideQueue,
+    pickups: Pickups,
 }
 
 impl Rides {
@@ -299,6 +310,20 @@ impl Rides {
         }
     }
 
+    /// Tells the core something that nobody asked for and nobody waits to hear of. What does not fit into the inbox is lost:
+    /// whoever sends this sends it again as long as it holds.
+    fn by_itself(&self, input: Input) {
+        let (answer, _) = oneshot::channel();
+        let command = Command { input, details: Details::None, actor: Actor::SYSTEM, request_id: None };
+        let request = Request { command, arrived: Instant::now(), answer };
+        let _ = self.inner.inbox.try_send(Message::Command(Box::new(request)));
+    }
+
+    /// Shows every offer that waits for an answer, in no order.
+    pub fn for_each_offer(&self, mut show: impl FnMut(DriverId, OfferId)) {
+        self.inner.live.for_each_offer(|offer| show(offer.driver, offer.id));
+    }
+
     async fn stored(&self, id: RideId) -> Result<Ride, Error> {
         store::find(&self.inner.pool, id).await?.ok_or_else(no_ride)
     }
@@ -321,6 +346,10 @@ impl Rides {
             Refusal::RiderBusy { ride } => {
                 Error::conflict("ride_in_progress", format!("you have a ride that has not ended: {ride}"))
             }
+            Refusal::TooManyScheduled { most } => Error::conflict(
+                "too_many_scheduled",
+                format!("you have {most} scheduled rides waiting, which is as many as one may have"),
+            ),
             Refusal::OfferGone => offer_gone(),
             Refusal::WrongState => wrong_state(None),
             Refusal::WrongPin { attempts_left } => {

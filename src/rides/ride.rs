@@ -276,6 +276,7 @@ impl Ride {
         let product = &self.product;
         Order {
             search_from: product.schedule.map(|schedule| schedule.search_from),
+            search_until: product.schedule.map(|schedule| schedule.promised_to),
             handover: product.parcel.as_ref().map(|parcel| parcel.handover),
             // Their number is bounded by `products.stops_max`, which is a `u8`.
             stops: u8::try_from(product.stops.len()).unwrap_or(u8::MAX),

@@ -10,11 +10,13 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::arrival::Arrivals;
+use super::asking::Asking;
 use super::desk::{Desk, LiveRide, Stored, Terms};
 use super::legs::Legs;
 use super::live::Live;
 use super::matched::Matched;
 use super::people::People;
+use super::pickup::Pickups;
 use super::pressure::Pressure;
 use super::product::waits::Waits;
 use super::queue::RideQueue;
@@ -22,7 +24,7 @@ use super::shard::{Message, Shard};
 use super::surroundings::LiveCity;
 use super::tally::Tally;
 use super::tell::Teller;
-use super::{Config, Inner, Rides, store, streams};
+use super::{Config, Inner, Rides, decisions, store, streams};
 use crate::auth::Auth;
 use crate::bus::Bus;
 use crate::clock;
@@ -108,22 +110,25 @@ pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
     let people = People::new(auth, drivers.clone());
     let pressure = Pressure { steering: steering.clone(), locations: locations.clone() };
     let teller = Teller::new(Arc::clone(&hub), bus, Arc::clone(&live), Arc::clone(&tally), pressure);
-    let city = LiveCity {
+    let mut city = LiveCity {
         hub: Arc::clone(&hub),
         locations: locations.clone(),
         maps,
         legs: Legs::default(),
         matched: Arc::clone(&matched),
         waits: Arc::clone(&waits),
+        asking: Asking::new(config.asking, locations.clone()),
+        left_out: FxHashMap::default(),
     };
     let terms = Terms {
         dispatch: config.dispatch.clone(),
         tariffs: Arc::clone(&tariffs),
         detour_charged_max_percent: config.detour_charged_max_percent,
         reminder_lead: config.products.reminder_lead,
+        decisions: config.decisions,
     };
     drivers.load_wishes().await?;
-    let desk = restore(terms, &pool, &teller, &people, &city).await?;
+    let desk = restore(terms, &pool, &teller, &people, &mut city).await?;
     let shard = Shard {
         desk,
         city,
@@ -138,6 +143,7 @@ pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
     hub.restore_streams(streams);
     let (sender, inbox) = mpsc::channel(config.inbox_max);
     let arrivals = Arrivals::new(config.arrival);
+    let pickups = Pickups::new(config.pickup);
     let inner = Inner {
         config,
         pool,
@@ -155,6 +161,7 @@ pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
         arrivals,
         steering,
         queue: RideQueue::default(),
+        pickups,
     };
     Ok(Assembled { rides: Rides { inner: Arc::new(inner) }, shard, inbox })
 }
@@ -177,17 +184,21 @@ async fn restore(
     pool: &PgPool,
     teller: &Teller,
     people: &People,
-    city: &LiveCity,
+    city: &mut LiveCity,
 ) -> Result<Desk, Error> {
-    let stored = Stored {
+    let mut stored = Stored {
         rides: store::live_rides(pool).await?,
         offers: store::open_offers(pool).await?,
         on_shift: on_shift(pool).await?,
         last_seq: store::last_seq(pool).await?,
+        rounds: FxHashMap::default(),
     };
+    let live: Vec<_> = stored.rides.iter().map(|live| live.ride.id).collect();
+    stored.rounds = decisions::store::counts(pool, &live).await?;
     let casts = streams::casts(people, stored.rides.iter().map(|live| &live.ride)).await?;
     for LiveRide { ride, .. } in &stored.rides {
         teller.live().put_ride(&Arc::new(ride.clone()), casts.get(&ride.id));
+        city.asking.restore(ride);
         if let Some(driver) = ride.driver.filter(|_| !ride.is_next) {
             city.hub.watch(ride.rider, driver, ride.id);
         }

@@ -44,6 +44,7 @@ pub fn routes() -> OpenApiRouter<Rides> {
         .merge(products::routes())
         .merge(shift::routes())
         .merge(queue::routes())
+        .merge(super::decisions::http::routes())
 }
 
 /// A place as a client names it.

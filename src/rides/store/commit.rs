@@ -13,6 +13,7 @@ use crate::drivers;
 use crate::ids::RideId;
 use crate::jobs;
 use crate::realtime::protocol::view::RideStatus;
+use crate::rides::decisions;
 use crate::rides::desk::{Batch, Closing, NewEvent, Remark, outcome_word};
 use crate::rides::ride::{Offer, Ride, status_of};
 
@@ -35,6 +36,7 @@ pub async fn commit(pool: &PgPool, batch: &Batch) -> Result<(), sqlx::Error> {
         // This very batch was committed before and only the reply was lost: a batch is there as a whole or not at all.
         return transaction.rollback().await;
     }
+    decisions::store::insert(&mut transaction, &batch.kept).await?;
     for shift in &batch.shifts {
         if shift.opened {
             drivers::open_shift(&mut transaction, shift.driver, shift.at).await?;

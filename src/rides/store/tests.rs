@@ -12,7 +12,7 @@ use crate::rides::ride::tests::ride as any_ride;
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 
-async fn insert_rider(pool: &PgPool, n: u128) -> RiderId {
+pub(super) async fn insert_rider(pool: &PgPool, n: u128) -> RiderId {
     let id = Uuid::from_u128(n);
     sqlx::query(
         "INSERT INTO users (id, phone, first_name, last_name, language, role, created_at, updated_at)

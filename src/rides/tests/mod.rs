@@ -109,6 +109,34 @@ fn config() -> Config {
         products: crate::rides::product::tests::config(),
         restored_decisions_max: 10_000,
         queue: queue::Config { reach_m: 3_000.0, refresh: Span::from_secs(1) },
+        asking: asking::Config {
+            finishing_max: 4,
+            finishing_scan_max: 8,
+            finishing_radius_m: 1_500.0,
+            finishing_rest_max: Span::from_secs(300),
+            handover: Span::from_secs(45),
+        },
+        pickup: pickup::Config {
+            is_on: true,
+            look_every: Span::from_secs(5),
+            rules: pickup::Rules {
+                near_m: 150.0,
+                progress_m: 60.0,
+                stalled_after: Span::from_secs(150),
+                away_m: 500.0,
+                away_looks: 4,
+                gap_max: Span::from_secs(90),
+            },
+            dark_after: Span::from_secs(90),
+            sweep_every: Span::from_secs(5),
+        },
+        decisions: decisions::Config {
+            rounds_max: 40,
+            considered_max: 24,
+            retention: Span::from_minutes(60 * 24 * 60),
+            why_not_for: Span::from_minutes(60),
+            why_not_rounds_max: 20_000,
+        },
     }
 }
 
