@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use sqlx::PgPool;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -89,6 +90,7 @@ struct NoticeMessage {
 
 /// What only needs the store: for workers and one-off commands as well.
 pub(super) struct Basics {
+    pub(super) pool: PgPool,
     pub(super) tokens: Arc<TokenKeys>,
     pub(super) bus: Bus,
     pub(super) auth: Auth,
@@ -113,14 +115,16 @@ impl Basics {
         let gateway = sms::provider(&sms_config(config, sandbox_url), &http);
         let notifications = Notifications::new(pool.clone(), gateway, publish_over(bus.clone()));
         let drivers = Drivers::new(pool.clone(), auth.clone(), &config.drivers);
-        let payments = Payments::new(pool, config.payments.clone());
-        Ok(Self { tokens, bus, auth, notifications, drivers, payments })
+        let payments = Payments::new(pool.clone(), config.payments.clone());
+        Ok(Self { pool, tokens, bus, auth, notifications, drivers, payments })
     }
 
     /// Every kind of job this program can run.
     pub(super) fn registry(&self) -> Registry {
         let registry = notifications::register(Registry::new(), &self.notifications, &self.auth.recipients());
         let registry = auth::register(registry, &self.auth, &self.notifications);
+        let words = rides::jobs::Words::new(self.pool.clone(), &self.auth, &self.drivers, &self.notifications);
+        let registry = rides::jobs::register(registry, words);
         payments::jobs::register(registry, self.payments.clone())
     }
 }
@@ -151,9 +155,8 @@ fn publish_over(bus: Bus) -> Publish {
 
 impl Services {
     pub(super) async fn build(config: &Config, database: &Database, server: &Server) -> Result<Self, Error> {
-        let Basics { tokens, bus, auth, notifications, drivers, payments } =
+        let Basics { pool, tokens, bus, auth, notifications, drivers, payments } =
             Basics::build(config, database, server.sandbox_url.as_deref())?;
-        let pool = database.pool().clone();
         let for_ground = config.clone();
         let ground = tokio::task::spawn_blocking(move || Ground::new(&for_ground))
             .await
@@ -231,6 +234,7 @@ impl Services {
         stop: &CancellationToken,
     ) -> Vec<JoinHandle<()>> {
         let basics = Basics {
+            pool: database.pool().clone(),
             tokens: Arc::clone(&self.tokens),
             bus: self.bus.clone(),
             auth: self.auth.clone(),

@@ -79,7 +79,8 @@ impl Handler for SocketHandler {
             }
             Command::Arrive { ride } => Some(self.rides.arrive(driver, ride).await?),
             Command::Start { ride, pin } => Some(self.rides.start(driver, ride, &pin).await?),
-            Command::Complete { ride } => Some(self.rides.complete(driver, ride).await?),
+            Command::ReachStop { ride, stop } => Some(self.rides.reach_stop(driver, ride, stop).await?),
+            Command::Complete { ride, pin } => Some(self.rides.complete(driver, ride, pin.as_deref()).await?),
             Command::Browse { place } => {
                 if !self.locations.area().contains(place) {
                     let fault = |field: &str, value: f64| Fault::new(field, value, "is outside of the service area");

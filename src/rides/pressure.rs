@@ -36,6 +36,7 @@ impl Pressure {
                 return;
             }
             Fact::Requested { .. }
+            | Fact::Rescheduled { .. }
             | Fact::OfferMade { .. }
             | Fact::OfferClosed { .. }
             | Fact::OnTheWay

@@ -119,7 +119,7 @@ impl Rides {
     pub(super) fn eta_s(&self, ride: &Ride, from: Origin) -> Option<i64> {
         let to = match ride.status {
             RideStatus::DriverAssigned => ride.pickup.at,
-            RideStatus::InProgress => ride.destination.at,
+            RideStatus::InProgress => ride.next_place(),
             RideStatus::DriverArrived => return Some(0),
             _ => return None,
         };

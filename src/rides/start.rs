@@ -18,6 +18,7 @@ use super::matched::Matched;
 use super::people::People;
 use super::pickup::Pickups;
 use super::pressure::Pressure;
+use super::product::waits::Waits;
 use super::queue::RideQueue;
 use super::shard::{Message, Shard};
 use super::surroundings::LiveCity;
@@ -104,6 +105,7 @@ impl Rides {
 pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
     let Parts { config, pool, hub, bus, auth, drivers, maps, locations, history, tariffs, steering, streets } = parts;
     let matched = Arc::new(Matched::new(streets, maps.clone()));
+    let waits = Arc::new(Waits::new(config.products.stop_left_m));
     let (live, tally) = (Arc::new(Live::default()), Arc::new(Tally::default()));
     let people = People::new(auth, drivers.clone());
     let pressure = Pressure { steering: steering.clone(), locations: locations.clone() };
@@ -115,12 +117,14 @@ pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
         legs: Legs::default(),
         matched: Arc::clone(&matched),
         asking: Asking::new(config.asking, locations.clone(), drivers.clone()),
+        waits: Arc::clone(&waits),
         left_out: FxHashMap::default(),
     };
     let terms = Terms {
         dispatch: config.dispatch.clone(),
         tariffs: Arc::clone(&tariffs),
         detour_charged_max_percent: config.detour_charged_max_percent,
+        reminder_lead: config.products.reminder_lead,
         decisions: config.decisions,
     };
     drivers.load_wishes().await?;
@@ -153,6 +157,7 @@ pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
         history,
         tariffs,
         matched,
+        waits,
         arrivals,
         steering,
         queue: RideQueue::default(),

@@ -70,7 +70,8 @@ impl Teller {
         self.pressure.hear(decision, ride);
         match &decision.fact {
             Fact::Requested { .. } => self.tally.requested(),
-            Fact::SearchBegan
+            Fact::Rescheduled { .. }
+            | Fact::SearchBegan
             | Fact::OfferMade { .. }
             | Fact::Nudged { .. }
             | Fact::Arrived
@@ -121,6 +122,7 @@ impl Teller {
 fn event_name(fact: &Fact) -> &'static str {
     match fact {
         Fact::Requested { .. } => "requested",
+        Fact::Rescheduled { .. } => "rescheduled",
         Fact::SearchBegan => "search_began",
         Fact::OfferMade { .. } => "offer_made",
         Fact::OfferClosed { .. } => "offer_closed",

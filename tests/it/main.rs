@@ -37,6 +37,7 @@ mod maps;
 mod money;
 mod operations;
 mod outages;
+mod products;
 mod random_input;
 mod roads;
 mod seeding;

@@ -88,7 +88,8 @@ impl Asking {
 
     /// Goes on with a ride that was live when the program began.
     pub fn restore(&mut self, ride: &Ride) {
-        if let Some(driver) = ride.driver.filter(|_| ride.status == RideStatus::InProgress) {
+        let is_last_leg = ride.status == RideStatus::InProgress && ride.product.next_stop().is_none();
+        if let Some(driver) = ride.driver.filter(|_| is_last_leg) {
             self.destinations.put(Ending { driver, ride: ride.id, destination: ride.destination.at });
         }
     }
@@ -96,8 +97,10 @@ impl Asking {
     /// Follows a decision about a ride that stands as it did before: who is on the way to which destination.
     pub fn follow(&mut self, ride: &Ride, decision: &Decision) {
         match decision.fact {
-            Fact::Started => {
-                if let Some(driver) = ride.driver {
+            // Whoever has stops to make first is not about to finish.
+            Fact::Started | Fact::StopReached { .. } => {
+                let reached = if let Fact::StopReached { stop } = decision.fact { usize::from(stop) } else { 0 };
+                if let Some(driver) = ride.driver.filter(|_| reached == ride.product.stops.len()) {
                     self.destinations.put(Ending { driver, ride: ride.id, destination: ride.destination.at });
                 }
             }

@@ -106,6 +106,7 @@ pub(super) fn config() -> Config {
         ride_distance_m_max: 60_000,
         detour_charged_max_percent: 0,
         arrival: crate::rides::arrival::Config { radius_m: 0.0, after: crate::time::Span::ZERO },
+        products: crate::rides::product::tests::config(),
         restored_decisions_max: 10_000,
         queue: queue::Config { reach_m: 3_000.0, refresh: Span::from_secs(1) },
         asking: asking::Config {
@@ -162,6 +163,7 @@ fn booking() -> BookRide {
         payment_method: None,
         quote_id: None,
         notes: None,
+        product: crate::rides::product::request::ProductRequest::default(),
     }
 }
 
@@ -188,11 +190,11 @@ async fn every_command_sent_again_is_answered_as_the_first_time_also_after_a_res
     house.rides.start(driver, id, &pin).await.expect("started");
     for round in ["while it is remembered", "from the store"] {
         for view in [
-            house.rides.complete(driver, id).await,
+            house.rides.complete(driver, id, None).await,
             house.rides.accept(driver, offer).await,
             house.rides.arrive(driver, id).await,
             house.rides.start(driver, id, &pin).await,
-            house.rides.complete(driver, id).await,
+            house.rides.complete(driver, id, None).await,
         ] {
             let view = view.unwrap_or_else(|error| panic!("{round}: {error}"));
             assert_eq!((view.status, view.pin), (RideStatus::Completed, None), "{round}");
@@ -200,7 +202,7 @@ async fn every_command_sent_again_is_answered_as_the_first_time_also_after_a_res
         let again = house.book(rider, "k").await.expect("replayed");
         assert!(again.replayed && again.ride.id == id, "{round}");
         assert_eq!(code(house.rides.accept(other, offer).await), "offer_gone", "{round}");
-        assert_eq!(code(house.rides.complete(other, id).await), "not_found", "{round}");
+        assert_eq!(code(house.rides.complete(other, id, None).await), "not_found", "{round}");
         let stranger = house.rides.cancel(caller(other, Role::Driver), id, "other", None).await;
         assert_eq!(code(stranger), "not_found", "{round}");
         house.stop().await;

@@ -109,6 +109,8 @@ fn every_client_example_of_the_document_is_read_as_what_it_says() {
         "decline_offer",
         "arrive",
         "start",
+        "reach_stop",
+        "complete",
         "complete",
         "cancel",
         "browse",
