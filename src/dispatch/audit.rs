@@ -48,7 +48,12 @@ impl Dispatch {
             }
         }
         hold!(live == self.live_by_rider.len(), "{live} live rides but {} riders with one", self.live_by_rider.len());
-        hold!(scheduled == self.scheduled, "{scheduled} scheduled rides, {} counted", self.scheduled);
+        let counted: usize = self.scheduled.values().map(|count| usize::from(*count)).sum();
+        hold!(
+            scheduled == self.scheduled_count && scheduled == counted,
+            "{scheduled} scheduled rides, {counted} and {} counted",
+            self.scheduled_count
+        );
         for (&id, driver) in &self.drivers {
             self.audit_driver(id, driver, &duties.remove(&id).unwrap_or_default())?;
         }

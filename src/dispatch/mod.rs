@@ -61,8 +61,9 @@ pub struct Dispatch {
     rides: FxHashMap<RideId, Ride>,
     live_by_rider: FxHashMap<RiderId, RideId>,
     drivers: FxHashMap<DriverId, Driver>,
-    /// Rides whose time has not come.
-    scheduled: usize,
+    /// Riders with rides whose time has not come, and how many.
+    scheduled: FxHashMap<RiderId, u16>,
+    scheduled_count: usize,
     rounds: Rounds,
     deadlines: Deadlines,
 }
@@ -75,7 +76,8 @@ impl Dispatch {
             rides: FxHashMap::default(),
             live_by_rider: FxHashMap::default(),
             drivers: FxHashMap::default(),
-            scheduled: 0,
+            scheduled: FxHashMap::default(),
+            scheduled_count: 0,
             rounds: Rounds::default(),
             deadlines: Deadlines::default(),
         }
@@ -94,6 +96,7 @@ impl Dispatch {
             Input::ReachStop { driver, ride, stop } => self.reach_stop(now, driver, ride, stop, out),
             Input::Complete { driver, ride, pin } => self.complete(now, driver, ride, pin, out),
             Input::Cancel { ride, by } => self.cancel(now, ride, by, out),
+            Input::Reschedule { ride, rider, search_from } => self.reschedule(now, ride, (rider, search_from), out),
             Input::PickupTrouble { driver, ride, trouble } => self.pickup_trouble(now, driver, ride, trouble, out),
             Input::GoOnline { driver, record } => self.go_online(now, driver, record, out),
             Input::GoOffline { driver } => self.go_offline(now, driver, out),
@@ -134,7 +137,7 @@ impl Dispatch {
 
     /// How many rides are not at their end.
     pub fn rides_live(&self) -> usize {
-        self.live_by_rider.len() + self.scheduled
+        self.live_by_rider.len() + self.scheduled_count
     }
 
     /// How many rides wait for a driver to be found.

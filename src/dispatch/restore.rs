@@ -140,7 +140,7 @@ impl Dispatch {
         ride.refusals = restored.refusals;
         ride.stops_reached = restored.stops_reached;
         ride.facts = restored.facts;
-        ride.gives_up_at = since + self.config.search_max;
+        ride.gives_up_at = ride.search_ends_at(self.config.search_max);
         // A driver with a ride or an offer is on shift by that fact alone.
         if let Some(driver) = ride.driver {
             let driver = self.drivers.entry(driver).or_insert_with(|| Driver::new(now, Record::default()));
@@ -156,16 +156,11 @@ impl Dispatch {
             self.deadlines.arm(deadline, Due::OfferLapses(offer));
         }
         match stage {
-            Stage::Scheduled => {
-                self.deadlines.arm(since, Due::SearchBegins(id));
-                self.scheduled += 1;
-            }
+            Stage::Scheduled => return self.keep_scheduled(id, ride),
             Stage::Searching => self.deadlines.arm(ride.gives_up_at, Due::GiveUp(id)),
             Stage::Assigned | Stage::Arrived | Stage::InProgress | Stage::Ended(_) => {}
         }
-        if stage != Stage::Scheduled {
-            self.live_by_rider.insert(ride.rider, id);
-        }
+        self.live_by_rider.insert(ride.rider, id);
         self.rides.insert(id, ride);
         self.arm_lateness(id);
         self.review(now, id);

@@ -21,8 +21,7 @@ impl Dispatch {
         }
         if let Some(search_from) = order.search_from.filter(|from| *from > now) {
             let ride = Ride::new(rider, pin, order, Stage::Scheduled, search_from);
-            self.schedule(now, id, ride, out);
-            return Ok(());
+            return self.schedule(now, id, ride, out);
         }
         if let Some(&ride) = self.live_by_rider.get(&rider) {
             return Err(Refusal::RiderBusy { ride });
@@ -41,7 +40,7 @@ impl Dispatch {
         let Some(ride) = self.rides.get_mut(&id) else { return };
         ride.stage = Stage::Searching;
         ride.searching_since = now;
-        ride.gives_up_at = now + self.config.search_max;
+        ride.gives_up_at = ride.search_ends_at(self.config.search_max);
         (ride.refusals, ride.is_time_up) = (0, false);
         self.deadlines.arm(ride.gives_up_at, Due::GiveUp(id));
         self.review(now, id);
@@ -109,7 +108,8 @@ impl Dispatch {
         self.deadlines.disarm(ride.gives_up_at, Due::GiveUp(id));
         if ride.stage == Stage::Scheduled {
             self.deadlines.disarm(ride.searching_since, Due::SearchBegins(id));
-            self.scheduled -= 1;
+            let rider = ride.rider;
+            self.count_down_scheduled(rider);
         } else {
             self.live_by_rider.remove(&ride.rider);
         }

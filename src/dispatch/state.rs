@@ -6,7 +6,7 @@
 use super::{Availability, Order, Pin, RideEnd};
 use crate::ids::{DriverId, OfferId, RideId, RiderId};
 use crate::matching::record::Record;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// Where a ride stands inside the core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +122,12 @@ impl Ride {
             pins_wrong: 0,
             pin_locked_until: Timestamp::EPOCH,
         }
+    }
+
+    /// When its search ends, which began at `searching_since`: what was promised of a scheduled ride is kept.
+    pub(super) fn search_ends_at(&self, search_max: Span) -> Timestamp {
+        let ends_at = self.searching_since + search_max;
+        self.order.search_until.map_or(ends_at, |until| until.max(ends_at))
     }
 
     /// Whether its driver is on the way to the pickup.

@@ -32,6 +32,8 @@ const NEIGHBOURLY: &[(&str, &str)] = &[
     ("city.search_radius_m", "400"),
     ("dispatch.round_interval_ms", "200"),
     ("dispatch.at_once_drivers", "1"),
+    // The rides of one test end where those of the next begin.
+    ("asking.finishing_max", "0"),
 ];
 
 /// Where a house keeps its facts.

@@ -35,6 +35,39 @@ fn a_scheduled_ride_is_called_off_before_its_time() {
 }
 
 #[test]
+fn a_scheduled_ride_is_moved_to_another_time_and_its_promise_with_it() {
+    let mut city = City::with_drivers(0);
+    let order = Order { search_until: Some(city.now + secs(1_600)), ..at(&city, 600) };
+    city.order(1, order);
+    let to = city.now + secs(900);
+    let moved = |by, to| Input::Reschedule { ride: ride(1), rider: rider(by), search_from: to };
+    assert_eq!(city.tell(moved(2, to)), Output::Refused(Refusal::NotYours));
+    assert_eq!(facts_of(city.feed(moved(1, to))), [Fact::Rescheduled { search_from: to }]);
+    assert_eq!(city.feed(moved(1, to)), [Output::Done], "repeated");
+    assert!(city.wait(secs(899)).is_empty());
+    assert_eq!(city.wait(secs(1)), [Fact::SearchBegan]);
+    assert_eq!(city.tell(moved(1, to + secs(9))), Output::Refused(Refusal::WrongState));
+    assert!(city.wait(secs(999)).is_empty(), "looked for as long as was promised");
+    assert_eq!(city.wait(secs(1)), [Fact::Ended(RideEnd::NoDriverFound)]);
+    let unknown = Input::Reschedule { ride: ride(9), rider: rider(1), search_from: to };
+    assert_eq!(city.tell(unknown), Output::Refused(Refusal::UnknownRide));
+}
+
+#[test]
+fn a_rider_has_a_bounded_number_of_scheduled_rides() {
+    let mut city = City::with_drivers(0);
+    let request = |city: &mut City, n| {
+        let order = Order { scheduled_max: Some(2), ..at(city, 600) };
+        city.tell(Input::RequestRide { ride: ride(n), rider: rider(1), pin: pin("1234"), order })
+    };
+    assert_eq!(request(&mut city, 1), Output::Done);
+    assert_eq!(request(&mut city, 2), Output::Done);
+    assert_eq!(request(&mut city, 3), Output::Refused(Refusal::TooManyScheduled { most: 2 }));
+    city.cancel(2, Canceller::Rider(rider(1)));
+    assert_eq!(request(&mut city, 3), Output::Done);
+}
+
+#[test]
 fn a_time_in_the_past_is_now() {
     let mut city = City::with_drivers(1);
     let order = Order { search_from: Some(city.now), ..Order::default() };

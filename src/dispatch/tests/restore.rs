@@ -59,6 +59,10 @@ impl Store {
             Fact::Requested { .. } => {
                 ride.searching_since = ride.order.search_from.is_none_or(|from| from <= *at).then_some(*at);
             }
+            Fact::Rescheduled { search_from } => {
+                let before = ride.order.search_from.replace(*search_from).expect("it was scheduled");
+                ride.order.search_until = ride.order.search_until.map(|until| *search_from + until.since(before));
+            }
             Fact::SearchBegan => ride.searching_since = Some(*at),
             Fact::OfferMade { offer, driver, pickup_eta, deadline, .. } => {
                 let (offer, driver, deadline, pickup_due) = (*offer, *driver, *deadline, *at + *pickup_eta);
@@ -188,7 +192,7 @@ proptest! {
     fn what_was_written_down_is_enough_to_go_on(steps in any_walk(80), is_greedy in any::<bool>()) {
         let mut city = walker(if is_greedy { greedy() } else { config() });
         let mut store = Store::default();
-        for n in 0..5 {
+        for n in 0..4 {
             let shift = RestoredShift { driver: driver(n), record: Record::default(), idle_since: city.now };
             store.shifts.insert(driver(n), shift);
         }

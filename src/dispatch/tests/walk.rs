@@ -29,7 +29,7 @@ pub(super) enum Act {
 fn any_candidate() -> impl Strategy<Value = (u128, u128, Candidate)> {
     let finishing = prop::option::of((0..600_i64).prop_map(secs));
     let place = prop::option::weighted(0.2, 0..3_u16);
-    (0..6_u128, 0..5_u128, 0..1_500_i64, finishing, place, 0..60_i64).prop_map(
+    (0..8_u128, 0..5_u128, 0..1_500_i64, finishing, place, 0..60_i64).prop_map(
         |(n, who, eta_s, finishing, place, value)| {
             let free = Candidate::free(driver(who), secs(eta_s), 500);
             (n, who, Candidate { finishing, queue_place: place, place_value: secs(value), ..free })
@@ -44,6 +44,8 @@ fn any_order() -> impl Strategy<Value = Order> {
     (later, parcel, 0..3_u8, any::<bool>(), some(), some()).prop_map(
         |(search_from, handover, stops, is_express, avoid, favour)| Order {
             search_from,
+            search_until: search_from.filter(|_| is_express).map(|from| from + secs(200)),
+            scheduled_max: Some(3),
             handover,
             stops,
             is_express,
@@ -56,22 +58,32 @@ fn any_order() -> impl Strategy<Value = Order> {
 
 fn any_input() -> impl Strategy<Value = Input> {
     let who = || (0..5_u128).prop_map(driver);
-    let what = || (0..6_u128).prop_map(ride);
-    let which = || (0..6_u128, 1..5_u16).prop_map(|(n, ordinal)| offer(n, ordinal));
+    let what = || (0..8_u128).prop_map(ride);
+    let which = || (0..8_u128, 1..5_u16).prop_map(|(n, ordinal)| offer(n, ordinal));
     let digits = || prop_oneof![4 => Just("1234"), 1 => Just("0000"), 1 => Just("7777")].prop_map(pin);
     let trouble = prop_oneof![Just(Trouble::Stalled), Just(Trouble::GoingAway), Just(Trouble::Dark)];
-    let by = prop_oneof![
-        (0..5_u128).prop_map(|n| Canceller::Rider(rider(n))),
-        (0..5_u128, any::<bool>()).prop_map(|(n, rematch)| Canceller::Driver { driver: driver(n), rematch }),
-        Just(Canceller::System),
-    ];
-    let request = (0..6_u128, 0..5_u128, any_order()).prop_map(|(n, by, order)| Input::RequestRide {
+    // Mostly the rider whose ride it is.
+    let of = |n: u128, luck: u128| rider(if luck < 5 { luck } else { n % 5 });
+    let cancel = (0..8_u128, 0..20_u128, 0..5_u128, any::<bool>()).prop_map(move |(n, luck, who, rematch)| {
+        let by = match luck {
+            0..8 => Canceller::Driver { driver: driver(who), rematch },
+            8..10 => Canceller::System,
+            _ => Canceller::Rider(of(n, luck)),
+        };
+        Input::Cancel { ride: ride(n), by }
+    });
+    let reschedule = (0..8_u128, 0..20_u128, 0..400_000_i64).prop_map(move |(n, luck, ms)| Input::Reschedule {
         ride: ride(n),
-        rider: rider(by),
+        rider: of(n, luck),
+        search_from: Timestamp::from_millis(1_000_000 + ms),
+    });
+    let request = (0..8_u128, 0..20_u128, any_order()).prop_map(move |(n, luck, order)| Input::RequestRide {
+        ride: ride(n),
+        rider: of(n, luck),
         pin: pin("1234"),
         order,
     });
-    let pair = (0..6_u128, 0..5_u128, who());
+    let pair = (0..8_u128, 0..5_u128, who());
     prop_oneof![
         6 => request,
         1 => pair.prop_map(|(n, by, driver)| Input::Pair { ride: ride(n), rider: rider(by), driver, pin: pin("1234") }),
@@ -81,7 +93,8 @@ fn any_input() -> impl Strategy<Value = Input> {
         4 => (who(), what(), digits()).prop_map(|(driver, ride, pin)| Input::Start { driver, ride, pin }),
         1 => (who(), what(), 0..3_u8).prop_map(|(driver, ride, stop)| Input::ReachStop { driver, ride, stop }),
         2 => (who(), what(), prop::option::of(digits())).prop_map(|(driver, ride, pin)| Input::Complete { driver, ride, pin }),
-        1 => (what(), by).prop_map(|(ride, by)| Input::Cancel { ride, by }),
+        3 => cancel,
+        2 => reschedule,
         2 => (who(), what(), trouble).prop_map(|(driver, ride, trouble)| Input::PickupTrouble { driver, ride, trouble }),
         3 => who().prop_map(|driver| Input::GoOnline { driver, record: Record::default() }),
         1 => who().prop_map(|driver| Input::GoOffline { driver }),
@@ -122,6 +135,7 @@ fn next_of(core: &Dispatch, who: u128, dice: u8) -> Input {
         (Stage::Assigned, 0) => Input::PickupTrouble { driver, ride, trouble: Trouble::Stalled },
         (Stage::Assigned, 1..=2) => Input::PickupTrouble { driver, ride, trouble: Trouble::GoingAway },
         (Stage::Assigned, 3) => Input::Cancel { ride, by: Canceller::Driver { driver, rematch: true } },
+        (Stage::Arrived, 0) => Input::Cancel { ride, by: Canceller::Driver { driver, rematch: false } },
         (Stage::Assigned, 4) => Input::DriverLost { driver },
         (Stage::Assigned, _) => Input::Arrive { driver, ride },
         (Stage::InProgress, 5..=6) => Input::ReachStop { driver, ride, stop },
@@ -135,9 +149,9 @@ pub(super) fn any_walk(longest: usize) -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(any_step(), 1..longest)
 }
 
-/// A city in which everybody is on shift and little is ample, so that rounds gather.
+/// A city in which everybody is on shift and drivers are few, so that rounds gather.
 pub(super) fn walker(config: Config) -> City {
-    let mut city = City::new(Config { at_once_drivers: 3, ..config }, 5);
+    let mut city = City::new(Config { at_once_drivers: 3, parallel_after: 1, next_late_max: secs(20), ..config }, 4);
     city.is_foresighted = true;
     city
 }
@@ -210,8 +224,8 @@ fn the_walks_go_everywhere() {
 
     let mut runner = TestRunner::deterministic();
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
-    for _ in 0..400 {
-        let steps = any_walk(120).new_tree(&mut runner).expect("a walk").current();
+    for _ in 0..600 {
+        let steps = any_walk(200).new_tree(&mut runner).expect("a walk").current();
         let mut city = walker(config());
         for step in steps {
             let mut facts = city.wait(step.wait);
@@ -223,6 +237,7 @@ fn the_walks_go_everywhere() {
     }
     let expected = [
         "Requested",
+        "Rescheduled",
         "SearchBegan",
         "OfferMade",
         "Declined",
