@@ -123,6 +123,7 @@ pub fn geofences(reader: &mut Reader<'_>) -> geofences::Config {
 pub fn locations(reader: &mut Reader<'_>, demo_speed: f64) -> locations::Config {
     let drivers_max = reader.section("city").whole("drivers_max", 1..=4_000_000);
     let fences = fences(reader, drivers_max as usize);
+    let stage_rules = super::shortage::stage_rules(reader);
     let mut s = reader.section("city");
     let south_west = LatLng::new(s.number("lat_min", -90.0..=90.0), s.number("lng_min", -180.0..=180.0));
     let north_east = LatLng::new(s.number("lat_max", -90.0..=90.0), s.number("lng_max", -180.0..=180.0));
@@ -151,6 +152,7 @@ pub fn locations(reader: &mut Reader<'_>, demo_speed: f64) -> locations::Config 
             drivers_max: s.whole("browse_drivers_max", 1..=1_000),
         },
         fences,
+        stages: stage_rules,
         ping_ahead_max: s.span("ping_ahead_max_s", 0..=3_600),
         search_radius_m: s.number("search_radius_m", 100.0..=100_000.0),
         candidates_max: s.whole("candidates_max", 1..=1_000),

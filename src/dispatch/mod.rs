@@ -16,6 +16,7 @@ mod offers;
 mod output;
 mod restore;
 mod rides;
+mod round;
 #[cfg(test)]
 mod tests;
 
@@ -26,9 +27,10 @@ use crate::time::{Span, Timestamp};
 
 pub use audit::Violation;
 pub use deadlines::Due;
-pub use input::{Canceller, Candidate, Input, Pin};
-pub use output::{Availability, Decision, Fact, OfferOutcome, Output, Refusal, RideEnd};
-pub use restore::{Restored, RestoredDriver, RestoredOffer, RestoredRide};
+pub use input::{Answer, Canceller, Candidate, Input, Order, Pin, Trouble};
+pub use output::{Availability, Decision, Fact, OfferOutcome, Output, Refusal, ReleaseReason, RideEnd, Wanted};
+pub use restore::{Restored, RestoredDriver, RestoredOffer, RestoredRide, RestoredShift};
+pub use round::{Choice, Considered, Exclusion, Means, RoundRecord, Trigger};
 
 use deadlines::Deadlines;
 
@@ -137,17 +139,23 @@ impl Dispatch {
     /// [`Output::Done`] or [`Output::Refused`]; it cannot fail otherwise.
     pub fn handle(&mut self, now: Timestamp, input: Input, out: &mut Vec<Output>) {
         let answer = match input {
-            Input::RequestRide { ride, rider, pin } => self.request_ride(now, ride, rider, pin, out),
+            Input::RequestRide { ride, rider, pin, .. } => self.request_ride(now, ride, rider, pin, out),
             Input::AcceptOffer { driver, offer } => self.accept_offer(now, driver, offer, out),
             Input::DeclineOffer { driver, offer } => self.decline_offer(now, driver, offer, out),
             Input::Arrive { driver, ride } => self.arrive(now, driver, ride, out),
             Input::Start { driver, ride, pin } => self.start(now, driver, ride, pin, out),
-            Input::Complete { driver, ride } => self.complete(now, driver, ride, out),
+            Input::Complete { driver, ride, .. } => self.complete(now, driver, ride, out),
             Input::Cancel { ride, by } => self.cancel(now, ride, by, out),
-            Input::GoOnline { driver } => self.go_online(now, driver, out),
+            Input::GoOnline { driver, .. } => self.go_online(now, driver, out),
             Input::GoOffline { driver } => self.go_offline(now, driver, out),
+            Input::Pair { .. } | Input::ReachStop { .. } | Input::PickupTrouble { .. } => Err(Refusal::WrongState),
             // These three are reports, not commands: nobody waits for an answer.
-            Input::Candidates { ride, candidates } => return self.take_candidates(now, ride, &candidates, out),
+            Input::Candidates { answers } => {
+                for answer in &answers {
+                    self.take_candidates(now, answer.ride, &answer.candidates, out);
+                }
+                return;
+            }
             Input::DriverLost { driver } => return self.driver_lost(now, driver),
             Input::DriverBack { driver } => return self.driver_back(driver),
         };

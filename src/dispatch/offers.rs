@@ -1,7 +1,9 @@
 //! Offers: asking for candidates, offering to the nearest, and what follows from each answer.
 
 use super::Stage;
-use super::{Availability, Candidate, Dispatch, Due, Duty, Fact, LiveOffer, OfferOutcome, Output, Refusal, RideEnd};
+use super::{
+    Availability, Candidate, Dispatch, Due, Duty, Fact, LiveOffer, OfferOutcome, Output, Refusal, RideEnd, Wanted,
+};
 use crate::ids::{DriverId, OfferId, RideId};
 use crate::time::Timestamp;
 
@@ -9,7 +11,8 @@ impl Dispatch {
     /// Asks for candidates, unless the ride has an offer out already.
     pub(super) fn ask_candidates(&mut self, id: RideId, out: &mut Vec<Output>) {
         if let Some(ride) = self.rides.get(&id).filter(|ride| ride.stage == Stage::Searching && ride.offer.is_none()) {
-            out.push(Output::AskCandidates { ride: id, passed: ride.passed.clone() });
+            let wanted = vec![Wanted { ride: id, passed: ride.passed.clone(), holder: None }];
+            out.push(Output::AskCandidates { wanted });
         }
     }
 
@@ -55,7 +58,7 @@ impl Dispatch {
     }
 
     fn make_offer(&mut self, now: Timestamp, id: RideId, candidate: Candidate, out: &mut Vec<Output>) {
-        let Candidate { driver, pickup_eta, pickup_distance_m } = candidate;
+        let Candidate { driver, pickup_eta, pickup_distance_m, .. } = candidate;
         let (Some(ride), Some(on_shift)) = (self.rides.get_mut(&id), self.drivers.get_mut(&driver)) else { return };
         if let Some(at) = ride.looks_again_at.take() {
             self.deadlines.disarm(at, Due::LookAgain(id));
@@ -94,7 +97,7 @@ impl Dispatch {
         ride.accepted_offer = Some(offer);
         ride.driver = Some(driver);
         ride.stage = Stage::Assigned;
-        Self::record(offer.ride, ride, now, Fact::Assigned { driver, offer }, out);
+        Self::record(offer.ride, ride, now, Fact::Assigned { driver, offer, is_next: false }, out);
         out.push(Output::Availability { driver, availability: Availability::ToPickup });
         Ok(())
     }

@@ -1,6 +1,8 @@
 //! What the core says. Facts are persisted first and told second; everything a person ever hears is derived from a
 //! [`Decision`], so nothing can be said that was not persisted.
 
+use super::input::Trouble;
+use super::round::RoundRecord;
 use crate::ids::{DriverId, OfferId, RideId, RiderId};
 use crate::time::{Span, Timestamp};
 
@@ -23,13 +25,13 @@ pub enum Output {
         /// When.
         at: Timestamp,
     },
-    /// Look for drivers and answer with [`super::Input::Candidates`].
+    /// Look for drivers and answer with [`super::Input::Candidates`], all of these in one.
     AskCandidates {
-        /// The searching ride.
-        ride: RideId,
-        /// Drivers who are out of the question.
-        passed: Vec<DriverId>,
+        /// The rides that want a driver, or a better one.
+        wanted: Vec<Wanted>,
     },
+    /// A round was solved. Nobody is told; it is kept to explain what follows it.
+    Solved(Box<RoundRecord>),
     /// What a driver is available for has changed: the index follows at once, so that the next search sees it.
     Availability {
         /// Whose.
@@ -41,6 +43,17 @@ pub enum Output {
     Done,
     /// The command was refused; nothing changed.
     Refused(Refusal),
+}
+
+/// A ride that wants a driver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Which ride.
+    pub ride: RideId,
+    /// Drivers who are out of the question.
+    pub passed: Vec<DriverId>,
+    /// Who has it, on offer or on the way: to be among the answers, free or not.
+    pub holder: Option<DriverId>,
 }
 
 /// A fact in the timeline of a ride.
@@ -64,6 +77,8 @@ pub enum Fact {
         /// By whom.
         rider: RiderId,
     },
+    /// The search for the driver of a scheduled ride began.
+    SearchBegan,
     /// It was offered to a driver.
     OfferMade {
         /// Which offer.
@@ -92,9 +107,32 @@ pub enum Fact {
         driver: DriverId,
         /// By which offer.
         offer: OfferId,
+        /// The driver finishes another ride first.
+        is_next: bool,
+    },
+    /// The ride before it is over: the driver is on the way now.
+    OnTheWay,
+    /// The driver was asked whether something is wrong on the way to the pickup.
+    Nudged {
+        /// Who.
+        driver: DriverId,
+        /// What seems wrong.
+        trouble: Trouble,
+    },
+    /// The driver does not have the ride any more, and another is looked for.
+    Released {
+        /// Who had it.
+        driver: DriverId,
+        /// Why.
+        reason: ReleaseReason,
     },
     /// The driver stands at the pickup.
     Arrived,
+    /// The driver was at a stop.
+    StopReached {
+        /// Which, from 1.
+        stop: u8,
+    },
     /// The ride started.
     Started,
     /// The ride reached its end state.
@@ -112,6 +150,27 @@ pub enum OfferOutcome {
     DriverLost,
     /// The ride was called off.
     Cancelled,
+    /// A better driver was found before this one answered, or none is needed any more.
+    Withdrawn,
+    /// Another driver who had it on offer was quicker. This one is told before anybody else.
+    Taken,
+}
+
+/// Why a driver does not have a ride any more that is not over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ReleaseReason {
+    /// The driver called it off.
+    DriverCancelled,
+    /// The driver did not move.
+    Stalled,
+    /// The driver went elsewhere.
+    WentAway,
+    /// Nothing was heard of the driver.
+    WentDark,
+    /// Another driver will be there much sooner.
+    BetterDriver,
+    /// The driver's ride before took too long.
+    Late,
 }
 
 /// The final states of a ride.
@@ -176,6 +235,18 @@ pub enum Refusal {
     },
     /// The driver is not on shift.
     NotOnShift,
-    /// The driver is on a ride and cannot go off shift.
+    /// The driver is on a ride: cannot go off shift, and cannot take another at the roadside.
     DriverOnRide,
+    /// The stops before it were not reached, or there is no such stop.
+    StopOutOfOrder {
+        /// The one that is next; none where all were reached.
+        next: Option<u8>,
+    },
+    /// A parcel is handed over against its receiver's PIN, and none was given.
+    HandoverPinNeeded,
+    /// The receiver's PIN is wrong.
+    HandoverWrong {
+        /// How many attempts are left before the lock.
+        attempts_left: u8,
+    },
 }

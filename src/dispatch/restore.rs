@@ -3,8 +3,9 @@
 //! Nothing is decided here. Deadlines that passed while the process was down fire at the first tick; rides that were
 //! searching look for candidates at the first tick.
 
-use super::{Availability, Config, Dispatch, Driver, Due, Duty, LiveOffer, Output, Pin, Ride, Stage};
+use super::{Availability, Config, Dispatch, Driver, Due, Duty, LiveOffer, Order, Output, Pin, Ride, Stage};
 use crate::ids::{DriverId, OfferId, RideId, RiderId};
+use crate::matching::record::Record;
 use crate::time::Timestamp;
 
 /// Everything the core must remember over a restart.
@@ -13,7 +14,18 @@ pub struct Restored {
     /// Rides that have not ended.
     pub rides: Vec<RestoredRide>,
     /// Drivers on shift.
-    pub drivers: Vec<RestoredDriver>,
+    pub drivers: Vec<RestoredShift>,
+}
+
+/// A shift as persisted.
+#[derive(Clone, Copy, Debug)]
+pub struct RestoredShift {
+    /// Whose.
+    pub driver: DriverId,
+    /// Of the driver's offers.
+    pub record: Record,
+    /// When the driver's last ride ended, or the shift began.
+    pub idle_since: Timestamp,
 }
 
 /// A live ride as persisted.
@@ -25,18 +37,35 @@ pub struct RestoredRide {
     pub rider: RiderId,
     /// The rider's PIN.
     pub pin: Pin,
-    /// When it was requested.
-    pub requested_at: Timestamp,
+    /// What kind of ride.
+    pub order: Order,
+    /// When its search began: at the request, when a scheduled ride's time had come, or when its last driver was released.
+    /// None while a scheduled ride's time has not come.
+    pub searching_since: Option<Timestamp>,
     /// Its driver and where the ride stands with them; `None` while searching.
     pub driver: Option<RestoredDriver>,
+    /// The driver finishes another ride first.
+    pub is_next: bool,
     /// The offer by which the driver won it.
     pub accepted_offer: Option<OfferId>,
-    /// The offer that waits for an answer.
-    pub offer: Option<RestoredOffer>,
-    /// Drivers who passed on it.
+    /// When the driver is to be at the pickup, by what that offer said.
+    pub pickup_due: Option<Timestamp>,
+    /// When the driver was nudged last.
+    pub nudged_at: Option<Timestamp>,
+    /// The offers that wait for an answer, oldest first.
+    pub offers: Vec<RestoredOffer>,
+    /// Drivers who had it on offer and passed on it (declined, did not answer, were lost), and those who were released.
     pub passed: Vec<DriverId>,
+    /// Those of them who had it and were released, for whatever reason.
+    pub released: Vec<DriverId>,
+    /// A better driver took it over already.
+    pub is_taken_over: bool,
     /// Offers made so far.
     pub offers_made: u16,
+    /// Of them since `searching_since` declined, expired or lost.
+    pub refusals: u16,
+    /// Stops reached so far.
+    pub stops_reached: u8,
     /// Facts recorded so far.
     pub facts: u32,
 }
@@ -59,6 +88,8 @@ pub struct RestoredOffer {
     pub driver: DriverId,
     /// Until when.
     pub deadline: Timestamp,
+    /// When the driver would be at the pickup.
+    pub pickup_due: Timestamp,
 }
 
 impl Dispatch {
@@ -100,7 +131,7 @@ impl Dispatch {
             Some(Availability::OnTrip) => Stage::InProgress,
             Some(_) => Stage::Assigned,
         };
-        let gives_up_at = restored.requested_at + self.config.search_max;
+        let gives_up_at = restored.searching_since.unwrap_or(now) + self.config.search_max;
         let mut ride = Ride {
             rider: restored.rider,
             pin: restored.pin,
@@ -122,7 +153,7 @@ impl Dispatch {
         }
         if stage == Stage::Searching {
             self.deadlines.arm(gives_up_at, Due::GiveUp(id));
-            if let Some(RestoredOffer { offer, driver, deadline }) = restored.offer {
+            if let Some(&RestoredOffer { offer, driver, deadline, .. }) = restored.offers.first() {
                 self.drivers.insert(driver, Driver { duty: Duty::Offered(offer), lost_since: None });
                 ride.offer = Some(LiveOffer { id: offer, driver, deadline, lapses_at: deadline });
                 self.deadlines.arm(deadline, Due::OfferLapses(offer));

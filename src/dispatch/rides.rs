@@ -126,8 +126,8 @@ impl Dispatch {
         let ride = self.rides.get(&id).ok_or(Refusal::UnknownRide)?;
         let end = match by {
             Canceller::Rider(rider) if rider == ride.rider => RideEnd::CancelledByCustomer,
-            Canceller::Driver(driver) if ride.driver == Some(driver) => RideEnd::CancelledByDriver,
-            Canceller::Rider(_) | Canceller::Driver(_) => return Err(Refusal::NotYours),
+            Canceller::Driver { driver, .. } if ride.driver == Some(driver) => RideEnd::CancelledByDriver,
+            Canceller::Rider(_) | Canceller::Driver { .. } => return Err(Refusal::NotYours),
             Canceller::System => RideEnd::CancelledBySystem,
         };
         match ride.stage {

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
+use crate::matching::record::Record;
 
 fn config() -> Config {
     Config {
@@ -51,7 +52,7 @@ impl City {
         let mut city = Self { core: Dispatch::new(config()), now: Timestamp::from_millis(1_000), fleet: Vec::new() };
         for n in 0..count {
             city.fleet.push(driver(n));
-            assert_eq!(city.tell(Input::GoOnline { driver: driver(n) }), Output::Done);
+            assert_eq!(city.tell(Input::GoOnline { driver: driver(n), record: Record::default() }), Output::Done);
         }
         city
     }
@@ -66,10 +67,14 @@ impl City {
     fn settle(&mut self, mut out: Vec<Output>) -> Vec<Output> {
         let mut seen = 0;
         while seen < out.len() {
-            if let Output::AskCandidates { ride, .. } = out[seen] {
-                let nearest = |driver| Candidate { driver, pickup_eta: Span::from_secs(90), pickup_distance_m: 400 };
-                let candidates = self.fleet.iter().copied().map(nearest).collect();
-                self.core.handle(self.now, Input::Candidates { ride, candidates }, &mut out);
+            if let Output::AskCandidates { wanted } = out[seen].clone() {
+                let nearest = |driver| Candidate::free(driver, Span::from_secs(90), 400);
+                let answer = |wanted: Wanted| Answer {
+                    ride: wanted.ride,
+                    candidates: self.fleet.iter().copied().map(nearest).collect(),
+                };
+                let answers = wanted.into_iter().map(answer).collect();
+                self.core.handle(self.now, Input::Candidates { answers }, &mut out);
             }
             seen += 1;
         }
@@ -101,7 +106,7 @@ impl City {
     }
 
     fn request(&mut self, n: u128) -> Output {
-        self.tell(Input::RequestRide { ride: ride(n), rider: rider(n), pin: pin("1234") })
+        self.tell(Input::RequestRide { ride: ride(n), rider: rider(n), pin: pin("1234"), order: Order::default() })
     }
 
     fn accept(&mut self, who: u128, n: u128, ordinal: u16) -> Output {
@@ -126,7 +131,7 @@ fn a_ride_walks_from_request_to_completion() {
     assert_eq!(city.accept(0, 1, 1), Output::Done);
     assert_eq!(city.tell(Input::Arrive { driver: driver(0), ride: ride(1) }), Output::Done);
     assert_eq!(city.start(0, 1, "1234"), Output::Done);
-    let out = city.feed(Input::Complete { driver: driver(0), ride: ride(1) });
+    let out = city.feed(Input::Complete { driver: driver(0), ride: ride(1), pin: None });
     assert_eq!(facts_of(out), [Fact::Ended(RideEnd::Completed)]);
     assert_eq!(city.core.rides_live(), 0);
 }
@@ -137,7 +142,7 @@ fn every_command_is_answered_the_same_when_sent_twice() {
     city.request(1);
     let arrive = Input::Arrive { driver: driver(0), ride: ride(1) };
     let start = Input::Start { driver: driver(0), ride: ride(1), pin: pin("1234") };
-    let complete = Input::Complete { driver: driver(0), ride: ride(1) };
+    let complete = Input::Complete { driver: driver(0), ride: ride(1), pin: None };
     let accept = Input::AcceptOffer { driver: driver(0), offer: offer(1, 1) };
     let commands = [accept, arrive, start, complete];
     for command in &commands {
@@ -201,7 +206,7 @@ fn a_driver_who_comes_on_shift_is_found_by_a_waiting_ride() {
     let mut city = City::with_drivers(0);
     city.request(1);
     city.fleet.push(driver(7));
-    city.tell(Input::GoOnline { driver: driver(7) });
+    city.tell(Input::GoOnline { driver: driver(7), record: Record::default() });
     city.wait(config().search_interval);
     assert_eq!(city.core.live_offer_of(driver(7)), Some(offer(1, 1)));
 }
@@ -218,7 +223,11 @@ fn a_ride_can_be_cancelled_at_every_stage_before_it_starts() {
             if stage > 1 {
                 city.tell(Input::Arrive { driver: driver(0), ride: ride(1) });
             }
-            let by = if by_driver { Canceller::Driver(driver(0)) } else { Canceller::Rider(rider(1)) };
+            let by = if by_driver {
+                Canceller::Driver { driver: driver(0), rematch: false }
+            } else {
+                Canceller::Rider(rider(1))
+            };
             let expected = if by_driver && stage == 0 { Output::Refused(Refusal::NotYours) } else { Output::Done };
             assert_eq!(
                 city.tell(Input::Cancel { ride: ride(1), by }),
@@ -237,7 +246,7 @@ fn a_ride_under_way_is_cancelled_by_an_operator_only() {
     city.accept(0, 1, 1);
     city.tell(Input::Arrive { driver: driver(0), ride: ride(1) });
     city.start(0, 1, "1234");
-    for by in [Canceller::Rider(rider(1)), Canceller::Driver(driver(0))] {
+    for by in [Canceller::Rider(rider(1)), Canceller::Driver { driver: driver(0), rematch: false }] {
         assert_eq!(city.tell(Input::Cancel { ride: ride(1), by }), Output::Refused(Refusal::WrongState));
     }
     assert_eq!(city.tell(Input::Cancel { ride: ride(1), by: Canceller::System }), Output::Done);
@@ -293,7 +302,7 @@ fn wrong_pins_lock_the_start_for_a_while() {
 fn a_rider_has_one_live_ride() {
     let mut city = City::with_drivers(2);
     city.request(1);
-    let second = Input::RequestRide { ride: ride(2), rider: rider(1), pin: pin("1111") };
+    let second = Input::RequestRide { ride: ride(2), rider: rider(1), pin: pin("1111"), order: Order::default() };
     assert_eq!(city.tell(second.clone()), Output::Refused(Refusal::RiderBusy { ride: ride(1) }));
     city.tell(Input::Cancel { ride: ride(1), by: Canceller::Rider(rider(1)) });
     assert_eq!(city.tell(second), Output::Done);
@@ -341,12 +350,20 @@ fn a_restored_core_goes_on_where_it_stopped() {
         ride: ride(n),
         rider: rider(n),
         pin: pin("1234"),
-        requested_at: now - Span::from_secs(5),
+        order: Order::default(),
+        searching_since: Some(now - Span::from_secs(5)),
         driver: None,
+        is_next: false,
         accepted_offer: None,
-        offer: None,
+        pickup_due: None,
+        nudged_at: None,
+        offers: vec![],
         passed: vec![],
+        released: vec![],
+        is_taken_over: false,
         offers_made: 0,
+        refusals: 0,
+        stops_reached: 0,
         facts: 1,
     };
     let deadline = now - Span::from_secs(1);
@@ -354,7 +371,7 @@ fn a_restored_core_goes_on_where_it_stopped() {
         rides: vec![
             base(1),
             RestoredRide {
-                offer: Some(RestoredOffer { offer: offer(2, 1), driver: driver(0), deadline }),
+                offers: vec![RestoredOffer { offer: offer(2, 1), driver: driver(0), deadline, pickup_due: deadline }],
                 offers_made: 1,
                 facts: 2,
                 ..base(2)
@@ -367,7 +384,7 @@ fn a_restored_core_goes_on_where_it_stopped() {
                 ..base(3)
             },
         ],
-        drivers: vec![RestoredDriver { driver: driver(2), availability: Availability::Free }],
+        drivers: vec![RestoredShift { driver: driver(2), record: Record::default(), idle_since: now }],
     };
     let mut out = Vec::new();
     let core = Dispatch::restore(config(), now, restored, &mut out);
@@ -393,18 +410,18 @@ fn any_input() -> impl Strategy<Value = Input> {
     let digits = prop_oneof![Just("1234"), Just("0000")].prop_map(pin);
     let by = prop_oneof![
         (0..5u128).prop_map(|n| Canceller::Rider(rider(n))),
-        (0..4u128).prop_map(|n| Canceller::Driver(driver(n))),
+        (0..4u128).prop_map(|n| Canceller::Driver { driver: driver(n), rematch: false }),
         Just(Canceller::System),
     ];
     prop_oneof![
-        3 => (0..5u128, 0..4u128).prop_map(|(n, r)| Input::RequestRide { ride: ride(n), rider: rider(r), pin: pin("1234") }),
+        3 => (0..5u128, 0..4u128).prop_map(|(n, r)| Input::RequestRide { ride: ride(n), rider: rider(r), pin: pin("1234"), order: Order::default() }),
         4 => (who.clone(), which.clone()).prop_map(|(driver, offer)| Input::AcceptOffer { driver, offer }),
         2 => (who.clone(), which).prop_map(|(driver, offer)| Input::DeclineOffer { driver, offer }),
         2 => (who.clone(), what.clone()).prop_map(|(driver, ride)| Input::Arrive { driver, ride }),
         2 => (who.clone(), what.clone(), digits).prop_map(|(driver, ride, pin)| Input::Start { driver, ride, pin }),
-        2 => (who.clone(), what.clone()).prop_map(|(driver, ride)| Input::Complete { driver, ride }),
+        2 => (who.clone(), what.clone()).prop_map(|(driver, ride)| Input::Complete { driver, ride, pin: None }),
         1 => (what, by).prop_map(|(ride, by)| Input::Cancel { ride, by }),
-        3 => who.clone().prop_map(|driver| Input::GoOnline { driver }),
+        3 => who.clone().prop_map(|driver| Input::GoOnline { driver, record: Record::default() }),
         1 => who.clone().prop_map(|driver| Input::GoOffline { driver }),
         1 => who.clone().prop_map(|driver| Input::DriverLost { driver }),
         1 => who.prop_map(|driver| Input::DriverBack { driver }),

@@ -69,6 +69,7 @@ impl TariffBook {
                 waiting_per_minute: Francs(21),
                 night: None,
                 surge_max: BasisPoints::WHOLE,
+                supplement_max: BasisPoints(0),
                 service_fee: BasisPoints(service_fee),
             }
         };

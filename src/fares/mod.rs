@@ -5,10 +5,11 @@
 //! nothing here asks what day it is.
 
 mod book;
+pub mod cancellation;
 mod tariff;
 
 pub use book::{TariffBook, TariffBookError};
-pub use tariff::{Fare, Metered, NightCharge, Tariff};
+pub use tariff::{Factors, Fare, Metered, NightCharge, Tariff};
 
 use crate::money::{BasisPoints, Francs};
 

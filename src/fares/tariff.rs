@@ -1,8 +1,8 @@
 //! One tariff, and the arithmetic of a fare.
 //!
 //! Separate from the [book](super::TariffBook), which only chooses. The fare is
-//! `(base + near·m + far·m + riding·t + waiting·t) × night × surge`, summed as exact fractions of a franc and rounded
-//! half up once, at the end. Distance and time are charged pro rata, not per started unit.
+//! `(base + near·m + far·m + riding·t + waiting·t) × night × express × surge`, summed as exact fractions of a franc and
+//! rounded half up once, at the end. Distance and time are charged pro rata, not per started unit.
 //!
 //! Invariant: the parts of a [`Fare`] add up to its total. Each part is the step between two rounded running totals, so
 //! it is within a franc of its exact value and no receipt is ever off by one.
@@ -50,6 +50,8 @@ pub struct Tariff {
     pub night: Option<NightCharge>,
     /// The largest surge factor allowed; [`BasisPoints::WHOLE`] where the regulator allows none.
     pub surge_max: BasisPoints,
+    /// The largest supplement that express may cost who rides; none where the regulator knows no such thing.
+    pub supplement_max: BasisPoints,
     /// The share of the fare that the regulator lets a platform keep.
     pub service_fee: BasisPoints,
 }
@@ -91,6 +93,8 @@ pub struct Fare {
     pub waiting: Francs,
     /// For the hour of the day.
     pub night: Francs,
+    /// For being served first.
+    pub express: Francs,
     /// For demand.
     pub surge: Francs,
     /// The surge factor used, after the tariff's cap. Never below one.
@@ -99,10 +103,30 @@ pub struct Fare {
     pub total: Francs,
 }
 
+/// What a fare is multiplied by besides the hour of the day.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Factors {
+    /// The surge factor; one outside `1.0..=surge_max` is brought inside.
+    pub surge: BasisPoints,
+    /// What is added for express, as a share of the fare. Not bounded here: the tariff's bound is for who rides, and
+    /// [`Tariff::supplement`] applies it.
+    pub supplement: BasisPoints,
+}
+
 impl Tariff {
-    /// The price of a ride. A surge factor outside `1.0..=surge_max` is brought inside.
+    /// The price of a ride without a supplement. A surge factor outside `1.0..=surge_max` is brought inside.
     pub fn quote(&self, ride: &Metered, surge: BasisPoints) -> Fare {
-        let surge = surge.min(self.surge_max).max(BasisPoints::WHOLE);
+        self.price(ride, Factors { surge, supplement: BasisPoints(0) })
+    }
+
+    /// What express may cost somebody who rides, of what the operator would like.
+    pub fn supplement(&self, wished: BasisPoints) -> BasisPoints {
+        wished.min(self.supplement_max)
+    }
+
+    /// The price of a ride.
+    pub fn price(&self, ride: &Metered, factors: Factors) -> Fare {
+        let surge = factors.surge.min(self.surge_max).max(BasisPoints::WHOLE);
         let night = self.night.filter(|night| night.covers(ride.begins_at)).map_or(0, |night| night.surcharge.0);
 
         let near_m = ride.distance_m.min(self.far_from_m).saturating_sub(self.base_distance_m);
@@ -117,6 +141,7 @@ impl Tariff {
         let time = running.add(priced(self.per_minute, ride.riding.as_millis(), MS_PER_MINUTE));
         let waiting = running.add(priced(self.waiting_per_minute, waiting_ms, MS_PER_MINUTE));
         let night = running.multiply(BasisPoints::WHOLE.0.saturating_add(night));
+        let express = running.multiply(BasisPoints::WHOLE.0.saturating_add(factors.supplement.0));
         let surge_part = running.multiply(surge.0);
         Fare {
             base,
@@ -124,6 +149,7 @@ impl Tariff {
             time,
             waiting,
             night,
+            express,
             surge: surge_part,
             surge_basis_points: surge,
             total: running.rounded,
@@ -256,6 +282,19 @@ mod tests {
     }
 
     #[test]
+    fn express_is_a_share_of_the_fare_and_a_regulated_tariff_knows_none_for_people() {
+        let tariff = moto(day(2022, 8, 22));
+        assert_eq!(tariff.supplement(BasisPoints(2_500)), BasisPoints(0));
+        let deregulated = Tariff { supplement_max: BasisPoints(1_000), ..tariff.clone() };
+        assert_eq!(deregulated.supplement(BasisPoints(2_500)), BasisPoints(1_000));
+        for (supplement, express, total) in [(0, 0, 751), (1_000, 75, 826), (2_500, 188, 939)] {
+            let factors = Factors { surge: BasisPoints::WHOLE, supplement: BasisPoints(supplement) };
+            let fare = tariff.price(&ride(5_000, 0), factors);
+            assert_eq!((fare.express, fare.total), (Francs(express), Francs(total)), "{supplement}");
+        }
+    }
+
+    #[test]
     fn a_night_charge_holds_across_midnight_by_the_hour_the_ride_begins() {
         let night = NightCharge { from_hour: 22, until_hour: 5, surcharge: BasisPoints(2_000) };
         let tariff = Tariff { night: Some(night), per_minute: Francs(10), ..moto(day(2022, 8, 22)) };
@@ -272,7 +311,7 @@ mod tests {
         #[test]
         fn the_parts_of_a_fare_add_up_and_more_never_costs_less(
             distance_m in 0_u32..200_000, more_m in 0_u32..10_000, waiting_ms in 0_i64..10_000_000, riding_ms in 0_i64..10_000_000,
-            surge in 0_u32..60_000, hour in 0_i64..24,
+            surge in 0_u32..60_000, supplement in 0_u32..20_000, hour in 0_i64..24,
         ) {
             let night = NightCharge { from_hour: 21, until_hour: 6, surcharge: BasisPoints(1_234) };
             let tariff = Tariff { surge_max: BasisPoints(30_000), per_minute: Francs(7), night: Some(night), ..moto(day(2022, 8, 22)) };
@@ -282,11 +321,12 @@ mod tests {
                 riding: Span::from_millis(riding_ms),
                 waiting: Span::from_millis(waiting_ms),
             };
-            let fare = tariff.quote(&used, BasisPoints(surge));
-            let parts = [fare.base, fare.distance, fare.time, fare.waiting, fare.night, fare.surge];
+            let factors = Factors { surge: BasisPoints(surge), supplement: BasisPoints(supplement) };
+            let fare = tariff.price(&used, factors);
+            let parts = [fare.base, fare.distance, fare.time, fare.waiting, fare.night, fare.express, fare.surge];
             prop_assert_eq!(Francs::checked_sum(parts), Some(fare.total));
             prop_assert!(parts.iter().all(|part| *part >= Francs::ZERO));
-            let longer = tariff.quote(&Metered { distance_m: distance_m + more_m, ..used }, BasisPoints(surge));
+            let longer = tariff.price(&Metered { distance_m: distance_m + more_m, ..used }, factors);
             prop_assert!(longer.total >= fare.total);
         }
 

@@ -52,7 +52,7 @@ impl Locations {
         let candidate = |(time, number): (Span, usize)| {
             let neighbour = &scan.near[number];
             let leg = self.inner.travel.route(self.origin(neighbour), pickup).ok()?;
-            Some(Candidate { driver: neighbour.driver, pickup_eta: time, pickup_distance_m: leg.distance_m })
+            Some(Candidate::free(neighbour.driver, time, leg.distance_m))
         };
         scan.ranked.iter().take(wanted).copied().filter_map(candidate).collect()
     }

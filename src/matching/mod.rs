@@ -4,3 +4,5 @@
 //! price. Costs are whole milliseconds of pickup time, so that sums are exact and an optimum can be proven.
 
 pub mod assignment;
+pub mod costs;
+pub mod record;

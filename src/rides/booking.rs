@@ -4,15 +4,14 @@ use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 use uuid::Uuid;
 
+use super::desk::{Actor, Details};
 use super::quote::{Pricing, Quote, check_place};
 use super::ride::{Price, Ride, Spot};
-use super::shard::Details;
-use super::store::commit::Actor;
 use super::view::Viewer;
 use super::words::RideType;
 use super::{NOTE_CHARS_MAX, Rides, Unanswered, store};
 use crate::clock;
-use crate::dispatch::{Input, Pin, Refusal};
+use crate::dispatch::{Input, Order, Pin, Refusal};
 use crate::error::{Checks, Error, Fault};
 use crate::fares::Fare;
 use crate::geo::LatLng;
@@ -144,6 +143,7 @@ impl Rides {
             id,
             rider,
             driver: None,
+            is_next: false,
             status: RideStatus::Requested,
             ride_type: checked.ride_type,
             payment_method: checked.payment_method,
@@ -157,6 +157,8 @@ impl Rides {
             waiting: Span::ZERO,
             pin: random_pin()?,
             cancellation: None,
+            booked_by: None,
+            paired_at: None,
             offers_made: 0,
             requested_at: now,
             assigned_at: None,
@@ -164,7 +166,7 @@ impl Rides {
             started_at: None,
             ended_at: None,
         };
-        let input = Input::RequestRide { ride: id, rider, pin: ride.pin };
+        let input = Input::RequestRide { ride: id, rider, pin: ride.pin, order: Order::default() };
         let actor = Actor { role: "customer", id: Some(rider.into()) };
         match self.command(actor, input, Details::Booking(Box::new(ride))).await {
             Ok(Some(ride)) => Ok(Booked { ride: self.view(&ride, Viewer::Rider).await, replayed: false }),

@@ -48,7 +48,7 @@ impl Legs {
             began_at,
         };
         match decision.fact {
-            Fact::Assigned { .. } => {
+            Fact::Assigned { is_next: false, .. } => {
                 self.open.insert(ride.id, begin(accepted?.pickup_eta, ride.pickup.at));
                 None
             }
@@ -61,7 +61,20 @@ impl Legs {
                 let open = self.open.remove(&ride.id)?;
                 (end == RideEnd::Completed).then(|| finish(open, ride.destination.at))
             }
-            Fact::Requested { .. } | Fact::OfferMade { .. } | Fact::OfferClosed { .. } => None,
+            // A driver who does not come after all rode no leg.
+            Fact::Released { .. } => {
+                self.open.remove(&ride.id);
+                None
+            }
+            Fact::Requested { .. }
+            | Fact::SearchBegan
+            | Fact::OfferMade { .. }
+            | Fact::OfferClosed { .. }
+            // The promise was for the rest of another ride and this leg together: nothing is learned of such a sum.
+            | Fact::Assigned { .. }
+            | Fact::OnTheWay
+            | Fact::Nudged { .. }
+            | Fact::StopReached { .. } => None,
         }
     }
 }
@@ -98,7 +111,7 @@ mod tests {
 
     fn assigned() -> Fact {
         let driver = DriverId(Uuid::from_u128(9));
-        Fact::Assigned { driver, offer: OfferId { ride: ride().id, ordinal: 1 } }
+        Fact::Assigned { driver, offer: OfferId { ride: ride().id, ordinal: 1 }, is_next: false }
     }
 
     #[test]

@@ -48,13 +48,29 @@ impl Matched {
     pub fn follow(&self, ride: &Ride, decision: &Decision) -> Option<u32> {
         let streets = self.streets.as_ref()?;
         let to = match decision.fact {
-            Fact::Assigned { driver, .. } => {
+            Fact::Assigned { driver, is_next: false, .. } => {
                 self.begin(driver, ride.id, ride.pickup.at);
+                return None;
+            }
+            // The leg of a driver's ride before is the driver's until then.
+            Fact::OnTheWay => {
+                self.begin(ride.driver?, ride.id, ride.pickup.at);
                 return None;
             }
             Fact::Started => Some(ride.destination.at),
             Fact::Ended(_) => None,
-            Fact::Requested { .. } | Fact::OfferMade { .. } | Fact::OfferClosed { .. } | Fact::Arrived => return None,
+            Fact::Released { driver, .. } => {
+                self.legs.remove_if(&driver, |_, leg| lock(leg).ride == ride.id);
+                return None;
+            }
+            Fact::Requested { .. }
+            | Fact::SearchBegan
+            | Fact::OfferMade { .. }
+            | Fact::OfferClosed { .. }
+            | Fact::Assigned { .. }
+            | Fact::Nudged { .. }
+            | Fact::Arrived
+            | Fact::StopReached { .. } => return None,
         };
         let driver = ride.driver?;
         let (_, leg) = self.legs.remove_if(&driver, |_, leg| lock(leg).ride == ride.id)?;

@@ -7,6 +7,7 @@
 pub mod arrival;
 mod booking;
 mod city;
+pub mod desk;
 mod followup;
 pub mod http;
 mod legs;
@@ -17,20 +18,21 @@ mod people;
 mod quote;
 mod rating;
 mod reading;
-mod ride;
-mod said;
+pub mod ride;
+pub mod said;
 mod shard;
 mod start;
 mod store;
 mod streams;
+mod surroundings;
 mod tally;
 mod tell;
 #[cfg(test)]
 mod tests;
 mod tidy;
 mod track;
-mod view;
-mod words;
+pub mod view;
+pub mod words;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -63,12 +65,12 @@ pub use tidy::tidy;
 pub use track::{PathView, TrackView};
 
 use arrival::Arrivals;
+use desk::{Actor, Command, Details};
 use live::Live;
 use matched::Matched;
 use people::People;
 use ride::{Cancellation, Ride};
-use shard::{Command, Details, Message};
-use store::commit::Actor;
+use shard::{Message, Request};
 use tally::Tally;
 use view::Viewer;
 use words::{CancelReason, DeclineReason};
@@ -188,7 +190,7 @@ impl Rides {
     /// # Errors
     /// As [`Rides::arrive`].
     pub async fn complete(&self, driver: DriverId, ride: RideId) -> Result<RideView, Error> {
-        self.drive(driver, ride, Input::Complete { driver, ride }).await
+        self.drive(driver, ride, Input::Complete { driver, ride, pin: None }).await
     }
 
     async fn drive(&self, driver: DriverId, id: RideId, input: Input) -> Result<RideView, Error> {
@@ -225,7 +227,9 @@ impl Rides {
     ) -> Result<RideView, Error> {
         let (by, word, viewer) = match caller.role {
             Role::Customer => (Canceller::Rider(caller.user.into()), "customer", Viewer::Rider),
-            Role::Driver => (Canceller::Driver(caller.user.into()), "driver", Viewer::Driver),
+            Role::Driver => {
+                (Canceller::Driver { driver: caller.user.into(), rematch: false }, "driver", Viewer::Driver)
+            }
             Role::Admin => (Canceller::System, "system", Viewer::Operator),
             Role::Government => return Err(Error::forbidden("forbidden", "this role only reads")),
         };
@@ -254,8 +258,9 @@ impl Rides {
     async fn command(&self, actor: Actor, input: Input, details: Details) -> Result<Option<Arc<Ride>>, Unanswered> {
         let (answer, answered) = oneshot::channel();
         let request_id = RequestId::current_or_none();
-        let command = Command { input, details, actor, request_id, arrived: Instant::now(), answer };
-        self.inner.inbox.try_send(Message::Command(Box::new(command))).map_err(|error| {
+        let command = Command { input, details, actor, request_id };
+        let request = Request { command, arrived: Instant::now(), answer };
+        self.inner.inbox.try_send(Message::Command(Box::new(request))).map_err(|error| {
             let reason = if matches!(error, TrySendError::Full(_)) { "inbox_full" } else { "stopping" };
             metrics::counter!(names::DISPATCH_REFUSED_TOTAL, "reason" => reason).increment(1);
             Unanswered::Busy
@@ -301,6 +306,17 @@ impl Rides {
             }
             Refusal::NotOnShift => Error::conflict("not_online", "you are not online"),
             Refusal::DriverOnRide => Error::conflict("driver_on_ride", "finish the ride before you go offline"),
+            Refusal::StopOutOfOrder { next } => Error::conflict(
+                "stop_out_of_order",
+                next.map_or("every stop was reached".to_owned(), |next| format!("the next stop is number {next}")),
+            ),
+            Refusal::HandoverPinNeeded => {
+                Error::conflict("handover_pin_needed", "the parcel is handed over against the PIN of its receiver")
+            }
+            Refusal::HandoverWrong { attempts_left } => {
+                let attempts = if attempts_left == 1 { "attempt" } else { "attempts" };
+                Error::conflict("wrong_pin", format!("the PIN is wrong; {attempts_left} {attempts} left"))
+            }
         }
     }
 }
@@ -346,5 +362,5 @@ fn check_cancellation(role: Role, by: &'static str, reason: &str, note: Option<&
     let note = checks.optional_text("note", note, NOTE_CHARS_MAX);
     checks.finish()?;
     let reason = parsed.unwrap_or(CancelReason::Other);
-    Ok(Cancellation { by, reason, note, fee: Francs::ZERO })
+    Ok(Cancellation { by, reason, note, fee: Francs::ZERO, compensation: Francs::ZERO, cause: None })
 }

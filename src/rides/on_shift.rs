@@ -1,8 +1,8 @@
 //! Drivers on shift: going online and offline, and connections that break and come back.
 
+use super::desk::{Actor, Command, Details};
 use super::ride::Ride;
-use super::shard::{Command, Details, Message};
-use super::store::commit::Actor;
+use super::shard::{Message, Request};
 use super::{Rides, driver_actor};
 use crate::clock;
 use crate::dispatch::Input;
@@ -11,6 +11,7 @@ use crate::geo::LatLng;
 use crate::ids::DriverId;
 use crate::index::{DriverState, Fix};
 use crate::locations::{Refused, Track};
+use crate::matching::record::Record;
 use crate::realtime::Position;
 use crate::realtime::protocol::view::RideStatus;
 use crate::rides::words::RideType;
@@ -32,9 +33,11 @@ impl Rides {
         }
         // Remembered from here on, so that dispatch finds it in memory when a rider is shown the driver.
         self.inner.drivers.cards(&[driver]).await?;
+        self.inner.drivers.load_wishes_of(driver).await?;
         let ride_types = standing.ride_types.iter().filter_map(|word| RideType::from_word(word)).collect();
         let details = Details::Shift { fix, ride_types };
-        self.command(driver_actor(driver), Input::GoOnline { driver }, details).await.map_err(|e| self.refused(e))?;
+        let input = Input::GoOnline { driver, record: Record::default() };
+        self.command(driver_actor(driver), input, details).await.map_err(|e| self.refused(e))?;
         // On shift before: the index may know an older position, or none since a restart.
         match self.inner.locations.ping(driver, &mut Track::default(), fix, now) {
             Ok(_) => Ok(()),
@@ -96,9 +99,9 @@ impl Rides {
             let input = Input::Arrive { driver, ride: ride.id };
             let (answer, _) = tokio::sync::oneshot::channel();
             let arrived = std::time::Instant::now();
-            let command =
-                Command { input, details: Details::None, actor: Actor::SYSTEM, request_id: None, arrived, answer };
-            let _ = self.inner.inbox.try_send(Message::Command(Box::new(command)));
+            let command = Command { input, details: Details::None, actor: Actor::SYSTEM, request_id: None };
+            let request = Request { command, arrived, answer };
+            let _ = self.inner.inbox.try_send(Message::Command(Box::new(request)));
         }
     }
 }

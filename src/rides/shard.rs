@@ -1,11 +1,11 @@
-//! The one owner of a city's dispatch core: takes commands, lets the core decide, commits, and only then speaks.
+//! The one owner of a city's desk: takes commands, lets the desk decide, commits, and only then speaks.
 //!
 //! Commands that arrive while a commit is under way are decided together afterwards and committed together: the slower
 //! the database, the larger the group. When the database is away the shard holds what it decided and tries again;
 //! meanwhile its inbox fills and new commands are refused with "try again". A ride is lost only if it was never
-//! acknowledged.
+//! acknowledged. What is decided, and what is written and said of it, is the desk's: here is the IO.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,23 +15,17 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
-use crate::dispatch::{Decision, Dispatch, Fact, Input, OfferOutcome, Output, Refusal, RideEnd};
+use crate::dispatch::{Fact, Refusal};
 use crate::error::Error;
-use crate::fares::TariffBook;
-use crate::ids::{DriverId, OfferId, RideId};
-use crate::index::Fix;
-use crate::locations::Locations;
-use crate::maps::Maps;
-use crate::rides::followup;
-use crate::rides::legs::Legs;
-use crate::rides::matched::Matched;
+use crate::ids::{DriverId, RideId};
+use crate::realtime::protocol::view::RideStatus;
+use crate::rides::desk::{self, Answered, Batch, Command, Desk, Details, Round};
 use crate::rides::people::People;
-use crate::rides::ride::{Cancellation, Offer, Pricing, Ride};
-use crate::rides::said::{Said, Sequence};
-use crate::rides::store::commit::{Actor, Batch, Closing, NewEvent, Remark, ShiftChange, commit, outcome_word};
+use crate::rides::ride::Ride;
+use crate::rides::store::commit::commit;
+use crate::rides::surroundings::LiveCity;
 use crate::rides::tell::Teller;
 use crate::rides::view::Cast;
-use crate::rides::words::{DeclineReason, RideType};
 use crate::telemetry::names;
 use crate::time::Timestamp;
 
@@ -44,37 +38,11 @@ const COMMIT_PATIENCE: Duration = Duration::from_secs(30);
 /// How long telling waits for names that are not in memory; a view without them beats a city that stands still.
 const NAMES_PATIENCE: Duration = Duration::from_millis(250);
 
-/// What comes with a command beyond what the core needs.
-#[derive(Clone, Debug)]
-pub enum Details {
-    /// Nothing.
-    None,
-    /// The ride that is requested.
-    Booking(Box<Ride>),
-    /// How a ride is called off.
-    Cancellation(Cancellation),
-    /// Why an offer is declined.
-    Decline(DeclineReason),
-    /// Where a shift begins, and for which kinds of ride.
-    Shift {
-        /// The position.
-        fix: Fix,
-        /// The kinds of ride.
-        ride_types: Vec<RideType>,
-    },
-}
-
-/// A command on its way to the core.
+/// A command with the one who waits for its answer.
 #[derive(Debug)]
-pub struct Command {
-    /// For the core.
-    pub input: Input,
-    /// For the record.
-    pub details: Details,
-    /// Who asks.
-    pub actor: Actor,
-    /// The request behind it; jobs carry it on.
-    pub request_id: Option<String>,
+pub struct Request {
+    /// For the desk.
+    pub command: Command,
     /// When the request reached us.
     pub arrived: Instant,
     /// Where the answer goes, after the commit.
@@ -88,67 +56,31 @@ pub type Answer = Result<Option<Arc<Ride>>, Refusal>;
 #[derive(Debug)]
 pub enum Message {
     /// A command that waits for its answer.
-    Command(Box<Command>),
-    /// A driver's connection broke or came back: the hub knows which. Not said here, because two such messages may
-    /// overtake each other; whichever is read last finds how things stand.
+    Command(Box<Request>),
+    /// See [`desk::Message::ConnectionChanged`].
     ConnectionChanged(DriverId),
 }
 
 /// The shard's state; [`Shard::run`] is its task.
 pub struct Shard {
-    pub(super) core: Dispatch,
+    pub(super) desk: Desk,
+    pub(super) city: LiveCity,
     /// Commands decided and committed together at most.
     pub(super) batch_max: usize,
     pub(super) pool: PgPool,
-    pub(super) locations: Locations,
-    pub(super) maps: Maps,
-    /// What arrival times learn from.
-    pub(super) legs: Legs,
     pub(super) teller: Teller,
     pub(super) people: People,
-    pub(super) tariffs: Arc<TariffBook>,
-    /// See [`Config`](super::Config).
-    pub(super) detour_charged_max_percent: u32,
-    /// The streets that drivers on a ride take.
-    pub(super) matched: Arc<Matched>,
-    pub(super) rides: FxHashMap<RideId, Ride>,
-    pub(super) offers: FxHashMap<OfferId, Offer>,
     /// When the request of a ride without an offer so far reached us.
     pub(super) awaiting_offer: FxHashMap<RideId, Instant>,
-    /// Places in the city's stream.
-    pub(super) sequence: Sequence,
 }
 
-/// Why the core was called: what the record says of it.
-struct Cause {
-    actor: Actor,
-    details: Details,
-    request_id: Option<String>,
-}
-
-impl Cause {
-    /// Time passed, or a connection changed.
-    const SYSTEM: Self = Self { actor: Actor::SYSTEM, details: Details::None, request_id: None };
-}
-
-/// A caller who waits for the commit.
-struct Waiting {
-    answer: oneshot::Sender<Answer>,
-    /// The ride the command is about, if it is about one.
-    ride: Option<RideId>,
-    result: Result<(), Refusal>,
-}
-
-/// What one round of decisions leaves to be done.
-#[derive(Default)]
-pub(super) struct Round {
-    /// To be written. Its events are those of `said`, in the same order.
-    batch: Batch,
-    changed: BTreeMap<RideId, Arc<Ride>>,
-    touched: BTreeMap<OfferId, (Offer, Option<Closing>)>,
-    waiting: Vec<Waiting>,
-    /// To be told, and when it was decided.
-    pub(super) said: Vec<(Said, Instant)>,
+/// A round with those who wait for it.
+pub(super) struct Decided {
+    pub(super) round: Round,
+    /// When it was decided.
+    at: Instant,
+    /// One for each of the round's answers, in their order.
+    waiting: Vec<oneshot::Sender<Answer>>,
 }
 
 impl Shard {
@@ -160,7 +92,7 @@ impl Shard {
         let mut messages = Vec::with_capacity(self.batch_max);
         let mut is_stopping = false;
         loop {
-            let wait = self.core.next_deadline().map(|at| at.since(clock::now()).to_duration());
+            let wait = self.desk.next_deadline().map(|at| at.since(clock::now()).to_duration());
             tokio::select! {
                 biased;
                 received = inbox.recv_many(&mut messages, self.batch_max) => {
@@ -176,165 +108,50 @@ impl Shard {
                 }
             }
             metrics::gauge!(names::DISPATCH_QUEUE_DEPTH).set(count(inbox.len()));
-            let mut round = self.decide(clock::now(), &mut messages);
-            self.persist(&mut round).await?;
-            self.speak(round).await;
+            let decided = self.decide(clock::now(), &mut messages);
+            self.persist(&decided.round.batch).await?;
+            self.speak(decided).await;
         }
     }
 
-    /// Lets the core take in what has come and what is due.
-    pub(super) fn decide(&mut self, now: Timestamp, messages: &mut Vec<Message>) -> Round {
-        let mut round = Round::default();
-        let mut out = Vec::new();
-        let started = Instant::now();
-        self.core.tick(now, &mut out);
-        self.follow(now, &Cause::SYSTEM, &mut out, &mut round);
-        for message in messages.drain(..) {
-            match message {
-                Message::ConnectionChanged(driver) => {
-                    let is_connected = self.teller.is_connected(driver);
-                    let input = if is_connected { Input::DriverBack { driver } } else { Input::DriverLost { driver } };
-                    self.core.handle(now, input, &mut out);
-                    self.follow(now, &Cause::SYSTEM, &mut out, &mut round);
+    /// Lets the desk take in what has come and what is due.
+    pub(super) fn decide(&mut self, now: Timestamp, messages: &mut Vec<Message>) -> Decided {
+        let at = Instant::now();
+        let (mut waiting, mut booked) = (Vec::new(), Vec::new());
+        let messages = messages.drain(..).map(|message| match message {
+            Message::ConnectionChanged(driver) => desk::Message::ConnectionChanged(driver),
+            Message::Command(request) => {
+                let Request { command, arrived, answer } = *request;
+                // Of a ride for later nobody waits for the offer.
+                if let Details::Booking(ride) = &command.details
+                    && ride.status == RideStatus::Requested
+                {
+                    booked.push((waiting.len(), ride.id, arrived));
                 }
-                Message::Command(command) => self.command(now, *command, &mut out, &mut round),
+                waiting.push(answer);
+                desk::Message::Command(Box::new(command))
             }
-        }
-        metrics::histogram!(names::DISPATCH_DECISION_SECONDS).record(started.elapsed().as_secs_f64());
-        round.keep_unheard();
-        round
-    }
-
-    fn command(&mut self, now: Timestamp, command: Command, out: &mut Vec<Output>, round: &mut Round) {
-        let Command { input, details, actor, request_id, arrived, answer } = command;
-        let ride = ride_of(&input);
-        self.core.handle(now, input, out);
-        let refusal =
-            out.iter().find_map(|output| if let Output::Refused(refusal) = output { Some(*refusal) } else { None });
-        if refusal.is_none()
-            && let Details::Booking(booking) = &details
-        {
-            self.rides.insert(booking.id, (**booking).clone());
-            self.awaiting_offer.insert(booking.id, arrived);
-        }
-        self.follow(now, &Cause { actor, details, request_id }, out, round);
-        round.waiting.push(Waiting { answer, ride, result: refusal.map_or(Ok(()), Err) });
-    }
-
-    /// Turns outputs into changes, answering the core's questions on the way.
-    fn follow(&mut self, now: Timestamp, cause: &Cause, out: &mut Vec<Output>, round: &mut Round) {
-        let mut seen = 0;
-        while seen < out.len() {
-            match out[seen].clone() {
-                Output::AskCandidates { ride, passed } => {
-                    if let Some(record) = self.rides.get(&ride) {
-                        let class = record.ride_type.class();
-                        let candidates = self.locations.candidates(record.pickup.at, class, &passed, now);
-                        self.core.handle(now, Input::Candidates { ride, candidates }, out);
-                    }
-                }
-                Output::Availability { driver, availability } => self.locations.set_availability(driver, availability),
-                Output::ShiftOpened { driver, at } => {
-                    round.batch.shifts.push(ShiftChange { driver, at, opened: true });
-                    if let Details::Shift { fix, ride_types } = &cause.details {
-                        let classes = ride_types.iter().fold(0, |bits, ride_type| bits | ride_type.class().0);
-                        self.locations.begin_shift(driver, crate::index::RideClasses(classes), Some(*fix));
-                    }
-                }
-                Output::ShiftClosed { driver, at } => {
-                    round.batch.shifts.push(ShiftChange { driver, at, opened: false });
-                }
-                Output::Decided(decision) => self.decided(decision, cause, round),
-                Output::Done | Output::Refused(_) => {}
-            }
-            seen += 1;
-        }
-        out.clear();
-    }
-
-    fn decided(&mut self, decision: Decision, cause: &Cause, round: &mut Round) {
-        let Some(ride) = self.rides.get_mut(&decision.ride) else {
-            tracing::error!(ride.id = %decision.ride, seq = decision.seq, "dispatch decided about a ride without a record");
-            return;
-        };
-        let matched_m = self.matched.follow(ride, &decision);
-        if matched_m.is_some() {
-            ride.matched_distance_m = matched_m;
-        }
-        let detour_charged_max_percent = self.detour_charged_max_percent;
-        ride.apply(&decision, Pricing { tariffs: &self.tariffs, detour_charged_max_percent });
-        let accepted = if let Fact::Assigned { offer, .. } = decision.fact { self.offers.get(&offer) } else { None };
-        let factor = |place| self.maps.factor(place, decision.at);
-        if let Some(leg) = self.legs.follow(ride, &decision, accepted, factor) {
-            self.maps.leg_finished(&leg);
-        }
-        let mut remark = Remark::None;
-        match (&decision.fact, &cause.details) {
-            (Fact::Ended(_), Details::Cancellation(cancellation)) => {
-                ride.cancellation = Some(cancellation.clone());
-                remark = Remark::Cancelled(cancellation.reason);
-            }
-            (Fact::OfferClosed { outcome: OfferOutcome::Declined, .. }, Details::Decline(reason)) => {
-                remark = Remark::Declined(*reason);
-            }
-            _ => {}
-        }
-        followup::enqueue(ride, &decision, cause.request_id.as_deref(), &mut round.batch.jobs);
-        let ride = Arc::new(ride.clone());
-        round.changed.insert(ride.id, Arc::clone(&ride));
-        self.note_offer(&decision, &remark, round);
-        if matches!(decision.fact, Fact::Ended(_)) {
-            self.rides.remove(&decision.ride);
-            self.awaiting_offer.remove(&decision.ride);
-        }
-        let actor = caused_by(&decision.fact, cause.actor);
-        let seq = self.sequence.next(decision.at);
-        round.batch.events.push(NewEvent {
-            decision: decision.clone(),
-            stream_seq: seq,
-            is_heard: true,
-            actor,
-            remark,
         });
-        round.said.push((Said { decision, seq, ride, is_heard: true }, Instant::now()));
-    }
-
-    fn note_offer(&mut self, decision: &Decision, remark: &Remark, round: &mut Round) {
-        let at = decision.at;
-        match decision.fact {
-            Fact::OfferMade { .. } => {
-                if let Some(offer) = Offer::made_by(decision) {
-                    self.offers.insert(offer.id, offer.clone());
-                    round.touched.insert(offer.id, (offer, None));
-                }
-            }
-            Fact::OfferClosed { offer, outcome, .. } => {
-                if let Some(record) = self.offers.remove(&offer) {
-                    let reason = if let Remark::Declined(reason) = remark { Some(reason.as_str()) } else { None };
-                    let closing = Closing { outcome: outcome_word(outcome), reason, at };
-                    round.touched.insert(offer, (record, Some(closing)));
-                }
-            }
-            Fact::Assigned { offer, .. } => {
-                if let Some(record) = self.offers.remove(&offer) {
-                    round.touched.insert(offer, (record, Some(Closing { outcome: "accepted", reason: None, at })));
-                }
-            }
-            Fact::Requested { .. } | Fact::Arrived | Fact::Started | Fact::Ended(_) => {}
+        let round = self.desk.decide(now, messages, &mut self.city);
+        metrics::histogram!(names::DISPATCH_DECISION_SECONDS).record(at.elapsed().as_secs_f64());
+        for decision in &round.strays {
+            tracing::error!(ride.id = %decision.ride, seq = decision.seq, "dispatch decided about a ride without a record");
         }
+        let is_done = |number: usize| round.answers.get(number).is_some_and(|answered| answered.result.is_ok());
+        let booked = booked.into_iter().filter(|(number, ..)| is_done(*number));
+        self.awaiting_offer.extend(booked.map(|(_, ride, arrived)| (ride, arrived)));
+        Decided { round, at, waiting }
     }
 
     /// Writes the round, trying again for as long as the database is merely away.
-    pub(super) async fn persist(&self, round: &mut Round) -> Result<(), Error> {
-        round.batch.rides = round.changed.values().map(|ride| (**ride).clone()).collect();
-        round.batch.offers = round.touched.values().cloned().collect();
-        if round.batch.is_empty() {
+    pub(super) async fn persist(&self, batch: &Batch) -> Result<(), Error> {
+        if batch.is_empty() {
             return Ok(());
         }
         let started = Instant::now();
         let mut pause = RETRY_PAUSE;
         loop {
-            let written = tokio::time::timeout(COMMIT_PATIENCE, commit(&self.pool, &round.batch)).await;
+            let written = tokio::time::timeout(COMMIT_PATIENCE, commit(&self.pool, batch)).await;
             match written.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(Error::from) {
                 Ok(()) => break,
                 Err(error @ Error::Unavailable { .. }) => {
@@ -349,29 +166,42 @@ impl Shard {
             }
         }
         metrics::histogram!(names::DISPATCH_COMMIT_SECONDS).record(started.elapsed().as_secs_f64());
-        metrics::histogram!(names::DISPATCH_COMMIT_BATCH_SIZE).record(count(round.batch.events.len()));
+        metrics::histogram!(names::DISPATCH_COMMIT_BATCH_SIZE).record(count(batch.events.len()));
         Ok(())
     }
 
     /// Everything was committed: publish the live state, tell the parties, answer the callers.
-    pub(super) async fn speak(&mut self, round: Round) {
+    pub(super) async fn speak(&mut self, decided: Decided) {
+        let Decided { round, at, waiting } = decided;
         let casts = self.casts(&round.changed).await;
         self.teller.publish(&round.changed, &casts, &round.touched);
         let nobody = Arc::default();
-        for (said, decided) in &round.said {
-            self.teller.tell(said, *decided, casts.get(&said.decision.ride).unwrap_or(&nobody));
-            if let Fact::OfferMade { offer, .. } = &said.decision.fact
-                && let Some(arrived) = self.awaiting_offer.remove(&offer.ride)
-            {
-                self.teller.tally().offered_after(arrived.elapsed());
-            }
+        for said in &round.said {
+            self.teller.tell(said, at, casts.get(&said.decision.ride).unwrap_or(&nobody));
+            self.time_offer(&said.decision.fact, said.decision.ride);
         }
-        for Waiting { answer, ride, result } in round.waiting {
-            let ride = ride.and_then(|id| round.changed.get(&id).cloned().or_else(|| self.teller.live().ride(id)));
+        for (answer, answered) in waiting.into_iter().zip(&round.answers) {
+            let Answered { result, .. } = *answered;
+            let ride = round.ride_for(answered, |id| self.teller.live().ride(id));
             // A caller who stopped waiting asks again with the same key.
             let _ = answer.send(result.map(|()| ride));
         }
-        metrics::gauge!(names::DISPATCH_RIDES_LIVE).set(count(self.rides.len()));
+        metrics::gauge!(names::DISPATCH_RIDES_LIVE).set(count(self.desk.rides_live()));
+    }
+
+    /// Notes how long the first offer of a ride took.
+    fn time_offer(&mut self, fact: &Fact, ride: RideId) {
+        match fact {
+            Fact::OfferMade { .. } => {
+                if let Some(arrived) = self.awaiting_offer.remove(&ride) {
+                    self.teller.tally().offered_after(arrived.elapsed());
+                }
+            }
+            Fact::Ended(_) => {
+                self.awaiting_offer.remove(&ride);
+            }
+            _ => {}
+        }
     }
 
     /// The people of every ride that changed: one look-up for the round, and a bounded one.
@@ -388,52 +218,6 @@ impl Shard {
                 FxHashMap::default()
             }
         }
-    }
-}
-
-impl Round {
-    /// Notes the offers that were made and ended in this very round: nobody hears of them, and the timeline says so.
-    fn keep_unheard(&mut self) {
-        let made = |said: &Said| Offer::made_by(&said.decision).map(|offer| offer.id);
-        let made: BTreeSet<OfferId> = self.said.iter().filter_map(|(said, _)| made(said)).collect();
-        let is_unheard = |offer: &OfferId| {
-            made.contains(offer) && self.touched.get(offer).is_some_and(|(_, closing)| closing.is_some())
-        };
-        for ((said, _), event) in self.said.iter_mut().zip(&mut self.batch.events) {
-            if let Fact::OfferMade { offer, .. } | Fact::OfferClosed { offer, .. } = &said.decision.fact {
-                said.is_heard = !is_unheard(offer);
-                event.is_heard = said.is_heard;
-            }
-        }
-    }
-}
-
-/// Who caused a fact: a command has consequences that are not its sender's doing.
-fn caused_by(fact: &Fact, sender: Actor) -> Actor {
-    match fact {
-        Fact::OfferMade { .. }
-        | Fact::OfferClosed { outcome: OfferOutcome::Expired | OfferOutcome::DriverLost, .. }
-        | Fact::Ended(RideEnd::NoDriverFound) => Actor::SYSTEM,
-        Fact::Requested { .. }
-        | Fact::OfferClosed { .. }
-        | Fact::Assigned { .. }
-        | Fact::Arrived
-        | Fact::Started
-        | Fact::Ended(_) => sender,
-    }
-}
-
-/// The ride a command is about, if it is about one.
-fn ride_of(input: &Input) -> Option<RideId> {
-    match input {
-        Input::RequestRide { ride, .. }
-        | Input::Arrive { ride, .. }
-        | Input::Start { ride, .. }
-        | Input::Complete { ride, .. }
-        | Input::Cancel { ride, .. }
-        | Input::Candidates { ride, .. } => Some(*ride),
-        Input::AcceptOffer { offer, .. } | Input::DeclineOffer { offer, .. } => Some(offer.ride),
-        Input::GoOnline { .. } | Input::GoOffline { .. } | Input::DriverLost { .. } | Input::DriverBack { .. } => None,
     }
 }
 

@@ -7,34 +7,36 @@ use sqlx::PgPool;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::arrival::Arrivals;
+use super::desk::{Desk, LiveRide, Stored, Terms};
 use super::legs::Legs;
 use super::live::Live;
 use super::matched::Matched;
 use super::people::People;
-use super::ride::{Offer, Ride};
-use super::said::Sequence;
 use super::shard::{Message, Shard};
+use super::surroundings::LiveCity;
 use super::tally::Tally;
 use super::tell::Teller;
 use super::{Config, Inner, Rides, store, streams};
 use crate::auth::Auth;
 use crate::bus::Bus;
 use crate::clock;
-use crate::dispatch::{Availability, Dispatch, Output, Restored, RestoredDriver, RestoredOffer, RestoredRide};
+use crate::dispatch::RestoredShift;
 use crate::drivers::{self, Drivers};
 use crate::error::Error;
 use crate::fares::TariffBook;
-use crate::ids::{DriverId, OfferId};
+use crate::ids::DriverId;
 use crate::index::RideClasses;
 use crate::locations::Locations;
 use crate::locations::history::History;
 use crate::maps::Maps;
+use crate::matching::record::Record;
 use crate::realtime::Hub;
-use crate::realtime::protocol::view::RideStatus;
 use crate::rides::words::RideType;
 use crate::road::router::Router;
+use crate::time::Timestamp;
 
 /// What the service is built from.
 pub struct Parts {
@@ -98,24 +100,29 @@ pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
     let (live, tally) = (Arc::new(Live::default()), Arc::new(Tally::default()));
     let people = People::new(auth, drivers.clone());
     let teller = Teller::new(Arc::clone(&hub), bus, Arc::clone(&live), Arc::clone(&tally));
-    let mut shard = Shard {
-        core: Dispatch::new(config.dispatch.clone()),
-        batch_max: config.batch_max,
-        pool: pool.clone(),
+    let city = LiveCity {
+        hub: Arc::clone(&hub),
         locations: locations.clone(),
         maps,
         legs: Legs::default(),
-        teller,
-        people: people.clone(),
+        matched: Arc::clone(&matched),
+    };
+    let terms = Terms {
+        dispatch: config.dispatch.clone(),
         tariffs: Arc::clone(&tariffs),
         detour_charged_max_percent: config.detour_charged_max_percent,
-        matched: Arc::clone(&matched),
-        rides: FxHashMap::default(),
-        offers: FxHashMap::default(),
-        awaiting_offer: FxHashMap::default(),
-        sequence: Sequence::after(store::last_seq(&pool).await?),
     };
-    restore(&mut shard, &config, &hub).await?;
+    drivers.load_wishes().await?;
+    let desk = restore(terms, &pool, &teller, &people, &city).await?;
+    let shard = Shard {
+        desk,
+        city,
+        batch_max: config.batch_max,
+        pool: pool.clone(),
+        teller,
+        people: people.clone(),
+        awaiting_offer: FxHashMap::default(),
+    };
     let since = clock::now() - hub.config().resume_window;
     let streams = streams::rebuild(&pool, &people, since, config.restored_decisions_max).await?;
     hub.restore_streams(streams);
@@ -139,66 +146,54 @@ pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
     Ok(Assembled { rides: Rides { inner: Arc::new(inner) }, shard, inbox })
 }
 
-async fn restore(shard: &mut Shard, config: &Config, hub: &Hub) -> Result<(), Error> {
-    let rides = store::live_rides(&shard.pool).await?;
-    let casts = streams::casts(&shard.people, rides.iter().map(|live| &live.ride)).await?;
-    let offers = store::open_offers(&shard.pool).await?;
-    let on_shift = drivers::on_shift(&shard.pool).await?;
-    let free = |driver| RestoredDriver { driver, availability: Availability::Free };
-    let mut restored = Restored { rides: Vec::new(), drivers: on_shift.iter().copied().map(free).collect() };
-    for live in rides {
-        let open = offers.iter().find(|offer| offer.id.ride == live.ride.id);
-        restored.rides.push(restored_ride(&live, open));
-        shard.teller.live().put_ride(&Arc::new(live.ride.clone()), casts.get(&live.ride.id));
-        if let Some(driver) = live.ride.driver {
-            hub.watch(live.ride.rider, driver, live.ride.id);
+/// Who is on shift, and since when without a ride.
+async fn on_shift(pool: &PgPool) -> Result<Vec<RestoredShift>, Error> {
+    let on_shift = drivers::on_shift(pool).await?;
+    let ids: Vec<Uuid> = on_shift.iter().map(|(driver, _)| driver.0).collect();
+    let last_ended = store::last_ended(pool, &ids).await?;
+    let shift = |(driver, since): (DriverId, Timestamp)| {
+        let idle_since = last_ended.get(&driver).map_or(since, |ended| since.max(*ended));
+        RestoredShift { driver, record: Record::default(), idle_since }
+    };
+    Ok(on_shift.into_iter().map(shift).collect())
+}
+
+/// The desk as the store has it; the live state, the hub and the index are told what it knows.
+async fn restore(
+    terms: Terms,
+    pool: &PgPool,
+    teller: &Teller,
+    people: &People,
+    city: &LiveCity,
+) -> Result<Desk, Error> {
+    let stored = Stored {
+        rides: store::live_rides(pool).await?,
+        offers: store::open_offers(pool).await?,
+        on_shift: on_shift(pool).await?,
+        last_seq: store::last_seq(pool).await?,
+    };
+    let casts = streams::casts(people, stored.rides.iter().map(|live| &live.ride)).await?;
+    for LiveRide { ride, .. } in &stored.rides {
+        teller.live().put_ride(&Arc::new(ride.clone()), casts.get(&ride.id));
+        if let Some(driver) = ride.driver.filter(|_| !ride.is_next) {
+            city.hub.watch(ride.rider, driver, ride.id);
         }
-        shard.rides.insert(live.ride.id, live.ride);
     }
-    for offer in offers {
-        shard.teller.live().put_offer(offer.clone());
-        shard.offers.insert(offer.id, offer);
+    for offer in &stored.offers {
+        teller.live().put_offer(offer.clone());
     }
-    let mut out = Vec::new();
-    shard.core = Dispatch::restore(config.dispatch.clone(), clock::now(), restored, &mut out);
-    let changed: Vec<(DriverId, Availability)> = out
-        .into_iter()
-        .filter_map(|output| match output {
-            Output::Availability { driver, availability } => Some((driver, availability)),
-            _ => None,
-        })
-        .collect();
+    let (rides, drivers) = (stored.rides.len(), stored.on_shift.len());
+    let (desk, changed) = Desk::restore(terms, clock::now(), stored);
     let ids: Vec<DriverId> = changed.iter().map(|(driver, _)| *driver).collect();
-    let ride_types = drivers::ride_types(&shard.pool, &ids).await?;
+    let ride_types = drivers::ride_types(pool, &ids).await?;
     for (driver, availability) in changed {
         let words = ride_types.get(&driver).into_iter().flatten();
         let classes = words.filter_map(|word| RideType::from_word(word)).map(|ride_type| ride_type.class().0);
-        shard.locations.begin_shift(driver, RideClasses(classes.fold(0, |bits, class| bits | class)), None);
-        shard.locations.set_availability(driver, availability);
+        city.locations.begin_shift(driver, RideClasses(classes.fold(0, |bits, class| bits | class)), None);
+        city.locations.set_availability(driver, availability);
     }
-    if !shard.rides.is_empty() || !on_shift.is_empty() {
-        tracing::info!(rides = shard.rides.len(), drivers = on_shift.len(), "live rides and shifts restored");
+    if rides > 0 || drivers > 0 {
+        tracing::info!(rides, drivers, "live rides and shifts restored");
     }
-    Ok(())
-}
-
-fn restored_ride(live: &store::LiveRide, open: Option<&Offer>) -> RestoredRide {
-    let ride: &Ride = &live.ride;
-    let availability = match ride.status {
-        RideStatus::DriverArrived => Availability::AtPickup,
-        RideStatus::InProgress => Availability::OnTrip,
-        _ => Availability::ToPickup,
-    };
-    RestoredRide {
-        ride: ride.id,
-        rider: ride.rider,
-        pin: ride.pin,
-        requested_at: ride.requested_at,
-        driver: ride.driver.map(|driver| RestoredDriver { driver, availability }),
-        accepted_offer: live.accepted.map(|ordinal| OfferId { ride: ride.id, ordinal }),
-        offer: open.map(|offer| RestoredOffer { offer: offer.id, driver: offer.driver, deadline: offer.deadline }),
-        passed: live.passed.clone(),
-        offers_made: ride.offers_made,
-        facts: live.facts,
-    }
+    Ok(desk)
 }

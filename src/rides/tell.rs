@@ -8,12 +8,12 @@ use rustc_hash::FxHashMap;
 
 use crate::bus::{Bus, Topic};
 use crate::dispatch::{Decision, Fact, RideEnd};
-use crate::ids::{DriverId, OfferId, RideId};
+use crate::ids::{OfferId, RideId};
 use crate::realtime::{Hub, Told};
+use crate::rides::desk::{Closing, outcome_word};
 use crate::rides::live::Live;
 use crate::rides::ride::{Offer, Ride, status_of};
 use crate::rides::said::Said;
-use crate::rides::store::commit::{Closing, outcome_word};
 use crate::rides::tally::Tally;
 use crate::rides::view::Cast;
 use crate::telemetry::names;
@@ -31,11 +31,6 @@ impl Teller {
     /// Tells these.
     pub fn new(hub: Arc<Hub>, bus: Bus, live: Arc<Live>, tally: Arc<Tally>) -> Self {
         Self { hub, bus, live, tally }
-    }
-
-    /// Whether a driver's app has a socket now.
-    pub fn is_connected(&self, driver: DriverId) -> bool {
-        self.hub.is_connected(driver.into())
     }
 
     /// The committed live state.
@@ -72,15 +67,29 @@ impl Teller {
         let (decision, ride) = (&said.decision, &said.ride);
         match &decision.fact {
             Fact::Requested { .. } => self.tally.requested(),
-            Fact::OfferMade { .. } | Fact::Arrived | Fact::Started => {}
+            Fact::SearchBegan
+            | Fact::OfferMade { .. }
+            | Fact::Nudged { .. }
+            | Fact::Arrived
+            | Fact::StopReached { .. }
+            | Fact::Started => {}
+            Fact::OnTheWay => {
+                if let Some(driver) = ride.driver {
+                    self.hub.watch(ride.rider, driver, ride.id);
+                }
+            }
+            Fact::Released { .. } => self.hub.unwatch(ride.rider),
             Fact::OfferClosed { outcome, .. } => {
                 let label = outcome_word(*outcome);
                 metrics::counter!(names::DISPATCH_OFFERS_TOTAL, "outcome" => label).increment(1);
             }
-            Fact::Assigned { driver, .. } => {
+            Fact::Assigned { driver, is_next, .. } => {
                 metrics::counter!(names::DISPATCH_OFFERS_TOTAL, "outcome" => "accepted").increment(1);
                 self.tally.assigned();
-                self.hub.watch(ride.rider, *driver, ride.id);
+                // Whoever brings another rider home first is not shown to this one yet.
+                if !is_next {
+                    self.hub.watch(ride.rider, *driver, ride.id);
+                }
             }
             Fact::Ended(end) => {
                 self.tally.ended(status_of(*end).as_str(), *end == RideEnd::Completed);
@@ -109,10 +118,15 @@ impl Teller {
 fn event_name(fact: &Fact) -> &'static str {
     match fact {
         Fact::Requested { .. } => "requested",
+        Fact::SearchBegan => "search_began",
         Fact::OfferMade { .. } => "offer_made",
         Fact::OfferClosed { .. } => "offer_closed",
         Fact::Assigned { .. } => "driver_assigned",
+        Fact::OnTheWay => "driver_on_the_way",
+        Fact::Nudged { .. } => "driver_nudged",
+        Fact::Released { .. } => "driver_released",
         Fact::Arrived => "driver_arrived",
+        Fact::StopReached { .. } => "stop_reached",
         Fact::Started => "started",
         Fact::Ended(end) => status_of(*end).as_str(),
     }

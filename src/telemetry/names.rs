@@ -135,6 +135,23 @@ catalogue! {
     /// What was not followed or not stored of it; labels: reason (queue_full, too_many_drivers, stopped).
     GEOFENCE_DROPPED_TOTAL = "boda_geofence_dropped_total", Shape::Counter;
 
+    /// Places taken in the queues of stages.
+    STAGE_PLACES = "boda_stage_places", Shape::Gauge;
+    /// Places that ended; labels: reason (took_ride, went_away, went_dark, off_shift, other_stage, removed, stage_gone).
+    STAGE_LEFT_TOTAL = "boda_stage_left_total", Shape::Counter;
+    /// H3 cells whose requests and drivers are counted.
+    DEMAND_CELLS = "boda_demand_cells", Shape::Gauge;
+    /// Cells that are short of drivers and may be shown.
+    DEMAND_CELLS_SHORT = "boda_demand_cells_short", Shape::Gauge;
+    /// Riders for whom there was no driver, over the window of demand.window_minutes.
+    DEMAND_RIDERS_SHORT = "boda_demand_riders_short", Shape::Gauge;
+    /// Events and samples not counted, because of too many cells or because they were too old.
+    DEMAND_DROPPED_TOTAL = "boda_demand_dropped_total", Shape::Counter;
+    /// Hints to idle drivers that were sent.
+    DEMAND_HINTS_TOTAL = "boda_demand_hints_total", Shape::Counter;
+    /// Searching rides without a free driver in reach.
+    RIDES_QUEUED = "boda_rides_queued", Shape::Gauge;
+
     /// Rides requested of the core.
     DISPATCH_REQUESTS_TOTAL = "boda_dispatch_requests_total", Shape::Counter;
     /// Inputs refused before the core saw them because a bound was reached; labels: reason.

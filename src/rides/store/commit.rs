@@ -1,106 +1,20 @@
 //! One group commit: everything the core decided in one go, in one transaction, in a handful of statements.
 //!
-//! The order of the statements is what keeps the two partial unique indexes (one live ride for a driver and for a
-//! rider, one open offer for a driver) satisfied at every step: what ends is written before what begins.
+//! The order of the statements is what keeps the partial unique indexes (one ride under way, one next and one open offer for a
+//! driver, one live ride for a rider) satisfied at every step: what ends is written before what begins.
 
 use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool};
 
 use super::offer_json;
 use super::row::ride_json;
-use crate::dispatch::{Decision, Fact, OfferOutcome, RideEnd};
+use crate::dispatch::{Decision, Fact, OfferOutcome, ReleaseReason, RideEnd, Trouble};
 use crate::drivers;
-use crate::ids::{DriverId, RideId, StreamSeq, UserId};
-use crate::jobs::{self, NewJob};
+use crate::ids::RideId;
+use crate::jobs;
 use crate::realtime::protocol::view::RideStatus;
+use crate::rides::desk::{Batch, Closing, NewEvent, Remark, outcome_word};
 use crate::rides::ride::{Offer, Ride, status_of};
-use crate::rides::words::{CancelReason, DeclineReason};
-use crate::time::Timestamp;
-
-/// How an offer ended.
-#[derive(Clone, Debug)]
-pub struct Closing {
-    /// The word in the table.
-    pub outcome: &'static str,
-    /// Why a driver declined.
-    pub reason: Option<&'static str>,
-    /// When.
-    pub at: Timestamp,
-}
-
-/// Who caused an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Actor {
-    /// `customer`, `driver`, `admin` or `system`.
-    pub role: &'static str,
-    /// The person, if it was one.
-    pub id: Option<UserId>,
-}
-
-impl Actor {
-    /// Time passing, or the engine itself.
-    pub const SYSTEM: Self = Self { role: "system", id: None };
-}
-
-/// An entry of a timeline.
-#[derive(Clone, Debug)]
-pub struct NewEvent {
-    /// What was decided.
-    pub decision: Decision,
-    /// Its place in the city's stream: given once, however often the batch is written.
-    pub stream_seq: StreamSeq,
-    /// False of an offer that was made and ended in this very batch: nobody is told, not after a restart either.
-    pub is_heard: bool,
-    /// Who caused it.
-    pub actor: Actor,
-    /// What the person said about it.
-    pub remark: Remark,
-}
-
-/// What a person said about a command, for the timeline.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Remark {
-    /// Nothing.
-    None,
-    /// Why a ride was called off.
-    Cancelled(CancelReason),
-    /// Why an offer was declined.
-    Declined(DeclineReason),
-}
-
-/// A change of who is on shift.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ShiftChange {
-    /// Who.
-    pub driver: DriverId,
-    /// When.
-    pub at: Timestamp,
-    /// Began or ended.
-    pub opened: bool,
-}
-
-/// Everything one transaction writes. Rides and offers are in their final state: what happened in between is in the
-/// events.
-#[derive(Debug, Default)]
-pub struct Batch {
-    /// Rides that changed.
-    pub rides: Vec<Ride>,
-    /// Offers that were made or ended, with how.
-    pub offers: Vec<(Offer, Option<Closing>)>,
-    /// What happened, in order.
-    pub events: Vec<NewEvent>,
-    /// Shifts that began or ended, in order.
-    pub shifts: Vec<ShiftChange>,
-    /// Follow-up work.
-    pub jobs: Vec<NewJob>,
-}
-
-impl Batch {
-    /// Whether there is anything to write.
-    pub fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.shifts.is_empty()
-    }
-}
 
 /// Writes a batch, all of it or nothing. Writing the same batch again is harmless: after a lost reply to COMMIT the
 /// caller cannot know whether it holds, and asks again.
@@ -112,6 +26,7 @@ pub async fn commit(pool: &PgPool, batch: &Batch) -> Result<(), sqlx::Error> {
     let (ended, live): (Vec<&Ride>, Vec<&Ride>) = batch.rides.iter().partition(|ride| !ride.status.is_live());
     let (closed, open): (Vec<_>, Vec<_>) = batch.offers.iter().partition(|(_, closing)| closing.is_some());
     upsert_rides(&mut transaction, &ended).await?;
+    free_drivers(&mut transaction, &batch.events).await?;
     upsert_rides(&mut transaction, &live).await?;
     upsert_offers(&mut transaction, &closed).await?;
     upsert_offers(&mut transaction, &open).await?;
@@ -141,6 +56,25 @@ pub async fn commit(pool: &PgPool, batch: &Batch) -> Result<(), sqlx::Error> {
     transaction.commit().await
 }
 
+/// Drivers may change rides among those of one batch, in a circle even: who left one, or has their next one before them now,
+/// has none for the length of a statement.
+async fn free_drivers(conn: &mut PgConnection, events: &[NewEvent]) -> Result<(), sqlx::Error> {
+    let is_moved = |fact: &Fact| matches!(fact, Fact::Released { .. } | Fact::OnTheWay);
+    let moved = events.iter().filter(|event| is_moved(&event.decision.fact));
+    let ids: Vec<_> = moved.map(|event| event.decision.ride.0).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "UPDATE rides SET driver_id = NULL, is_next = false, status = 'requested'
+         WHERE id = ANY($1) AND status IN ('driver_assigned', 'driver_arrived')",
+        &ids
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 async fn upsert_rides(conn: &mut PgConnection, rides: &[&Ride]) -> Result<(), sqlx::Error> {
     if rides.is_empty() {
         return Ok(());
@@ -149,10 +83,12 @@ async fn upsert_rides(conn: &mut PgConnection, rides: &[&Ride]) -> Result<(), sq
     sqlx::query!(
         "INSERT INTO rides SELECT * FROM jsonb_populate_recordset(null::rides, $1)
          ON CONFLICT (id) DO UPDATE SET
-             driver_id = excluded.driver_id, status = excluded.status, fare_rwf = excluded.fare_rwf,
+             driver_id = excluded.driver_id, is_next = excluded.is_next, status = excluded.status, fare_rwf = excluded.fare_rwf,
              waiting_s = excluded.waiting_s, matched_distance_m = excluded.matched_distance_m,
              cancelled_by = excluded.cancelled_by, cancel_reason = excluded.cancel_reason,
              cancel_note = excluded.cancel_note, cancellation_fee_rwf = excluded.cancellation_fee_rwf,
+             cancellation_compensation_rwf = excluded.cancellation_compensation_rwf,
+             cancellation_cause = excluded.cancellation_cause,
              offers_made = excluded.offers_made, assigned_at = excluded.assigned_at, arrived_at = excluded.arrived_at,
              started_at = excluded.started_at, ended_at = excluded.ended_at",
         rows
@@ -210,6 +146,7 @@ fn event_json(event: &NewEvent) -> Value {
 pub(super) fn describe(ride: RideId, fact: &Fact, remark: &Remark) -> (&'static str, Value) {
     match fact {
         Fact::Requested { .. } => ("requested", json!({})),
+        Fact::SearchBegan => ("search_began", json!({})),
         Fact::OfferMade { offer, driver, pickup_eta, pickup_distance_m, deadline } => (
             "offer_made",
             json!({"offer_id": offer, "driver_id": driver, "pickup_eta_s": pickup_eta.as_secs(),
@@ -221,8 +158,19 @@ pub(super) fn describe(ride: RideId, fact: &Fact, remark: &Remark) -> (&'static 
                 json!({"offer_id": offer, "driver_id": driver, "outcome": outcome_word(*outcome), "reason": reason});
             ("offer_closed", data)
         }
-        Fact::Assigned { driver, offer } => ("driver_assigned", json!({"driver_id": driver, "offer_id": offer})),
+        Fact::Assigned { driver, offer, is_next } => {
+            ("driver_assigned", json!({"driver_id": driver, "offer_id": offer, "is_next": is_next}))
+        }
+        Fact::OnTheWay => ("driver_on_the_way", json!({})),
+        Fact::Nudged { driver, trouble } => {
+            ("driver_nudged", json!({"driver_id": driver, "trouble": trouble_word(*trouble)}))
+        }
+        Fact::Released { driver, reason } => {
+            let said = if let Remark::Cancelled(said) = remark { Some(said.as_str()) } else { None };
+            ("driver_released", json!({"driver_id": driver, "reason": release_word(*reason), "said": said}))
+        }
         Fact::Arrived => ("driver_arrived", json!({})),
+        Fact::StopReached { stop } => ("stop_reached", json!({"stop": stop})),
         Fact::Started => ("started", json!({})),
         Fact::Ended(end) => {
             let reason = if let Remark::Cancelled(reason) = remark { Some(reason.as_str()) } else { None };
@@ -231,21 +179,58 @@ pub(super) fn describe(ride: RideId, fact: &Fact, remark: &Remark) -> (&'static 
     }
 }
 
-/// The word of an outcome in the table and the timeline.
-pub const fn outcome_word(outcome: OfferOutcome) -> &'static str {
-    match outcome {
-        OfferOutcome::Declined => "declined",
-        OfferOutcome::Expired => "expired",
-        OfferOutcome::DriverLost => "driver_lost",
-        OfferOutcome::Cancelled => "cancelled",
+/// The word of a trouble in the timeline.
+pub const fn trouble_word(trouble: Trouble) -> &'static str {
+    match trouble {
+        Trouble::Stalled => "stalled",
+        Trouble::GoingAway => "going_away",
+        Trouble::Dark => "dark",
     }
+}
+
+/// The word of a release in the timeline.
+pub const fn release_word(reason: ReleaseReason) -> &'static str {
+    match reason {
+        ReleaseReason::DriverCancelled => "driver_cancelled",
+        ReleaseReason::Stalled => "stalled",
+        ReleaseReason::WentAway => "went_away",
+        ReleaseReason::WentDark => "went_dark",
+        ReleaseReason::BetterDriver => "better_driver",
+        ReleaseReason::Late => "late",
+    }
+}
+
+/// The trouble of a word of [`trouble_word`].
+pub(super) fn trouble_of(word: &str) -> Option<Trouble> {
+    [Trouble::Stalled, Trouble::GoingAway, Trouble::Dark].into_iter().find(|trouble| trouble_word(*trouble) == word)
+}
+
+/// The reason of a word of [`release_word`].
+pub(super) fn release_of(word: &str) -> Option<ReleaseReason> {
+    [
+        ReleaseReason::DriverCancelled,
+        ReleaseReason::Stalled,
+        ReleaseReason::WentAway,
+        ReleaseReason::WentDark,
+        ReleaseReason::BetterDriver,
+        ReleaseReason::Late,
+    ]
+    .into_iter()
+    .find(|reason| release_word(*reason) == word)
 }
 
 /// The outcome of a word of [`outcome_word`].
 pub(super) fn outcome_of(word: &str) -> Option<OfferOutcome> {
-    [OfferOutcome::Declined, OfferOutcome::Expired, OfferOutcome::DriverLost, OfferOutcome::Cancelled]
-        .into_iter()
-        .find(|outcome| outcome_word(*outcome) == word)
+    [
+        OfferOutcome::Declined,
+        OfferOutcome::Expired,
+        OfferOutcome::DriverLost,
+        OfferOutcome::Cancelled,
+        OfferOutcome::Withdrawn,
+        OfferOutcome::Taken,
+    ]
+    .into_iter()
+    .find(|outcome| outcome_word(*outcome) == word)
 }
 
 /// The end that a word of the timeline means.

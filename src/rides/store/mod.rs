@@ -6,19 +6,22 @@ mod row;
 mod streams;
 #[cfg(test)]
 mod tests;
+mod timelines;
 
 use sqlx::PgPool;
 use uuid::Uuid;
 
-pub use restore::{LiveRide, live_rides, open_offers};
+pub use restore::{last_ended, live_rides, open_offers};
 pub use row::RideRow;
-pub use streams::{StoredDecision, epoch, last_seq, rides_of, stream_after};
+pub use streams::{epoch, last_seq, rides_of, stream_after};
+pub use timelines::timelines;
 
 use crate::error::Error;
 use crate::geo::LatLng;
 use crate::ids::{DriverId, OfferId, QuoteId, RideId, RiderId, UserId};
 use crate::money::{BasisPoints, Francs};
 use crate::realtime::protocol::view::RideStatus;
+use crate::rides::desk::Closing;
 use crate::rides::quote::Quote;
 use crate::rides::ride::{Offer, Price, Ride};
 use crate::rides::words::RideType;
@@ -252,7 +255,7 @@ pub async fn delete_stale_quotes(pool: &PgPool, before: Timestamp, limit: i64) -
 }
 
 /// An offer as a row of the table `offers`.
-fn offer_json(offer: &Offer, closing: Option<&commit::Closing>) -> serde_json::Value {
+fn offer_json(offer: &Offer, closing: Option<&Closing>) -> serde_json::Value {
     serde_json::json!({
         "ride_id": offer.id.ride.0,
         "ordinal": offer.id.ordinal,

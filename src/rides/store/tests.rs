@@ -3,10 +3,11 @@
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::commit::{Actor, Batch, Closing, NewEvent, Remark, commit};
+use super::commit::commit;
 use super::*;
 use crate::dispatch::{Decision, Fact, RideEnd};
 use crate::ids::StreamSeq;
+use crate::rides::desk::{Actor, Batch, EndedOffer, NewEvent, Remark};
 use crate::rides::ride::tests::ride as any_ride;
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
@@ -164,7 +165,8 @@ async fn a_ride_survives_the_trip_through_its_row(pool: PgPool) {
     assert_eq!(format!("{}", after.pin), format!("{}", before.pin));
     assert!(after == before, "nothing is lost on the way");
     let live = live_rides(&pool).await.expect("reads").pop().expect("one is live");
-    assert_eq!((live.facts, live.passed, live.accepted), (2, vec![other], Some(2)));
+    let ended = |ordinal, driver, outcome: &str| EndedOffer { ordinal, driver, outcome: outcome.to_owned() };
+    assert_eq!((live.facts, live.offers), (2, vec![ended(1, other, "expired"), ended(2, driver, "accepted")]));
 }
 
 #[sqlx::test(migrations = "./migrations")]

@@ -65,7 +65,8 @@ fn parts(pool: &PgPool) -> Parts {
     let tokens = Arc::new(TokenKeys::new(&documents, Span::from_secs(900)).expect("valid"));
     let auth = crate::auth::Auth::new(pool.clone(), crate::auth::tests::config(), &Secret::new([7; 32]), tokens);
     let auth = auth.expect("random");
-    let cards = crate::drivers::Config { cards_remembered_max: 100, card_age_max: Span::from_minutes(60) };
+    let home = crate::drivers::HomeConfig::FOR_TESTS;
+    let cards = crate::drivers::Config { cards_remembered_max: 100, card_age_max: Span::from_minutes(60), home };
     let travel = Arc::new(StraightLine::new(1.33, 22.0).expect("valid"));
     let locations = Locations::new(location_config(), travel).expect("valid");
     Parts {

@@ -6,8 +6,10 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::*;
+use crate::dispatch::Order;
 use crate::ids::StreamSeq;
 use crate::index::Fix;
+use crate::matching::record::Record;
 use crate::realtime::Event;
 use crate::rides::ride::tests::ride as any_ride;
 use crate::rides::shard::Shard;
@@ -52,15 +54,15 @@ impl City {
 
     /// One round with these commands, kept as it was told.
     async fn round(&mut self, mut messages: Vec<Message>) {
-        let mut round = self.shard.decide(self.now, &mut messages);
-        self.shard.persist(&mut round).await.expect("fits");
-        for (said, _) in &round.said {
+        let decided = self.shard.decide(self.now, &mut messages);
+        self.shard.persist(&decided.round.batch).await.expect("fits");
+        for said in &decided.round.said {
             assert!(said.seq > self.last, "{} after {}", said.seq, self.last);
             self.last = said.seq;
             let cast = self.rides.inner.people.cast(&said.ride).await;
             self.told.extend(said.messages(&cast).map(|(user, event)| (user, said.seq, event)));
         }
-        self.shard.speak(round).await;
+        self.shard.speak(decided).await;
     }
 
     /// What is told of everything after a place.
@@ -85,18 +87,25 @@ impl City {
         let rider = self.any(&riders).expect("there are some");
         let id = RideId(Uuid::from_u128(self.rides_made));
         let ride = Ride { id, rider, requested_at: self.now, ..any_ride() };
-        let input = Input::RequestRide { ride: id, rider, pin: ride.pin };
+        let input = Input::RequestRide { ride: id, rider, pin: ride.pin, order: Order::default() };
         (id, message(input, Details::Booking(Box::new(ride))))
     }
 
     fn cancel(&mut self, ride: RideId, by: Canceller) -> Message {
         let by_word = match by {
             Canceller::Rider(_) => "customer",
-            Canceller::Driver(_) => "driver",
+            Canceller::Driver { .. } => "driver",
             Canceller::System => "system",
         };
         let note = Some("as was said".to_owned());
-        let cancellation = Cancellation { by: by_word, reason: CancelReason::Other, note, fee: Francs::ZERO };
+        let cancellation = Cancellation {
+            by: by_word,
+            reason: CancelReason::Other,
+            note,
+            fee: Francs::ZERO,
+            compensation: Francs::ZERO,
+            cause: None,
+        };
         message(Input::Cancel { ride, by }, Details::Cancellation(cancellation))
     }
 
@@ -126,13 +135,15 @@ impl City {
             }
             (9, _, Some((driver, _))) | (10, _, Some((driver, _))) => vec![Message::ConnectionChanged(driver)],
             (11, Some((ride, rider, ..)), _) => vec![self.cancel(ride, Canceller::Rider(rider))],
-            (12, Some((ride, _, Some(driver), ..)), _) => vec![self.cancel(ride, Canceller::Driver(driver))],
+            (12, Some((ride, _, Some(driver), ..)), _) => {
+                vec![self.cancel(ride, Canceller::Driver { driver, rematch: false })]
+            }
             (13, Some((ride, ..)), _) => vec![self.cancel(ride, Canceller::System)],
             (14, ..) => vec![message(Input::GoOffline { driver }, Details::None)],
             (_, Some((ride, _, Some(driver), status, pin)), _) => match status {
                 RideStatus::DriverAssigned => vec![message(Input::Arrive { driver, ride }, Details::None)],
                 RideStatus::DriverArrived => vec![message(Input::Start { driver, ride, pin }, Details::None)],
-                _ => vec![message(Input::Complete { driver, ride }, Details::None)],
+                _ => vec![message(Input::Complete { driver, ride, pin: None }, Details::None)],
             },
             _ => self.everybody_online(),
         }
@@ -141,7 +152,10 @@ impl City {
     fn everybody_online(&self) -> Vec<Message> {
         let fix = Fix::new(place(-1.94), self.now);
         let shift = || Details::Shift { fix, ride_types: vec![RideType::Boda] };
-        self.drivers.iter().map(|driver| message(Input::GoOnline { driver: *driver }, shift())).collect()
+        self.drivers
+            .iter()
+            .map(|driver| message(Input::GoOnline { driver: *driver, record: Record::default() }, shift()))
+            .collect()
     }
 
     /// One step of the walk: time passes, everybody pings, some do something.
@@ -166,8 +180,8 @@ impl City {
 
 fn message(input: Input, details: Details) -> Message {
     let (answer, _) = oneshot::channel();
-    let (actor, request_id, arrived) = (Actor::SYSTEM, None, Instant::now());
-    Message::Command(Box::new(Command { input, details, actor, request_id, arrived, answer }))
+    let command = Command { input, details, actor: Actor::SYSTEM, request_id: None };
+    Message::Command(Box::new(Request { command, arrived: Instant::now(), answer }))
 }
 
 async fn count(pool: &PgPool, sql: &'static str) -> i64 {
