@@ -19,6 +19,7 @@ pub mod atlas;
 pub mod fares;
 pub mod matching;
 pub mod dispatch;
+pub mod demand;
 
 // The machine room: IO, knows no service.
 pub mod error;
@@ -36,6 +37,7 @@ pub mod auth;
 pub mod drivers;
 pub mod maps;
 pub mod locations;
+pub mod steering;
 pub mod payments;
 pub mod rides;
 pub mod safety;

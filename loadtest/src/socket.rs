@@ -217,7 +217,7 @@ impl Link {
     fn check_sequence(&mut self, frame: &Frame, errors: &Tally) {
         match frame.kind {
             Kind::Welcome => self.stream.welcomed(frame.epoch, frame.seq, frame.recovered),
-            Kind::Offer | Kind::OfferWithdrawn | Kind::Ride => match (frame.seq, frame.prev) {
+            kind if kind.is_control() => match (frame.seq, frame.prev) {
                 (Some(seq), Some(prev)) => match self.stream.heard(seq, prev) {
                     Place::Next => {}
                     Place::Gap => errors.add("socket sequence gap"),

@@ -146,6 +146,10 @@ pub enum Kind {
     OfferWithdrawn,
     /// A ride changed.
     Ride,
+    /// The ride goes to another driver.
+    RideReleased,
+    /// The driver is asked what is wrong.
+    Nudge,
     /// Where the driver is.
     DriverPosition,
     /// Free drivers of a tile.
@@ -168,12 +172,21 @@ impl From<String> for Kind {
             "offer" => Self::Offer,
             "offer_withdrawn" => Self::OfferWithdrawn,
             "ride" => Self::Ride,
+            "ride_released" => Self::RideReleased,
+            "nudge" => Self::Nudge,
             "driver_position" => Self::DriverPosition,
             "drivers_nearby" => Self::DriversNearby,
             "notice" => Self::Notice,
             "heartbeat" => Self::Heartbeat,
             _ => Self::Other,
         }
+    }
+}
+
+impl Kind {
+    /// Whether it has a place in its user's stream.
+    pub const fn is_control(self) -> bool {
+        matches!(self, Self::Offer | Self::OfferWithdrawn | Self::Ride | Self::RideReleased | Self::Nudge)
     }
 }
 

@@ -73,8 +73,50 @@ fn dispatch(reader: &mut Reader<'_>) -> dispatch::Config {
     config
 }
 
+fn asking(reader: &mut Reader<'_>) -> rides::asking::Config {
+    let mut s = reader.section("asking");
+    rides::asking::Config {
+        finishing_max: s.whole("finishing_max", 0..=100),
+        finishing_scan_max: s.whole("finishing_scan_max", 1..=1_000),
+        finishing_radius_m: s.number("finishing_radius_m", 50.0..=50_000.0),
+        finishing_rest_max: s.span("finishing_rest_max_s", 1..=3_600),
+        handover: s.span("handover_s", 0..=600),
+    }
+}
+
+fn pickup(reader: &mut Reader<'_>) -> rides::pickup::Config {
+    let mut s = reader.section("pickup");
+    let dark_after = s.span("dark_after_s", 1..=3_600);
+    rides::pickup::Config {
+        is_on: s.flag("watch"),
+        look_every: s.span("look_every_s", 0..=60),
+        rules: rides::pickup::Rules {
+            near_m: s.number("near_m", 0.0..=5_000.0),
+            progress_m: s.number("progress_m", 1.0..=5_000.0),
+            stalled_after: s.span("stalled_after_s", 1..=3_600),
+            away_m: s.number("away_m", 1.0..=20_000.0),
+            away_looks: s.whole("away_looks", 1..=60),
+            gap_max: dark_after,
+        },
+        dark_after,
+        sweep_every: s.span("sweep_every_s", 1..=600),
+    }
+}
+
+fn decisions(reader: &mut Reader<'_>) -> rides::decisions::Config {
+    let mut s = reader.section("decisions");
+    rides::decisions::Config {
+        rounds_max: s.whole("rounds_max", 1..=1_000),
+        considered_max: s.whole("considered_max", 2..=1_000),
+        retention: s.span("retention_days", 1..=3_650),
+        why_not_for: s.span("why_not_minutes", 1..=1_440),
+        why_not_rounds_max: s.whole("why_not_rounds_max", 100..=10_000_000),
+    }
+}
+
 pub fn rides(reader: &mut Reader<'_>) -> rides::Config {
     let dispatch = dispatch(reader);
+    let (asking, pickup, decisions) = (asking(reader), pickup(reader), decisions(reader));
     let mut s = reader.section("dispatch");
     let inbox_max = s.whole("inbox_max", 16..=1 << 20);
     let batch_max = s.whole("batch_max", 1..=10_000);
@@ -93,6 +135,9 @@ pub fn rides(reader: &mut Reader<'_>) -> rides::Config {
             after: s.span("arrival_after_s", 0..=600),
         },
         restored_decisions_max: s.whole("restored_decisions_max", 0..=10_000_000),
+        asking,
+        pickup,
+        decisions,
     }
 }
 
@@ -123,6 +168,7 @@ pub fn geofences(reader: &mut Reader<'_>) -> geofences::Config {
 pub fn locations(reader: &mut Reader<'_>, demo_speed: f64) -> locations::Config {
     let drivers_max = reader.section("city").whole("drivers_max", 1..=4_000_000);
     let fences = fences(reader, drivers_max as usize);
+    let stage_rules = super::shortage::stage_rules(reader);
     let mut s = reader.section("city");
     let south_west = LatLng::new(s.number("lat_min", -90.0..=90.0), s.number("lng_min", -180.0..=180.0));
     let north_east = LatLng::new(s.number("lat_max", -90.0..=90.0), s.number("lng_max", -180.0..=180.0));
@@ -151,6 +197,7 @@ pub fn locations(reader: &mut Reader<'_>, demo_speed: f64) -> locations::Config 
             drivers_max: s.whole("browse_drivers_max", 1..=1_000),
         },
         fences,
+        stages: stage_rules,
         ping_ahead_max: s.span("ping_ahead_max_s", 0..=3_600),
         search_radius_m: s.number("search_radius_m", 100.0..=100_000.0),
         candidates_max: s.whole("candidates_max", 1..=1_000),

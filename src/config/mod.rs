@@ -14,6 +14,7 @@ mod machine;
 mod people;
 mod reader;
 mod settings;
+mod shortage;
 
 #[cfg(test)]
 mod tests;
@@ -25,7 +26,7 @@ use std::path::PathBuf;
 
 use crate::notifications::sms;
 use crate::time::Span;
-use crate::{auth, bus, db, drivers, jobs, locations, maps, payments, realtime, rides, telemetry};
+use crate::{auth, bus, db, drivers, jobs, locations, maps, payments, realtime, rides, steering, telemetry};
 use reader::Reader;
 use settings::Settings;
 
@@ -64,6 +65,10 @@ pub struct Config {
     pub history: locations::history::Config,
     /// Zones that admins draw.
     pub geofences: locations::geofences::Config,
+    /// Queues of drivers at stages.
+    pub stages: locations::stages::Config,
+    /// What is done where drivers are short.
+    pub steering: steering::Config,
     /// Dispatch, quotes and bookings.
     pub rides: rides::Config,
     /// Accounts.
@@ -167,6 +172,8 @@ fn build(reader: &mut Reader<'_>) -> Config {
         locations: city::locations(reader, if demo.enabled { demo.speed_factor.max(1.0) } else { 1.0 }),
         history: city::history(reader),
         geofences: city::geofences(reader),
+        stages: shortage::stages(reader),
+        steering: shortage::steering(reader),
         rides: city::rides(reader),
         auth: people::auth(reader),
         access_token_lifetime: people::access_token_lifetime(reader),

@@ -130,6 +130,11 @@ pub fn drivers(reader: &mut Reader<'_>) -> drivers::Config {
     drivers::Config {
         cards_remembered_max: s.whole("cards_remembered_max", 1_000..=10_000_000),
         card_age_max: s.span("card_age_max_s", 1..=3_600),
+        home: drivers::HomeConfig {
+            uses_per_day_max: s.whole("home_uses_per_day_max", 0..=100),
+            lasts: s.span("home_lasts_minutes", 1..=1_440),
+            nearer_min_percent: s.whole("home_nearer_min_percent", 1..=100),
+        },
     }
 }
 

@@ -13,6 +13,8 @@ mod papers;
 mod review;
 mod seed;
 mod store;
+pub mod wishes;
+mod wishing;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -36,6 +38,10 @@ pub use papers::{Fuel, Papers, PapersRequest};
 pub use review::{Decision, Status};
 pub use seed::Begin;
 pub use store::{close_shift, on_shift, open_shift, record_completed, record_rating, ride_types};
+pub use wishes::{Asked, Unwished, WishesRequest};
+pub use wishing::{HomeConfig, WishesNow};
+
+use wishes::board::Board;
 
 /// Longest reason of a decision.
 const REASON_CHARS_MAX: usize = 200;
@@ -52,6 +58,8 @@ pub struct Config {
     pub cards_remembered_max: usize,
     /// How long a card is remembered; other nodes see a change after at most twice this.
     pub card_age_max: Span,
+    /// The way home.
+    pub home: HomeConfig,
 }
 
 /// A driver's papers and standing.
@@ -114,6 +122,8 @@ struct Inner {
     auth: Auth,
     cards: Mutex<Recent<DriverId, Card>>,
     changes: broadcast::Sender<DriverId>,
+    home: HomeConfig,
+    board: Board,
 }
 
 impl Drivers {
@@ -121,7 +131,7 @@ impl Drivers {
     pub fn new(pool: PgPool, auth: Auth, config: &Config) -> Self {
         let cards = Mutex::new(Recent::new(config.cards_remembered_max, config.card_age_max));
         let (changes, _) = broadcast::channel(CHANGES_MAX);
-        Self { inner: Arc::new(Inner { pool, auth, cards, changes }) }
+        Self { inner: Arc::new(Inner { pool, auth, cards, changes, home: config.home, board: Board::default() }) }
     }
 
     /// Drivers whose papers or standing were changed in this process.

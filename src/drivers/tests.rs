@@ -11,7 +11,7 @@ use crate::web::{Role, TokenKeys};
 use papers::tests::{T0, insured_until, request, with_plate};
 
 fn config() -> Config {
-    Config { cards_remembered_max: 100, card_age_max: Span::from_minutes(60) }
+    Config { cards_remembered_max: 100, card_age_max: Span::from_minutes(60), home: HomeConfig::FOR_TESTS }
 }
 
 struct House {
@@ -226,14 +226,15 @@ async fn a_driver_has_one_open_shift_however_often_it_is_opened(pool: PgPool) {
     for driver in [first, first, second] {
         open_shift(&mut conn, driver, T0).await.expect("opened");
     }
+    let ids = |shifts: Vec<(DriverId, Timestamp)>| shifts.into_iter().map(|(driver, _)| driver).collect::<Vec<_>>();
     let mut both = vec![first, second];
     both.sort_unstable();
-    assert_eq!(on_shift(&house.pool).await.expect("read"), both);
+    assert_eq!(ids(on_shift(&house.pool).await.expect("read")), both);
     assert!(house.drivers.driver(first).await.expect("read").is_online);
     for _ in 0..2 {
         close_shift(&mut conn, first, T0 + Span::from_secs(60)).await.expect("closed");
     }
-    assert_eq!(on_shift(&house.pool).await.expect("read"), [second]);
+    assert_eq!(ids(on_shift(&house.pool).await.expect("read")), [second]);
     open_shift(&mut conn, first, T0 + Span::from_secs(120)).await.expect("opened again");
     let shifts: i64 = sqlx::query_scalar("SELECT count(*) FROM shifts WHERE driver_id = $1")
         .bind(first.0)
@@ -301,4 +302,64 @@ async fn a_driver_is_brought_on_the_road_over_http(pool: PgPool) {
     assert_eq!(probe.get(admin, "/admin/drivers?status=fired").await.0.as_u16(), 422);
     assert_eq!(probe.get(admin, "/admin/drivers/x").await.0.as_u16(), 422);
     assert_eq!(probe.get(admin, &format!("/admin/drivers/{}", Uuid::nil())).await.0.as_u16(), 404);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn wishes_are_kept_and_the_way_home_is_rationed(pool: PgPool) {
+    use serde_json::{Value, json};
+
+    let house = house(pool).await;
+    let driver = house.driver("0788123456", "Eric").await;
+    let put = async |body: Value, minute: i64| {
+        let request: WishesRequest = serde_json::from_value(body).expect("of the right form");
+        house.drivers.put_wishes(driver, &request, T0 + Span::from_minutes(minute)).await
+    };
+    assert_eq!(put(json!({}), 0).await.expect_err("no papers").code(), "no_papers");
+    house.send(driver, &request()).await.expect("sent");
+    let home = |lng: f64| json!({"home": {"lat": -1.95, "lng": lng}, "fare_rwf_min": 600});
+
+    let first = put(home(30.1), 0).await.expect("in force");
+    assert_eq!((first.home_uses_left, first.wishes.fare_min), (1, Some(crate::money::Francs(600))));
+    let until = first.wishes.home.expect("wished for").until;
+    assert_eq!(until, T0 + Span::from_minutes(120));
+    let again = put(home(30.1), 30).await.expect("the same use");
+    assert_eq!((again.home_uses_left, again.wishes.home.expect("still").until), (1, until));
+    let elsewhere = put(home(30.2), 60).await.expect("another use");
+    assert_eq!(elsewhere.home_uses_left, 0);
+    assert_eq!(put(home(30.1), 61).await.expect_err("a third").code(), "home_uses_spent");
+    let now = house.drivers.wishes(driver, T0 + Span::from_minutes(62)).await.expect("read");
+    assert_eq!(now, elsewhere, "what was refused changed nothing");
+    assert_eq!(put(home(30.2), 63).await.expect("still on").home_uses_left, 0);
+    put(json!({}), 64).await.expect("switched off");
+    assert_eq!(put(home(30.2), 65).await.expect_err("spent").code(), "home_uses_spent");
+    let tomorrow = put(home(30.2), 24 * 60).await.expect("another day");
+    assert_eq!(tomorrow.home_uses_left, 1);
+    let lapsed = house.drivers.wishes(driver, T0 + Span::from_minutes(26 * 60)).await.expect("read");
+    assert_eq!(lapsed.wishes.home, None);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn wishes_are_in_force_at_once_and_after_a_restart(pool: PgPool) {
+    use serde_json::json;
+
+    let house = house(pool).await;
+    let driver = house.driver("0788123456", "Eric").await;
+    house.send(driver, &request()).await.expect("sent");
+    let place = |lng| crate::geo::LatLng::new(-1.95, lng).expect("on the globe");
+    let asked = Asked {
+        destination: place(30.1),
+        fare: crate::money::Francs(500),
+        ride_type: "boda",
+        from: place(30.0),
+        pickup_distance_m: 1_000,
+    };
+    assert_eq!(house.drivers.wish_for(driver, &asked, T0), Ok(()));
+    let request: WishesRequest = serde_json::from_value(json!({"fare_rwf_min": 600})).expect("of the right form");
+    house.drivers.put_wishes(driver, &request, T0).await.expect("put");
+    assert_eq!(house.drivers.wish_for(driver, &asked, T0), Err(Unwished::FareTooLow));
+
+    let restarted = Drivers::new(house.pool.clone(), house.auth.clone(), &config());
+    assert_eq!(restarted.wish_for(driver, &asked, T0), Ok(()), "not read yet");
+    restarted.load_wishes().await.expect("read");
+    assert_eq!(restarted.wish_for(driver, &asked, T0), Err(Unwished::FareTooLow));
 }

@@ -5,6 +5,7 @@
 //! nothing here asks what day it is.
 
 mod book;
+pub mod cancellation;
 mod tariff;
 
 pub use book::{TariffBook, TariffBookError};

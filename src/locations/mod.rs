@@ -11,6 +11,7 @@ pub mod history;
 pub mod http;
 mod jump;
 pub mod places;
+pub mod stages;
 mod store;
 
 use std::sync::Arc;
@@ -31,6 +32,7 @@ pub use jump::{Jump, Reach};
 use browse::Tiles;
 use geofences::{Fences, FencesConfig, Whereabouts, Zone};
 use jump::LastSeen;
+use stages::{Board, Doing};
 
 /// Numbers of this service.
 #[derive(Clone, Debug)]
@@ -59,6 +61,8 @@ pub struct Config {
     pub browse: browse::Config,
     /// Zones and who is in them.
     pub fences: FencesConfig,
+    /// Who waits at which stage.
+    pub stages: stages::Rules,
 }
 
 #[cfg(test)]
@@ -78,6 +82,7 @@ impl Config {
             scan_max: 64,
             browse: browse::Config { tile_m: 1_000.0, every: Span::from_secs(1), drivers_max: 40 },
             fences: geofences::tests::fences(),
+            stages: stages::Rules::for_tests(),
         }
     }
 }
@@ -153,6 +158,7 @@ struct Inner {
     index: DriverIndex,
     tiles: Tiles,
     fences: Fences,
+    stages: Board,
     on_shift: DashMap<DriverId, OnShift, FxBuildHasher>,
     travel: Arc<dyn TravelTime>,
 }
@@ -167,12 +173,31 @@ impl Locations {
         let index = DriverIndex::new(index)?;
         let tiles = Tiles::new(config.area, config.browse.tile_m);
         let fences = Fences::new(config.fences.clone());
-        Ok(Self { inner: Arc::new(Inner { config, index, tiles, fences, on_shift: DashMap::default(), travel }) })
+        let stages = Board::new(config.stages);
+        Ok(Self { inner: Arc::new(Inner { config, index, tiles, fences, stages, on_shift: DashMap::default(), travel }) })
     }
 
     /// Where the city is served.
     pub fn area(&self) -> Area {
         self.inner.config.area
+    }
+
+    /// How many free drivers are named for a ride.
+    pub fn candidates_max(&self) -> usize {
+        self.inner.config.candidates_max
+    }
+
+    /// A position older than this is not used to find a driver.
+    pub fn position_age_max(&self) -> Span {
+        self.inner.config.position_age_max
+    }
+
+    /// Whether a free driver is within so many metres, as the crow flies.
+    pub fn is_free_near(&self, place: LatLng, classes: RideClasses, radius_m_max: f64, now: Timestamp) -> bool {
+        let mut near = Vec::new();
+        let query = Nearest { k: 1, radius_m_max, ..self.query(classes, &[]) };
+        self.inner.index.nearest(place, &query, now, &mut near);
+        !near.is_empty()
     }
 
     /// The live index, for reading.
@@ -183,6 +208,11 @@ impl Locations {
     /// The zones in force, and who is in them.
     pub fn fences(&self) -> &Fences {
         &self.inner.fences
+    }
+
+    /// Who waits at which stage.
+    pub fn stages(&self) -> &Board {
+        &self.inner.stages
     }
 
     /// The no-go zone in which a place is: no ride begins or ends there.
@@ -204,7 +234,10 @@ impl Locations {
         self.check(&fix, now)?;
         track.last_seen.follow(&fix, self.inner.config.reach).map_err(Refused::Jumped)?;
         let state = self.move_to(driver, &mut track.slot, fix)?;
-        self.inner.fences.follow(driver, &mut track.whereabouts, fix.position, fix.at);
+        self.inner.fences.follow(driver, &mut track.whereabouts, (fix.position, fix.at), |step| {
+            // By the server's clock: a phone's own would buy places.
+            self.inner.stages.stepped(driver, &step, self.doing(driver), now);
+        });
         Ok(state)
     }
 
@@ -278,6 +311,7 @@ impl Locations {
                     true
                 });
                 self.inner.fences.end(driver);
+                self.inner.stages.off(driver);
                 return;
             }
             Availability::Free => DriverState::Free,
@@ -291,6 +325,12 @@ impl Locations {
             shift.state = state;
             self.inner.index.set_state(driver, state);
         }
+        self.inner.stages.doing(driver, doing_of(state), crate::clock::now());
+    }
+
+    /// What a driver does, as far as a stage cares.
+    fn doing(&self, driver: DriverId) -> Doing {
+        self.inner.on_shift.get(&driver).map_or(Doing::Off, |shift| doing_of(shift.state))
     }
 
     /// Whether a driver is on shift.
@@ -330,6 +370,13 @@ impl Locations {
             Some(Nearby { position: neighbour.position, bearing_deg: origin.bearing_deg, eta })
         };
         near.iter().filter_map(show).collect()
+    }
+}
+
+fn doing_of(state: DriverState) -> Doing {
+    match state {
+        DriverState::Free | DriverState::Offered => Doing::Waiting,
+        DriverState::ToPickup | DriverState::AtPickup | DriverState::OnTrip => Doing::Riding,
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use crate::ids::{Epoch, OfferId, StreamSeq, UserId};
+use crate::ids::{Epoch, OfferId, RideId, StreamSeq, UserId};
 use crate::realtime::protocol::Encoding;
-use crate::realtime::protocol::server::{ServerMessage, Withdrawal};
+use crate::realtime::protocol::server::{Concern, Release, ServerMessage, Withdrawal};
 use crate::realtime::protocol::view::{OfferView, RideView};
 use crate::realtime::stream::Payload;
 
@@ -22,6 +22,20 @@ pub enum Event {
     },
     /// A ride changed state; the view is the one for this user's eyes.
     Ride(Box<RideView>),
+    /// The driver does not have a ride any more that goes on without them.
+    RideReleased {
+        /// Which.
+        ride_id: RideId,
+        /// Why.
+        reason: Release,
+    },
+    /// The driver is asked whether something is wrong on the way to the pickup.
+    Nudge {
+        /// Of which ride.
+        ride_id: RideId,
+        /// What seems wrong.
+        trouble: Concern,
+    },
 }
 
 /// The decision behind an event.
@@ -60,6 +74,8 @@ impl Event {
             Self::Offer(offer) => ServerMessage::Offer { seq, prev, offer },
             Self::OfferWithdrawn { offer_id, reason } => ServerMessage::OfferWithdrawn { seq, prev, offer_id, reason },
             Self::Ride(ride) => ServerMessage::Ride { seq, prev, ride },
+            Self::RideReleased { ride_id, reason } => ServerMessage::RideReleased { seq, prev, ride_id, reason },
+            Self::Nudge { ride_id, trouble } => ServerMessage::Nudge { seq, prev, ride_id, trouble },
         })
     }
 }

@@ -51,8 +51,10 @@ pub trait Handler: Send + Sync + 'static {
 pub struct Snapshot {
     /// Whether the driver is on shift; `None` for riders.
     pub online: Option<bool>,
-    /// The live ride.
+    /// The live ride; a driver's is the one under way.
     pub ride: Option<RideView>,
+    /// The ride that the driver has taken for after it.
+    pub next_ride: Option<RideView>,
     /// The live offers.
     pub offers: Vec<OfferView>,
 }

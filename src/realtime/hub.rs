@@ -24,7 +24,9 @@ use crate::realtime::browse::{Browsing, Picture};
 use crate::realtime::event::{Event, Notice, RestoredStreams, Told};
 use crate::realtime::mailbox::{Full, Letter, Mailbox, Slot, Way};
 use crate::realtime::metrics::{Metrics, Striped};
+use crate::realtime::protocol::Encoding;
 use crate::realtime::protocol::close::CloseCode;
+use crate::realtime::protocol::server::{LatestKind, ServerMessage};
 use crate::realtime::reactor::{Inbox, Note};
 use crate::realtime::stream::{Payload, Stream};
 use crate::realtime::watch::{Position, Watcher, Watches};
@@ -165,6 +167,16 @@ impl Hub {
     pub fn send(&self, user: UserId, notice: Notice) -> Delivery {
         let Some(member) = self.members.get(&user) else { return Delivery::Offline };
         self.deliver(&member, Letter { payload: notice.into_payload(), way: None })
+    }
+
+    /// Tells a user a newest state, in place of one of its kind that waits. Not kept for who has no socket.
+    pub fn show_latest(&self, user: UserId, kind: LatestKind, message: &ServerMessage) -> Delivery {
+        let Some(connection) = self.connection(user) else { return Delivery::Offline };
+        let mut text = Vec::new();
+        message.encode_into(Encoding::Json, &mut text);
+        // What it replaces is no loss, so it is not counted with the positions.
+        let _ = connection.mailbox.put_latest(kind, text.into());
+        Delivery::Queued
     }
 
     fn keep<T>(&self, user: UserId, seq: StreamSeq, event: Event, then: impl FnOnce(&Member, Payload) -> T) -> T {

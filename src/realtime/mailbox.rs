@@ -2,9 +2,9 @@
 //!
 //! Separate because it is the only thing that two threads share: services put in, the session's reactor takes out. State
 //! events come out first, in order, none is dropped: when there is no room the socket is told to close and the app resumes.
-//! Positions wait in slots where newer ones replace them (one for the driver of the ride, one for each browsed tile), so a
-//! slow phone gets fewer positions, never old ones, and costs a constant amount of memory. Putting in never waits and
-//! never writes to the socket.
+//! Positions wait in slots where newer ones replace them (one for the driver of the ride, one for each browsed tile), and so
+//! does what is only told by its newest state (one for each kind): a slow phone gets fewer of them, never old ones, and costs
+//! a constant amount of memory. Putting in never waits and never writes to the socket.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use crate::realtime::browse::Picture;
 use crate::realtime::protocol::close::CloseCode;
-use crate::realtime::protocol::server::DriverPosition;
+use crate::realtime::protocol::server::{DriverPosition, LatestKind};
 use crate::realtime::reactor::{Inbox, Key, Note};
 use crate::realtime::stream::Payload;
 
@@ -43,6 +43,8 @@ pub struct Way {
 pub enum Mail {
     /// A state event.
     Letter(Letter),
+    /// A newest state, encoded as text.
+    Latest(Payload),
     /// Where the watched driver is.
     Position(DriverPosition),
     /// The free drivers of a browsed tile.
@@ -78,6 +80,7 @@ pub struct Mailbox {
 #[derive(Default)]
 struct Contents {
     letters: VecDeque<Letter>,
+    latest: [Option<Payload>; LatestKind::COUNT],
     position: Option<DriverPosition>,
     tiles: Vec<Arc<Picture>>,
 }
@@ -113,6 +116,13 @@ impl Mailbox {
     pub fn put_missed<'a>(&self, missed: impl Iterator<Item = &'a Payload>) {
         let letter = |payload: &Payload| Letter { payload: Arc::clone(payload), way: None };
         self.lock().letters.extend(missed.map(letter));
+    }
+
+    /// Puts a newest state in place of the one that waits.
+    pub fn put_latest(&self, kind: LatestKind, payload: Payload) -> Slot {
+        let replaced = self.lock().latest[kind as usize].replace(payload);
+        self.announce();
+        if replaced.is_some() { Slot::Replaced } else { Slot::Filled }
     }
 
     /// Puts a position in place of the one that waits, unless that one is newer.
@@ -187,6 +197,9 @@ impl Mailbox {
         if let Some(letter) = contents.letters.pop_front() {
             return Some(Mail::Letter(letter));
         }
+        if let Some(latest) = contents.latest.iter_mut().find_map(Option::take) {
+            return Some(Mail::Latest(latest));
+        }
         if let Some(position) = contents.position.take() {
             return Some(Mail::Position(position));
         }
@@ -235,6 +248,7 @@ mod tests {
     fn shown(mail: Mail) -> String {
         match mail {
             Mail::Letter(letter) => String::from_utf8_lossy(&letter.payload).into_owned(),
+            Mail::Latest(payload) => String::from_utf8_lossy(&payload).into_owned(),
             Mail::Position(position) => position.t_ms.to_string(),
             Mail::Tile(picture) => format!("tile {} with {}", picture.tile(), picture.count()),
         }
@@ -262,6 +276,19 @@ mod tests {
         mailbox.heed();
         mailbox.put_position(position(4));
         assert_eq!(notes(&inbox), 1, "what comes after is announced anew");
+    }
+
+    #[test]
+    fn of_a_newest_state_of_each_kind_only_the_newest_waits() {
+        let (mailbox, _inbox) = mailbox(8);
+        let payload = |text: &str| Payload::from(text.as_bytes());
+        assert_eq!(mailbox.put_latest(LatestKind::Hint, payload("go there")), Slot::Filled);
+        assert_eq!(mailbox.put_latest(LatestKind::Stage, payload("second")), Slot::Filled);
+        assert_eq!(mailbox.put_latest(LatestKind::Stage, payload("first")), Slot::Replaced);
+        mailbox.put_position(position(2));
+        mailbox.put_letter(letter("an offer")).expect("there is room");
+        let taken: Vec<_> = std::iter::from_fn(|| mailbox.take()).map(shown).collect();
+        assert_eq!(taken, ["an offer", "first", "go there", "2"]);
     }
 
     #[test]

@@ -48,7 +48,7 @@ impl Legs {
             began_at,
         };
         match decision.fact {
-            Fact::Assigned { .. } => {
+            Fact::Assigned { is_next: false, .. } => {
                 self.open.insert(ride.id, begin(accepted?.pickup_eta, ride.pickup.at));
                 None
             }
@@ -70,6 +70,8 @@ impl Legs {
             | Fact::SearchBegan
             | Fact::OfferMade { .. }
             | Fact::OfferClosed { .. }
+            // The promise was for the rest of another ride and this leg together: nothing is learned of such a sum.
+            | Fact::Assigned { .. }
             | Fact::OnTheWay
             | Fact::Nudged { .. }
             | Fact::StopReached { .. } => None,

@@ -9,6 +9,7 @@ use dashmap::DashMap;
 use rustc_hash::FxBuildHasher;
 
 use crate::ids::{DriverId, OfferId, RideId, UserId};
+use crate::realtime::protocol::view::RideStatus;
 use crate::rides::ride::{Offer, Ride};
 use crate::rides::view::Cast;
 
@@ -23,24 +24,51 @@ struct Entry {
 #[derive(Default)]
 pub struct Live {
     rides: DashMap<RideId, Entry, FxBuildHasher>,
+    /// Of a driver the ride under way.
     by_party: DashMap<UserId, RideId, FxBuildHasher>,
+    /// What drivers have taken for after the ride under way.
+    next: DashMap<DriverId, RideId, FxBuildHasher>,
     offers: DashMap<DriverId, Arc<Offer>, FxBuildHasher>,
 }
 
 impl Live {
     /// Takes over a ride as committed, and its people where they could be found; an ended one leaves.
     pub fn put_ride(&self, ride: &Arc<Ride>, cast: Option<&Arc<Cast>>) {
-        let parties = [Some(UserId::from(ride.rider)), ride.driver.map(UserId::from)];
-        if ride.status.is_live() {
-            self.rides.insert(ride.id, Entry { ride: Arc::clone(ride), cast: cast.cloned() });
-            for party in parties.into_iter().flatten() {
-                self.by_party.insert(party, ride.id);
-            }
+        let before = if ride.status.is_live() {
+            self.rides.insert(ride.id, Entry { ride: Arc::clone(ride), cast: cast.cloned() })
         } else {
-            self.rides.remove(&ride.id);
-            for party in parties.into_iter().flatten() {
-                self.by_party.remove_if(&party, |_, id| *id == ride.id);
+            self.rides.remove(&ride.id).map(|(_, entry)| entry)
+        };
+        // Who drove it may not any more, and what was a driver's next ride may be under way.
+        for ride in before.iter().map(|entry| &entry.ride).chain([ride]) {
+            self.part(ride);
+        }
+        if ride.status.is_live() {
+            self.join(ride);
+        }
+    }
+
+    fn join(&self, ride: &Ride) {
+        // A ride for later is not what its rider is shown as the live one.
+        if ride.status != RideStatus::Scheduled {
+            self.by_party.insert(ride.rider.into(), ride.id);
+        }
+        if let Some(driver) = ride.driver {
+            if ride.is_next {
+                self.next.insert(driver, ride.id);
+            } else {
+                self.by_party.insert(driver.into(), ride.id);
             }
+        }
+    }
+
+    fn part(&self, ride: &Ride) {
+        let parties = [Some(UserId::from(ride.rider)), ride.driver.map(UserId::from)];
+        for party in parties.into_iter().flatten() {
+            self.by_party.remove_if(&party, |_, id| *id == ride.id);
+        }
+        if let Some(driver) = ride.driver {
+            self.next.remove_if(&driver, |_, id| *id == ride.id);
         }
     }
 
@@ -65,6 +93,12 @@ impl Live {
         self.rides.get(&id).map(|entry| (Arc::clone(&entry.ride), entry.cast.clone()))
     }
 
+    /// What a driver has taken for after the ride under way, and its people where they are known.
+    pub fn next_of(&self, driver: DriverId) -> Option<(Arc<Ride>, Option<Arc<Cast>>)> {
+        let id = *self.next.get(&driver)?;
+        self.rides.get(&id).map(|entry| (Arc::clone(&entry.ride), entry.cast.clone()))
+    }
+
     /// The offer a driver has to answer.
     pub fn offer_of(&self, driver: DriverId) -> Option<Arc<Offer>> {
         self.offers.get(&driver).map(|offer| Arc::clone(&offer))
@@ -74,6 +108,13 @@ impl Live {
     pub fn for_each(&self, mut show: impl FnMut(&Ride)) {
         for entry in &self.rides {
             show(&entry.ride);
+        }
+    }
+
+    /// Every offer that waits for an answer, in no order.
+    pub fn for_each_offer(&self, mut show: impl FnMut(&Offer)) {
+        for offer in &self.offers {
+            show(&offer);
         }
     }
 

@@ -48,8 +48,13 @@ impl Matched {
     pub fn follow(&self, ride: &Ride, decision: &Decision) -> Option<u32> {
         let streets = self.streets.as_ref()?;
         let to = match decision.fact {
-            Fact::Assigned { driver, .. } => {
+            Fact::Assigned { driver, is_next: false, .. } => {
                 self.begin(driver, ride.id, ride.pickup.at);
+                return None;
+            }
+            // The leg of a driver's ride before is the driver's until then.
+            Fact::OnTheWay => {
+                self.begin(ride.driver?, ride.id, ride.pickup.at);
                 return None;
             }
             Fact::Started => Some(ride.destination.at),
@@ -62,7 +67,7 @@ impl Matched {
             | Fact::SearchBegan
             | Fact::OfferMade { .. }
             | Fact::OfferClosed { .. }
-            | Fact::OnTheWay
+            | Fact::Assigned { .. }
             | Fact::Nudged { .. }
             | Fact::Arrived
             | Fact::StopReached { .. } => return None,

@@ -5,8 +5,10 @@
 //! turns the answer into a view. Commands are idempotent, also for rides the core has forgotten: the store is asked then.
 
 pub mod arrival;
+pub mod asking;
 mod booking;
 mod city;
+pub mod decisions;
 pub mod desk;
 mod followup;
 pub mod http;
@@ -15,6 +17,7 @@ mod live;
 mod matched;
 mod on_shift;
 mod people;
+pub mod pickup;
 mod quote;
 mod rating;
 mod reading;
@@ -69,6 +72,7 @@ use desk::{Actor, Command, Details};
 use live::Live;
 use matched::Matched;
 use people::People;
+use pickup::Pickups;
 use ride::{Cancellation, Ride};
 use shard::{Message, Request};
 use tally::Tally;
@@ -99,6 +103,12 @@ pub struct Config {
     pub arrival: arrival::Config,
     /// Decisions that a start reads to tell again what apps missed.
     pub restored_decisions_max: u32,
+    /// Drivers about to finish.
+    pub asking: asking::Config,
+    /// Drivers who do not get to the pickup.
+    pub pickup: pickup::Config,
+    /// The record of rounds.
+    pub decisions: decisions::Config,
 }
 
 /// The service. Clones share everything.
@@ -121,6 +131,7 @@ struct Inner {
     tariffs: Arc<TariffBook>,
     matched: Arc<Matched>,
     arrivals: Arrivals,
+    pickups: Pickups,
 }
 
 impl Rides {
@@ -273,6 +284,20 @@ impl Rides {
         }
     }
 
+    /// Tells the core something that nobody asked for and nobody waits to hear of. What does not fit into the inbox is lost:
+    /// whoever sends this sends it again as long as it holds.
+    fn by_itself(&self, input: Input) {
+        let (answer, _) = oneshot::channel();
+        let command = Command { input, details: Details::None, actor: Actor::SYSTEM, request_id: None };
+        let request = Request { command, arrived: Instant::now(), answer };
+        let _ = self.inner.inbox.try_send(Message::Command(Box::new(request)));
+    }
+
+    /// Shows every offer that waits for an answer, in no order.
+    pub fn for_each_offer(&self, mut show: impl FnMut(DriverId, OfferId)) {
+        self.inner.live.for_each_offer(|offer| show(offer.driver, offer.id));
+    }
+
     async fn stored(&self, id: RideId) -> Result<Ride, Error> {
         store::find(&self.inner.pool, id).await?.ok_or_else(no_ride)
     }
@@ -362,5 +387,5 @@ fn check_cancellation(role: Role, by: &'static str, reason: &str, note: Option<&
     let note = checks.optional_text("note", note, NOTE_CHARS_MAX);
     checks.finish()?;
     let reason = parsed.unwrap_or(CancelReason::Other);
-    Ok(Cancellation { by, reason, note, fee: Francs::ZERO })
+    Ok(Cancellation { by, reason, note, fee: Francs::ZERO, compensation: Francs::ZERO, cause: None })
 }

@@ -1,9 +1,12 @@
 //! The names in a view: who rides and who drives, from the services that own them.
 
+use rustc_hash::FxHashMap;
+
 use crate::auth::Auth;
 use crate::drivers::Drivers;
 use crate::error::Error;
-use crate::ids::{DriverId, RiderId};
+use crate::ids::{DriverId, RiderId, UserId};
+use crate::notifications::Language;
 use crate::rides::ride::Ride;
 use crate::rides::view::Cast;
 
@@ -26,6 +29,23 @@ impl People {
     /// When they are not in memory and the database does not answer.
     pub async fn knows(&self, rider: RiderId) -> Result<bool, Error> {
         Ok(!self.auth.people(&[rider.into()]).await?.is_empty())
+    }
+
+    /// The language that somebody is spoken to in.
+    ///
+    /// # Errors
+    /// When they are not in memory and the database does not answer.
+    pub async fn language_of(&self, user: UserId) -> Result<Language, Error> {
+        Ok(self.auth.people(&[user]).await?.get(&user).map(|person| person.language).unwrap_or_default())
+    }
+
+    /// Given names. Whoever does not exist is left out.
+    ///
+    /// # Errors
+    /// When they are not in memory and the database does not answer.
+    pub async fn first_names(&self, ids: &[UserId]) -> Result<FxHashMap<UserId, String>, Error> {
+        let people = self.auth.people(ids).await?;
+        Ok(people.into_iter().map(|(id, person)| (id, person.first_name)).collect())
     }
 
     /// The people of many rides, in order.

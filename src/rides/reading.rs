@@ -25,7 +25,8 @@ pub struct EventView {
     /// When.
     #[schema(value_type = chrono::DateTime<chrono::Utc>)]
     pub at: Timestamp,
-    /// `requested`, `offer_made`, `offer_closed`, `driver_assigned`, `driver_arrived`, `started`, or the final status.
+    /// `requested`, `offer_made`, `offer_closed`, `driver_assigned`, `driver_on_the_way`, `driver_nudged`,
+    /// `driver_released`, `driver_arrived`, `stop_reached`, `started`, `search_began`, or the final status.
     pub kind: String,
     /// `customer`, `driver`, `admin` or `system`.
     pub actor: String,
@@ -57,18 +58,25 @@ impl Rides {
         Ok((ride, viewer))
     }
 
-    /// The caller's live ride: one at most.
+    /// The caller's live ride; after a driver's ride under way the next one, if there is one.
     ///
     /// # Errors
     /// Never; a caller without one gets none.
     pub async fn active(&self, caller: Caller) -> Result<Vec<RideView>, Error> {
         let viewer = if caller.role == Role::Driver { Viewer::Driver } else { Viewer::Rider };
-        match self.inner.live.shown_to(caller.user).filter(|(ride, _)| is_party(ride, caller)) {
-            // As last told: a whole city that reconnects reads no names from the database.
-            Some((ride, Some(cast))) => Ok(vec![ride_view(&ride, &cast, viewer)]),
-            Some((ride, None)) => Ok(vec![self.view(&ride, viewer).await]),
-            None => Ok(Vec::new()),
+        let next = (caller.role == Role::Driver).then(|| self.inner.live.next_of(caller.user.into())).flatten();
+        let mut views = Vec::new();
+        for (ride, cast) in self.inner.live.shown_to(caller.user).into_iter().chain(next) {
+            if !is_party(&ride, caller) {
+                continue;
+            }
+            views.push(match cast {
+                // As last told: a whole city that reconnects reads no names from the database.
+                Some(cast) => ride_view(&ride, &cast, viewer),
+                None => self.view(&ride, viewer).await,
+            });
         }
+        Ok(views)
     }
 
     /// The caller's rides, newest first; an operator sees everybody's.
@@ -129,14 +137,21 @@ impl Rides {
     /// # Errors
     /// Never at present; the signature leaves room for a store.
     pub async fn snapshot(&self, caller: Caller) -> Result<Snapshot, Error> {
-        let ride = self.active(caller).await?.into_iter().next();
+        let (next, under_way): (Vec<_>, Vec<_>) = self.active(caller).await?.into_iter().partition(is_to_come(caller));
+        let (ride, next_ride) = (under_way.into_iter().next(), next.into_iter().next());
         let driver = (caller.role == Role::Driver).then(|| DriverId::from(caller.user));
         Ok(Snapshot {
             online: driver.map(|driver| self.inner.locations.is_on_shift(driver)),
             ride,
+            next_ride,
             offers: driver.map(|driver| self.offers(driver)).unwrap_or_default(),
         })
     }
+}
+
+/// Whether a driver has taken a ride for after the one under way. A rider has one ride, whoever drives it.
+fn is_to_come(caller: Caller) -> impl Fn(&RideView) -> bool {
+    move |ride| caller.role == Role::Driver && ride.is_next
 }
 
 /// Whether the caller rides or drives it.

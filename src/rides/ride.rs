@@ -5,10 +5,11 @@
 
 use std::fmt;
 
-use crate::dispatch::{Decision, Fact, Pin, RideEnd};
+use crate::dispatch::{Decision, Fact, Order, Pin, RideEnd};
+use crate::fares::cancellation::Cause;
 use crate::fares::{Metered, TariffBook};
 use crate::geo::LatLng;
-use crate::ids::{DriverId, OfferId, QuoteId, RideId, RiderId};
+use crate::ids::{DriverId, OfferId, QuoteId, RideId, RiderId, UserId};
 use crate::money::{BasisPoints, Francs};
 use crate::payments::PaymentMethod;
 use crate::realtime::protocol::view::RideStatus;
@@ -37,6 +38,10 @@ pub struct Cancellation {
     pub note: Option<String>,
     /// What the rider owes for it.
     pub fee: Francs,
+    /// What the driver gets of that.
+    pub compensation: Francs,
+    /// Why it costs what it costs; `None` of rides that are older than the rules.
+    pub cause: Option<Cause>,
 }
 
 /// What the rider agreed to pay, and by which tariff.
@@ -65,6 +70,8 @@ pub struct Ride {
     pub rider: RiderId,
     /// Who drives it.
     pub driver: Option<DriverId>,
+    /// The driver finishes another ride first.
+    pub is_next: bool,
     /// Where it stands.
     pub status: RideStatus,
     /// Kind of vehicle.
@@ -91,6 +98,10 @@ pub struct Ride {
     pub pin: Pin,
     /// How it was called off.
     pub cancellation: Option<Cancellation>,
+    /// The agent who booked it on behalf of the rider.
+    pub booked_by: Option<UserId>,
+    /// When rider and driver met at the roadside, for a ride that began so.
+    pub paired_at: Option<Timestamp>,
     /// Offers made so far.
     pub offers_made: u16,
     /// When it was booked.
@@ -153,27 +164,39 @@ pub struct Pricing<'a> {
 const MATCHED_TIMES_MAX: u32 = 4;
 
 impl Ride {
+    /// What is particular to it, for the core.
+    pub fn order(&self) -> Order {
+        Order::default()
+    }
+
     /// Follows a fact. `pricing` prices the ride when it completes.
     pub fn apply(&mut self, decision: &Decision, pricing: Pricing<'_>) {
+        self.follow(decision);
+        if decision.fact == Fact::Ended(RideEnd::Completed) {
+            self.fare = self.final_fare(pricing);
+        }
+    }
+
+    /// Follows a fact in everything but the price.
+    fn follow(&mut self, decision: &Decision) {
         let at = decision.at;
         match &decision.fact {
-            Fact::Requested { .. }
-            | Fact::SearchBegan
-            | Fact::OfferClosed { .. }
-            | Fact::OnTheWay
-            | Fact::Nudged { .. }
-            | Fact::StopReached { .. } => {}
+            Fact::Requested { .. } | Fact::OfferClosed { .. } | Fact::Nudged { .. } | Fact::StopReached { .. } => {}
+            Fact::SearchBegan => self.status = RideStatus::Requested,
+            Fact::OfferMade { offer, .. } => self.offers_made = offer.ordinal,
+            Fact::Assigned { driver, is_next, .. } => {
+                self.driver = Some(*driver);
+                self.is_next = *is_next;
+                self.status = RideStatus::DriverAssigned;
+                self.assigned_at = Some(at);
+            }
+            Fact::OnTheWay => self.is_next = false,
             Fact::Released { .. } => {
                 self.driver = None;
+                self.is_next = false;
                 self.status = RideStatus::Requested;
                 self.assigned_at = None;
                 self.arrived_at = None;
-            }
-            Fact::OfferMade { offer, .. } => self.offers_made = offer.ordinal,
-            Fact::Assigned { driver, .. } => {
-                self.driver = Some(*driver);
-                self.status = RideStatus::DriverAssigned;
-                self.assigned_at = Some(at);
             }
             Fact::Arrived => {
                 self.status = RideStatus::DriverArrived;
@@ -186,62 +209,47 @@ impl Ride {
             }
             Fact::Ended(end) => {
                 self.status = status_of(*end);
+                self.is_next = false;
                 self.ended_at = Some(at);
-                if *end == RideEnd::Completed {
-                    self.fare = self.final_fare(pricing);
-                }
             }
         }
     }
 
-    /// The ride as it stood right after an earlier fact of its timeline: undoes what [`Ride::apply`] did since.
-    pub fn as_of(&self, fact: &Fact) -> Self {
-        let mut then = self.clone();
-        let status = match fact {
-            Fact::Ended(end) => {
-                then.status = status_of(*end);
-                return then;
+    /// The ride as it stood right after each fact of its timeline, which is whole: from its first fact on.
+    pub fn history<'a>(
+        &'a self,
+        timeline: impl Iterator<Item = &'a Decision> + Clone + 'a,
+    ) -> impl Iterator<Item = Self> + 'a {
+        let is_scheduled = timeline.clone().any(|decision| decision.fact == Fact::SearchBegan);
+        let mut then = self.as_booked(is_scheduled);
+        timeline.map(move |decision| {
+            match decision.fact {
+                // Nothing happens after it; what was charged is written in the record.
+                Fact::Ended(_) => then = self.clone(),
+                _ => then.follow(decision),
             }
-            Fact::Requested { .. }
-            | Fact::SearchBegan
-            | Fact::OfferMade { .. }
-            | Fact::OfferClosed { .. }
-            | Fact::Released { .. } => RideStatus::Requested,
-            Fact::Assigned { .. } | Fact::OnTheWay | Fact::Nudged { .. } => RideStatus::DriverAssigned,
-            Fact::Arrived => RideStatus::DriverArrived,
-            Fact::StopReached { .. } | Fact::Started => RideStatus::InProgress,
-        };
-        then.status = status;
-        then.fare = self.price.quoted;
-        then.cancellation = None;
-        then.matched_distance_m = None;
-        then.ended_at = None;
-        if status != RideStatus::InProgress {
-            then.started_at = None;
-            then.waiting = Span::ZERO;
-            if status != RideStatus::DriverArrived {
-                then.arrived_at = None;
-            }
+            then.clone()
+        })
+    }
+
+    /// The ride before anything had happened to it.
+    fn as_booked(&self, is_scheduled: bool) -> Self {
+        let is_scheduled = is_scheduled || self.status == RideStatus::Scheduled;
+        Self {
+            driver: None,
+            is_next: false,
+            status: if is_scheduled { RideStatus::Scheduled } else { RideStatus::Requested },
+            fare: self.price.quoted,
+            matched_distance_m: None,
+            waiting: Span::ZERO,
+            cancellation: None,
+            offers_made: 0,
+            assigned_at: None,
+            arrived_at: None,
+            started_at: None,
+            ended_at: None,
+            ..self.clone()
         }
-        if status == RideStatus::Requested {
-            then.driver = None;
-            then.assigned_at = None;
-        }
-        match fact {
-            Fact::Requested { .. } => then.offers_made = 0,
-            Fact::OfferMade { offer, .. } | Fact::OfferClosed { offer, .. } => then.offers_made = offer.ordinal,
-            // The last offer is the one that was accepted.
-            Fact::SearchBegan
-            | Fact::Assigned { .. }
-            | Fact::OnTheWay
-            | Fact::Nudged { .. }
-            | Fact::Released { .. }
-            | Fact::Arrived
-            | Fact::StopReached { .. }
-            | Fact::Started
-            | Fact::Ended(_) => {}
-        }
-        then
     }
 
     /// The distance that is charged by the agreed tariff, plus what the driver's waiting cost. Never less than the quote.
@@ -288,7 +296,7 @@ pub(crate) mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::dispatch::OfferOutcome;
+    use crate::dispatch::{OfferOutcome, ReleaseReason, Trouble};
 
     pub(crate) fn ride() -> Ride {
         let spot = |lat, lng| Spot { at: LatLng::new(lat, lng).expect("valid"), address: None, landmark: None };
@@ -296,6 +304,7 @@ pub(crate) mod tests {
             id: RideId(Uuid::from_u128(1)),
             rider: RiderId(Uuid::from_u128(2)),
             driver: None,
+            is_next: false,
             status: RideStatus::Requested,
             ride_type: RideType::Boda,
             payment_method: PaymentMethod::Cash,
@@ -316,6 +325,8 @@ pub(crate) mod tests {
             waiting: Span::ZERO,
             pin: "0042".parse().expect("four digits"),
             cancellation: None,
+            booked_by: None,
+            paired_at: None,
             offers_made: 0,
             requested_at: Timestamp::from_millis(1_790_000_000_000),
             assigned_at: None,
@@ -372,24 +383,43 @@ pub(crate) mod tests {
         let check = |facts: Vec<Fact>| {
             let mut ride = ride();
             ride.price.tariff = tariffs.tariffs().last().expect("one is in force").name.to_string();
-            let mut stood = Vec::new();
+            let (mut stood, mut timeline) = (Vec::new(), Vec::new());
+            if facts.contains(&Fact::SearchBegan) {
+                ride.status = RideStatus::Scheduled;
+            }
             for (fact, seq) in facts.into_iter().zip(1..) {
                 let at = ride.requested_at + Span::from_minutes(9 * i64::from(seq - 1));
-                ride.apply(&Decision { ride: ride.id, seq, at, fact: fact.clone() }, pricing(&tariffs, 0));
-                if let Fact::Ended(RideEnd::CancelledByCustomer) = fact {
-                    let (by, reason) = ("customer", CancelReason::Other);
-                    ride.cancellation = Some(Cancellation { by, reason, note: None, fee: Francs::ZERO });
+                let decision = Decision { ride: ride.id, seq, at, fact };
+                ride.apply(&decision, pricing(&tariffs, 0));
+                if let Fact::Ended(RideEnd::CancelledByCustomer) = decision.fact {
+                    let (by, reason, fee) = ("customer", CancelReason::Other, Francs::ZERO);
+                    ride.cancellation =
+                        Some(Cancellation { by, reason, note: None, fee, compensation: fee, cause: None });
                 }
-                stood.push((fact, ride.clone()));
+                stood.push(ride.clone());
+                timeline.push(decision);
             }
-            for (fact, then) in stood {
-                assert!(ride.as_of(&fact) == then, "after {fact:?}");
+            for ((then, stood), decision) in ride.history(timeline.iter()).zip(stood).zip(&timeline) {
+                assert!(then == stood, "after {:?}", decision.fact);
             }
         };
         let assigned = || Fact::Assigned { driver, offer: offer(2), is_next: false };
         check([begin(), vec![assigned(), Fact::Arrived, Fact::Started, Fact::Ended(RideEnd::Completed)]].concat());
         check([begin(), vec![assigned(), Fact::Arrived, Fact::Ended(RideEnd::CancelledByCustomer)]].concat());
         check([begin(), vec![assigned()]].concat());
+        // Released, at last on the spot, and taken by another, who finishes a ride first.
+        let other = DriverId(Uuid::from_u128(10));
+        let released = |driver| Fact::Released { driver, reason: ReleaseReason::DriverCancelled };
+        let next = || Fact::Assigned { driver: other, offer: offer(3), is_next: true };
+        check([begin(), vec![assigned(), Fact::Arrived, released(driver), made(3), next(), Fact::OnTheWay]].concat());
+        check([begin(), vec![assigned(), Fact::Arrived, released(driver), made(3), next()]].concat());
+        check([begin(), vec![assigned(), released(driver), Fact::Ended(RideEnd::NoDriverFound)]].concat());
+        let to_the_end = vec![Fact::OnTheWay, Fact::Arrived, Fact::Started, Fact::Ended(RideEnd::Completed)];
+        let nudged = Fact::Nudged { driver, trouble: Trouble::Stalled };
+        check([begin(), vec![assigned(), nudged, released(driver), made(3), next()], to_the_end].concat());
+        // Scheduled.
+        let later = || vec![Fact::Requested { rider: ride().rider }, Fact::SearchBegan, made(1)];
+        check([later(), vec![closed(1, OfferOutcome::Withdrawn), made(2), assigned(), Fact::Arrived]].concat());
         check([begin(), vec![closed(2, OfferOutcome::Cancelled), Fact::Ended(RideEnd::CancelledByCustomer)]].concat());
         check([begin(), vec![closed(2, OfferOutcome::Declined), Fact::Ended(RideEnd::NoDriverFound)]].concat());
     }

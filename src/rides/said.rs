@@ -7,10 +7,11 @@
 
 use std::sync::Arc;
 
-use crate::dispatch::{Decision, Fact, OfferOutcome};
+use crate::dispatch::{Decision, Fact, OfferOutcome, ReleaseReason, Trouble};
 use crate::ids::{StreamSeq, UserId};
 use crate::realtime::Event;
-use crate::realtime::protocol::server::Withdrawal;
+use crate::realtime::protocol::server::{Concern, Release, Withdrawal};
+use crate::rides::desk::Recorded;
 use crate::rides::ride::{Offer, Ride};
 use crate::rides::view::{Cast, Viewer, offer_view, ride_view};
 use crate::time::Timestamp;
@@ -32,6 +33,7 @@ impl Said {
     pub fn messages(&self, cast: &Cast) -> impl Iterator<Item = (UserId, Event)> {
         let ride = &*self.ride;
         let view = |viewer| Event::Ride(Box::new(ride_view(ride, cast, viewer)));
+        let rider = || Some((ride.rider.into(), view(Viewer::Rider)));
         let messages = match &self.decision.fact {
             Fact::Requested { .. } => [None, None],
             Fact::OfferMade { .. } => [self.offer(), None],
@@ -39,21 +41,37 @@ impl Said {
                 let withdrawal = withdrawal(*outcome).filter(|_| self.is_heard);
                 [withdrawal.map(|reason| ((*driver).into(), Event::OfferWithdrawn { offer_id: *offer, reason })), None]
             }
+            // Nothing has changed for the rider yet; maybe the driver waits at a crossing.
+            Fact::Nudged { driver, trouble } => {
+                let (ride_id, trouble) = (ride.id, concern(*trouble));
+                [Some(((*driver).into(), Event::Nudge { ride_id, trouble })), None]
+            }
+            // The ride has no driver any more; who was is told by name.
+            Fact::Released { driver, reason } => {
+                let (ride_id, reason) = (ride.id, release(*reason));
+                [rider(), Some(((*driver).into(), Event::RideReleased { ride_id, reason }))]
+            }
             // The rider and the driver are two people: an account has one role.
             Fact::SearchBegan
             | Fact::Assigned { .. }
             | Fact::OnTheWay
-            | Fact::Nudged { .. }
-            | Fact::Released { .. }
             | Fact::Arrived
             | Fact::StopReached { .. }
             | Fact::Started
-            | Fact::Ended(_) => [
-                Some((ride.rider.into(), view(Viewer::Rider))),
-                ride.driver.map(|driver| (driver.into(), view(Viewer::Driver))),
-            ],
+            | Fact::Ended(_) => [rider(), ride.driver.map(|driver| (driver.into(), view(Viewer::Driver)))],
         };
         messages.into_iter().flatten()
+    }
+
+    /// What was said of a ride, decision after decision: `timeline` is all that was decided about it.
+    pub fn again<'a>(ride: &'a Ride, timeline: &'a [Recorded]) -> impl Iterator<Item = Self> + 'a {
+        let stood = ride.history(timeline.iter().map(|recorded| &recorded.decision));
+        timeline.iter().zip(stood).map(|(Recorded { decision, seq, is_heard }, then)| Self {
+            decision: decision.clone(),
+            seq: *seq,
+            ride: Arc::new(then),
+            is_heard: *is_heard,
+        })
     }
 
     fn offer(&self) -> Option<(UserId, Event)> {
@@ -91,7 +109,27 @@ fn withdrawal(outcome: OfferOutcome) -> Option<Withdrawal> {
         // The driver knows: it was the driver's own answer.
         OfferOutcome::Declined => None,
         OfferOutcome::Expired | OfferOutcome::DriverLost => Some(Withdrawal::Expired),
-        OfferOutcome::Cancelled | OfferOutcome::Withdrawn | OfferOutcome::Taken => Some(Withdrawal::Cancelled),
+        OfferOutcome::Cancelled => Some(Withdrawal::Cancelled),
+        OfferOutcome::Withdrawn | OfferOutcome::Taken => Some(Withdrawal::Superseded),
+    }
+}
+
+const fn release(reason: ReleaseReason) -> Release {
+    match reason {
+        ReleaseReason::DriverCancelled => Release::DriverCancelled,
+        ReleaseReason::Stalled => Release::Stalled,
+        ReleaseReason::WentAway => Release::WentAway,
+        ReleaseReason::WentDark => Release::WentDark,
+        ReleaseReason::BetterDriver => Release::BetterDriver,
+        ReleaseReason::Late => Release::Late,
+    }
+}
+
+const fn concern(trouble: Trouble) -> Concern {
+    match trouble {
+        Trouble::Stalled => Concern::Stalled,
+        Trouble::GoingAway => Concern::GoingAway,
+        Trouble::Dark => Concern::Dark,
     }
 }
 

@@ -18,6 +18,7 @@ use crate::clock;
 use crate::dispatch::{Fact, Refusal};
 use crate::error::Error;
 use crate::ids::{DriverId, RideId};
+use crate::realtime::protocol::view::RideStatus;
 use crate::rides::desk::{self, Answered, Batch, Command, Desk, Details, Round};
 use crate::rides::people::People;
 use crate::rides::ride::Ride;
@@ -121,7 +122,10 @@ impl Shard {
             Message::ConnectionChanged(driver) => desk::Message::ConnectionChanged(driver),
             Message::Command(request) => {
                 let Request { command, arrived, answer } = *request;
-                if let Details::Booking(ride) = &command.details {
+                // Of a ride for later nobody waits for the offer.
+                if let Details::Booking(ride) = &command.details
+                    && ride.status == RideStatus::Requested
+                {
                     booked.push((waiting.len(), ride.id, arrived));
                 }
                 waiting.push(answer);

@@ -7,21 +7,25 @@ use sqlx::PgPool;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::arrival::Arrivals;
+use super::asking::Asking;
 use super::desk::{Desk, LiveRide, Stored, Terms};
 use super::legs::Legs;
 use super::live::Live;
 use super::matched::Matched;
 use super::people::People;
+use super::pickup::Pickups;
 use super::shard::{Message, Shard};
 use super::surroundings::LiveCity;
 use super::tally::Tally;
 use super::tell::Teller;
-use super::{Config, Inner, Rides, store, streams};
+use super::{Config, Inner, Rides, decisions, store, streams};
 use crate::auth::Auth;
 use crate::bus::Bus;
 use crate::clock;
+use crate::dispatch::RestoredShift;
 use crate::drivers::{self, Drivers};
 use crate::error::Error;
 use crate::fares::TariffBook;
@@ -30,9 +34,11 @@ use crate::index::RideClasses;
 use crate::locations::Locations;
 use crate::locations::history::History;
 use crate::maps::Maps;
+use crate::matching::record::Record;
 use crate::realtime::Hub;
 use crate::rides::words::RideType;
 use crate::road::router::Router;
+use crate::time::Timestamp;
 
 /// What the service is built from.
 pub struct Parts {
@@ -96,19 +102,23 @@ pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
     let (live, tally) = (Arc::new(Live::default()), Arc::new(Tally::default()));
     let people = People::new(auth, drivers.clone());
     let teller = Teller::new(Arc::clone(&hub), bus, Arc::clone(&live), Arc::clone(&tally));
-    let city = LiveCity {
+    let mut city = LiveCity {
         hub: Arc::clone(&hub),
         locations: locations.clone(),
         maps,
         legs: Legs::default(),
         matched: Arc::clone(&matched),
+        asking: Asking::new(config.asking, locations.clone()),
+        left_out: FxHashMap::default(),
     };
     let terms = Terms {
         dispatch: config.dispatch.clone(),
         tariffs: Arc::clone(&tariffs),
         detour_charged_max_percent: config.detour_charged_max_percent,
+        decisions: config.decisions,
     };
-    let desk = restore(terms, &pool, &teller, &people, &city).await?;
+    drivers.load_wishes().await?;
+    let desk = restore(terms, &pool, &teller, &people, &mut city).await?;
     let shard = Shard {
         desk,
         city,
@@ -123,6 +133,7 @@ pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
     hub.restore_streams(streams);
     let (sender, inbox) = mpsc::channel(config.inbox_max);
     let arrivals = Arrivals::new(config.arrival);
+    let pickups = Pickups::new(config.pickup);
     let inner = Inner {
         config,
         pool,
@@ -137,8 +148,21 @@ pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
         tariffs,
         matched,
         arrivals,
+        pickups,
     };
     Ok(Assembled { rides: Rides { inner: Arc::new(inner) }, shard, inbox })
+}
+
+/// Who is on shift, and since when without a ride.
+async fn on_shift(pool: &PgPool) -> Result<Vec<RestoredShift>, Error> {
+    let on_shift = drivers::on_shift(pool).await?;
+    let ids: Vec<Uuid> = on_shift.iter().map(|(driver, _)| driver.0).collect();
+    let last_ended = store::last_ended(pool, &ids).await?;
+    let shift = |(driver, since): (DriverId, Timestamp)| {
+        let idle_since = last_ended.get(&driver).map_or(since, |ended| since.max(*ended));
+        RestoredShift { driver, record: Record::default(), idle_since }
+    };
+    Ok(on_shift.into_iter().map(shift).collect())
 }
 
 /// The desk as the store has it; the live state, the hub and the index are told what it knows.
@@ -147,18 +171,22 @@ async fn restore(
     pool: &PgPool,
     teller: &Teller,
     people: &People,
-    city: &LiveCity,
+    city: &mut LiveCity,
 ) -> Result<Desk, Error> {
-    let stored = Stored {
+    let mut stored = Stored {
         rides: store::live_rides(pool).await?,
         offers: store::open_offers(pool).await?,
-        on_shift: drivers::on_shift(pool).await?,
+        on_shift: on_shift(pool).await?,
         last_seq: store::last_seq(pool).await?,
+        rounds: FxHashMap::default(),
     };
+    let live: Vec<_> = stored.rides.iter().map(|live| live.ride.id).collect();
+    stored.rounds = decisions::store::counts(pool, &live).await?;
     let casts = streams::casts(people, stored.rides.iter().map(|live| &live.ride)).await?;
     for LiveRide { ride, .. } in &stored.rides {
         teller.live().put_ride(&Arc::new(ride.clone()), casts.get(&ride.id));
-        if let Some(driver) = ride.driver {
+        city.asking.restore(ride);
+        if let Some(driver) = ride.driver.filter(|_| !ride.is_next) {
             city.hub.watch(ride.rider, driver, ride.id);
         }
     }

@@ -5,9 +5,8 @@
 
 use std::sync::Arc;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use sqlx::PgPool;
-use uuid::Uuid;
 
 use super::people::People;
 use super::ride::Ride;
@@ -34,20 +33,22 @@ pub async fn rebuild(
 ) -> Result<RestoredStreams, Error> {
     let epoch = store::epoch(pool).await?;
     let stored = store::stream_after(pool, first_at(since), decisions_max).await?;
-    let ids: FxHashSet<Uuid> = stored.decisions.iter().map(|stored| stored.decision.ride.0).collect();
-    let rides = store::rides_of(pool, &ids.into_iter().collect::<Vec<_>>()).await?;
+    let horizon = stored.horizon;
+    let rides = store::rides_of(pool, &stored.rides).await?;
     let casts = casts(people, rides.iter()).await?;
-    let rides: FxHashMap<RideId, Ride> = rides.into_iter().map(|ride| (ride.id, ride)).collect();
-    let mut messages = Vec::with_capacity(stored.decisions.len());
-    for store::StoredDecision { decision, seq, is_heard } in stored.decisions {
-        let (Some(ride), Some(cast)) = (rides.get(&decision.ride), casts.get(&decision.ride)) else {
-            return Err(Error::internal(format!("the timeline of ride {} has no ride", decision.ride)));
+    let timelines = store::timelines(pool, rides.iter()).await?;
+    let mut messages = Vec::new();
+    for ride in &rides {
+        let (Some(timeline), Some(cast)) = (timelines.get(&ride.id), casts.get(&ride.id)) else {
+            return Err(Error::internal(format!("ride {} has no timeline", ride.id)));
         };
-        let ride = Arc::new(ride.as_of(&decision.fact));
-        let said = Said { decision, seq, ride, is_heard };
-        messages.extend(said.messages(cast).map(|(user, event)| (user, seq, event)));
+        for said in Said::again(ride, timeline).filter(|said| said.seq > horizon) {
+            messages.extend(said.messages(cast).map(|(user, event)| (user, said.seq, event)));
+        }
     }
-    Ok(RestoredStreams { epoch, horizon: stored.horizon, messages })
+    // What one decision tells its parties stays in its order.
+    messages.sort_by_key(|(_, seq, _)| *seq);
+    Ok(RestoredStreams { epoch, horizon, messages })
 }
 
 /// The people of rides, a bounded number at a time.

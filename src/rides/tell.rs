@@ -69,20 +69,27 @@ impl Teller {
             Fact::Requested { .. } => self.tally.requested(),
             Fact::SearchBegan
             | Fact::OfferMade { .. }
-            | Fact::OnTheWay
             | Fact::Nudged { .. }
             | Fact::Arrived
             | Fact::StopReached { .. }
             | Fact::Started => {}
+            Fact::OnTheWay => {
+                if let Some(driver) = ride.driver {
+                    self.hub.watch(ride.rider, driver, ride.id);
+                }
+            }
             Fact::Released { .. } => self.hub.unwatch(ride.rider),
             Fact::OfferClosed { outcome, .. } => {
                 let label = outcome_word(*outcome);
                 metrics::counter!(names::DISPATCH_OFFERS_TOTAL, "outcome" => label).increment(1);
             }
-            Fact::Assigned { driver, .. } => {
+            Fact::Assigned { driver, is_next, .. } => {
                 metrics::counter!(names::DISPATCH_OFFERS_TOTAL, "outcome" => "accepted").increment(1);
                 self.tally.assigned();
-                self.hub.watch(ride.rider, *driver, ride.id);
+                // Whoever brings another rider home first is not shown to this one yet.
+                if !is_next {
+                    self.hub.watch(ride.rider, *driver, ride.id);
+                }
             }
             Fact::Ended(end) => {
                 self.tally.ended(status_of(*end).as_str(), *end == RideEnd::Completed);

@@ -57,6 +57,16 @@ words! {
 }
 
 words! {
+    /// What somebody wishes of a person they had a ride with.
+    Relation {
+        /// Never again.
+        Blocked = "blocked",
+        /// Rather than others.
+        Favourite = "favourite",
+    }
+}
+
+words! {
     /// Why a ride was called off. Which ones a party may give is checked by [`CancelReason::allowed_to_rider`] and
     /// [`CancelReason::allowed_to_driver`].
     CancelReason {

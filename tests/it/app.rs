@@ -217,7 +217,7 @@ impl App {
         let seq = frame["seq"].as_u64();
         match frame["type"].as_str() {
             Some("welcome") => self.last_seq = seq.expect("a welcome says where the stream goes on"),
-            Some("offer" | "offer_withdrawn" | "ride") => {
+            Some("offer" | "offer_withdrawn" | "ride" | "ride_released" | "nudge") => {
                 let seq = seq.expect("a control message has a place in the stream");
                 let prev = frame["prev"].as_u64().expect("a control message names the one before it");
                 assert!(prev <= self.last_seq && self.last_seq < seq, "after {}: {frame}", self.last_seq);

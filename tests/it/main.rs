@@ -25,6 +25,7 @@ mod bus;
 mod cancelling;
 mod cli;
 mod crashes;
+mod decisions;
 mod dispatching;
 mod drivers;
 mod geofences;

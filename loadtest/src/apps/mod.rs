@@ -183,7 +183,7 @@ impl Apps {
     }
 
     fn message(&mut self, who: usize, frame: &wire::Frame, desk: &mut Desk<'_>) {
-        if let (Kind::Offer | Kind::OfferWithdrawn | Kind::Ride, Some(seq)) = (frame.kind, frame.seq) {
+        if let (true, Some(seq)) = (frame.kind.is_control(), frame.seq) {
             let place = self.apps[who].stream.heard(seq, frame.prev.unwrap_or(0));
             self.told.stream(who, seq, place);
         }

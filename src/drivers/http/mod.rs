@@ -2,6 +2,7 @@
 
 mod me;
 mod review;
+mod wishes;
 
 use chrono::NaiveDate;
 use serde::Serialize;
@@ -12,9 +13,9 @@ use uuid::Uuid;
 use crate::drivers::{Document, DocumentKind, Driver, Drivers, Fuel, Status};
 use crate::time::Timestamp;
 
-/// `/drivers/me`, `/drivers/me/documents` and `/admin/drivers`.
+/// `/drivers/me` and what is below it, and `/admin/drivers`.
 pub fn routes() -> OpenApiRouter<Drivers> {
-    OpenApiRouter::new().merge(me::routes()).merge(review::routes())
+    OpenApiRouter::new().merge(me::routes()).merge(wishes::routes()).merge(review::routes())
 }
 
 /// A driver's papers and standing.

@@ -1,12 +1,14 @@
-//! All SQL of this service: `drivers`, `driver_documents`, `shifts`.
+//! All SQL of this service: `drivers`, `driver_documents`, `shifts`, `driver_wishes`.
 
 mod documents;
 mod seed;
 mod shifts;
+mod wishes;
 
 pub use documents::{documents, documents_count, insert_document};
 pub use seed::{seed_papers, seed_shifts};
 pub use shifts::{close_shift, on_shift, on_shift_without_standing, open_shift};
+pub use wishes::{all_wishes, home_uses, lock_wishes, put_wishes, use_home, wishes};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use rustc_hash::FxHashMap;

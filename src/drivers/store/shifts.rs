@@ -43,11 +43,11 @@ pub async fn close_shift(conn: &mut PgConnection, driver: DriverId, at: Timestam
 ///
 /// # Errors
 /// When the database is away.
-pub async fn on_shift(pool: &PgPool) -> sqlx::Result<Vec<DriverId>> {
-    let ids = sqlx::query_scalar!("SELECT driver_id FROM shifts WHERE ended_at IS NULL ORDER BY driver_id")
+pub async fn on_shift(pool: &PgPool) -> sqlx::Result<Vec<(DriverId, Timestamp)>> {
+    let rows = sqlx::query!("SELECT driver_id, started_at FROM shifts WHERE ended_at IS NULL ORDER BY driver_id")
         .fetch_all(pool)
         .await?;
-    Ok(ids.into_iter().map(DriverId).collect())
+    Ok(rows.into_iter().map(|row| (DriverId(row.driver_id), row.started_at.into())).collect())
 }
 
 /// Who is on shift without an approval or with a paper that has expired by `day`.

@@ -94,20 +94,35 @@ impl Fences {
         self.untaken.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Takes in where a driver is.
+    /// Takes in where a driver is. `also` hears at once of what the driver does with a zone; it may not come back here.
     #[inline]
-    pub fn follow(&self, driver: DriverId, whereabouts: &mut Whereabouts, place: LatLng, at: Timestamp) {
+    pub fn follow(
+        &self,
+        driver: DriverId,
+        whereabouts: &mut Whereabouts,
+        (place, at): (LatLng, Timestamp),
+        also: impl FnMut(Step),
+    ) {
         let version = self.version.load(Ordering::Acquire);
         let is_quiet = |(quiet, as_of): (Quiet, u64)| as_of == version && quiet.holds(place);
         if !whereabouts.quiet.is_some_and(is_quiet) {
-            whereabouts.quiet = self.follow_near(driver, place, at).map(|quiet| (quiet, version));
+            whereabouts.quiet = self.follow_near(driver, place, at, also).map(|quiet| (quiet, version));
         }
     }
 
     /// As [`follow`](Self::follow), where there may be a zone.
-    fn follow_near(&self, driver: DriverId, place: LatLng, at: Timestamp) -> Option<Quiet> {
+    fn follow_near(
+        &self,
+        driver: DriverId,
+        place: LatLng,
+        at: Timestamp,
+        mut also: impl FnMut(Step),
+    ) -> Option<Quiet> {
         let zones = self.zones.load();
-        let mut tell = |step| self.tell(driver, step);
+        let mut tell = |step| {
+            self.tell(driver, step);
+            also(step);
+        };
         if let Some(mut presence) = self.present.get_mut(&driver) {
             presence.follow(&zones, &self.config.rules, place, at, &mut tell);
             if !presence.is_empty() {

@@ -133,7 +133,9 @@ impl Geofences {
         let _turn = self.inner.loading.lock().await;
         let zones: Vec<Zone> = store::all(&self.inner.pool).await?.into_iter().map(|stored| stored.zone).collect();
         metrics::gauge!(names::GEOFENCE_ZONES).set(zones.len() as f64);
+        let stages = zones.iter().filter(|zone| zone.kind == ZoneKind::Stage).map(|zone| zone.id).collect();
         self.fences().swap(ZoneSet::new(zones));
+        self.inner.locations.stages().set_stages(&stages);
         Ok(())
     }
 

@@ -72,6 +72,11 @@ impl ZoneSet {
         self.zones.is_empty()
     }
 
+    /// Every zone, in the order in which they were drawn.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Zone>> {
+        self.zones.iter()
+    }
+
     /// A zone by its id.
     pub fn find(&self, id: ZoneId) -> Option<&Arc<Zone>> {
         self.places.get(&id).map(|number| &self.zones[*number as usize])

@@ -1,55 +1,11 @@
 //! The search from a column that nobody has although it has a price: that price must fall, until somebody wants it or it is
 //! nothing.
 //!
-//! Separate because only a start from old prices needs it: it is the mirror image of the search from rows, over edges by
-//! column.
+//! Separate because only a start from old prices needs it: it is the mirror image of the search from rows.
 
 use super::Problem;
+use super::problem::Taker;
 use super::solver::{NONE, OUT, Solver};
-
-/// Edges by column; made when first needed.
-#[derive(Default)]
-pub(super) struct ByColumn {
-    begins: Vec<u32>,
-    edges: Vec<Back>,
-}
-
-/// An edge as its column sees it.
-#[derive(Clone, Copy, Default)]
-struct Back {
-    row: u32,
-    cost: i64,
-}
-
-impl ByColumn {
-    /// Row prices only fall from here on, and no column's price below zero: an edge that costs more than its row pays now
-    /// will never be taken.
-    fn fill(&mut self, problem: &Problem, row_prices: &[i64]) {
-        self.begins.clear();
-        self.begins.resize(problem.column_count() + 1, 0);
-        for (row, price) in problem.rows().iter().zip(row_prices) {
-            problem.edges_up_to(row, *price).for_each(|edge| self.begins[edge.column as usize] += 1);
-        }
-        let mut sum = 0;
-        for begin in &mut self.begins {
-            sum += *begin;
-            *begin = sum;
-        }
-        self.edges.clear();
-        self.edges.resize(sum as usize, Back::default());
-        for ((row, price), number) in problem.rows().iter().zip(row_prices).zip(0..) {
-            for edge in problem.edges_up_to(row, *price) {
-                let begin = &mut self.begins[edge.column as usize];
-                *begin -= 1;
-                self.edges[*begin as usize] = Back { row: number, cost: edge.cost };
-            }
-        }
-    }
-
-    fn edges(&self, column: u32) -> &[Back] {
-        &self.edges[self.begins[column as usize] as usize..self.begins[column as usize + 1] as usize]
-    }
-}
 
 /// Where the best path so far ends.
 #[derive(Clone, Copy)]
@@ -61,49 +17,43 @@ enum End {
 }
 
 impl Solver {
-    /// Mends every column that nobody has although it has a price; false when the steps ran out.
+    /// Mends those of the loose columns that nobody has although they have a price; false when the steps ran out.
     pub(super) fn mend_columns(&mut self, problem: &Problem, prices: &mut [i64]) -> bool {
-        let mut is_filled = false;
-        for column in 0..prices.len() {
-            if prices[column] == 0 || self.state.row_of[column] != NONE {
-                continue;
-            }
-            if !is_filled {
-                self.by_column.fill(problem, &self.state.row_prices);
-                is_filled = true;
-            }
-            if !self.search_from_column(prices, column as u32) {
+        while let Some(column) = self.loose.pop() {
+            let is_idle = prices[column as usize] != 0 && self.state.row_of[column as usize] == NONE;
+            if is_idle && !self.search_from_column(problem, prices, column) {
                 return false;
             }
         }
         true
     }
 
-    fn search_from_column(&mut self, prices: &mut [i64], root: u32) -> bool {
-        let Self { state, tree, by_column, .. } = self;
+    fn search_from_column(&mut self, problem: &Problem, prices: &mut [i64], root: u32) -> bool {
+        let Self { state, tree, .. } = self;
         tree.begin();
         let mut end = End::Idle(root);
         let mut bound = prices[root as usize];
         let (mut from, mut base) = (root, 0);
         loop {
-            let edges = by_column.edges(from);
-            if state.steps_left < edges.len() as u64 {
-                return false;
-            }
-            state.steps_left -= edges.len() as u64;
             let offset = base + prices[from as usize];
-            for edge in edges {
-                let distance = offset + edge.cost - state.row_prices[edge.row as usize];
+            let mut looked_at = 0;
+            for Taker { row, cost } in problem.takers(from) {
+                looked_at += 1;
+                let distance = offset + cost - state.row_prices[row as usize];
                 if distance >= bound {
                     continue;
                 }
-                if state.column_of[edge.row as usize] == OUT {
+                if state.column_of[row as usize] == OUT {
                     bound = distance;
-                    end = End::Row { row: edge.row, from };
+                    end = End::Row { row, from };
                 } else {
-                    tree.reach(edge.row, distance, from);
+                    tree.reach(row, distance, from);
                 }
             }
+            if state.steps_left < looked_at {
+                return false;
+            }
+            state.steps_left -= looked_at;
             let Some(row) = tree.settle_next(bound) else { break };
             from = state.column_of[row as usize];
             base = tree.distances[row as usize];

@@ -30,6 +30,22 @@ pub struct Problem {
     column_count: u32,
     rows: Vec<Row>,
     edges: Vec<Edge>,
+    /// As many as edges.
+    links: Vec<Link>,
+    /// By column: the edge that was added last; [`NO_EDGE`] where there is none.
+    last_edges: Vec<u32>,
+    /// Edges of rows that have been replaced.
+    stale: usize,
+}
+
+const NO_EDGE: u32 = u32::MAX;
+
+/// What an edge's column needs to know of it.
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    row: u32,
+    /// The edge of the same column that was added before.
+    before: u32,
 }
 
 /// One row, in the solver's words.
@@ -69,7 +85,15 @@ impl Problem {
         assert!(column_count as usize <= COUNT_MAX, "{column_count} columns, more than 2²²");
         self.column_count = column_count;
         self.rows.clear();
+        self.forget_edges();
+    }
+
+    fn forget_edges(&mut self) {
         self.edges.clear();
+        self.links.clear();
+        self.last_edges.clear();
+        self.last_edges.resize(self.column_count(), NO_EDGE);
+        self.stale = 0;
     }
 
     /// Adds a row: what it costs to leave it out, and what it may have. An edge that costs more than leaving the row out is
@@ -79,6 +103,25 @@ impl Problem {
     /// When an edge names a column that there is not.
     pub fn push_row(&mut self, unassigned: i64, edges: &[Edge]) {
         assert!(self.rows.len() < COUNT_MAX, "more than 2²² rows");
+        let row = self.add_edges(self.rows.len(), unassigned, edges);
+        self.rows.push(row);
+    }
+
+    /// Puts another row in the place of one: a ride whose drivers have moved, or a new ride where one has gone. A row that is
+    /// of no more use is replaced by one without edges.
+    ///
+    /// # Panics
+    /// When there is no such row, or as [`Problem::push_row`].
+    pub fn replace_row(&mut self, row: usize, unassigned: i64, edges: &[Edge]) {
+        self.stale += self.edges(row).len();
+        self.rows[row] = self.add_edges(row, unassigned, edges);
+        if self.stale > self.edge_count() {
+            self.compact();
+        }
+    }
+
+    /// Adds edges behind all others, the cheapest of them in order.
+    fn add_edges(&mut self, row: usize, unassigned: i64, edges: &[Edge]) -> Row {
         let unassigned = unassigned.clamp(-COST_MAX, COST_MAX);
         let begin = self.edges.len();
         let clamped = edges.iter().map(|edge| {
@@ -92,8 +135,30 @@ impl Problem {
             own.select_nth_unstable_by_key(sorted, |edge| (edge.cost, edge.column));
         }
         own[..sorted].sort_unstable_by_key(|edge| (edge.cost, edge.column));
+        self.link(begin, row as u32);
         let [begin, end] = [begin, self.edges.len()].map(|at| u32::try_from(at).expect("fewer than 2³² edges"));
-        self.rows.push(Row { unassigned, begin, end, hint: u32::MAX, sorted: sorted as u32 });
+        Row { unassigned, begin, end, hint: u32::MAX, sorted: sorted as u32 }
+    }
+
+    /// Links the edges from `begin` on, all of one row, to their columns.
+    fn link(&mut self, begin: usize, row: u32) {
+        for (edge, number) in self.edges[begin..].iter().zip(begin as u32..) {
+            let before = std::mem::replace(&mut self.last_edges[edge.column as usize], number);
+            self.links.push(Link { row, before });
+        }
+    }
+
+    /// Drops the edges of rows that have been replaced.
+    fn compact(&mut self) {
+        let edges = std::mem::take(&mut self.edges);
+        self.forget_edges();
+        for number in 0..self.rows.len() {
+            let Row { begin, end, .. } = self.rows[number];
+            let first = self.edges.len();
+            self.edges.extend_from_slice(&edges[begin as usize..end as usize]);
+            self.link(first, number as u32);
+            (self.rows[number].begin, self.rows[number].end) = (first as u32, self.edges.len() as u32);
+        }
     }
 
     /// Says that the row pushed last probably gets this column, as it did in the last round. This makes the solver quicker
@@ -123,7 +188,7 @@ impl Problem {
 
     /// How many edges, without those that cost more than leaving their row out.
     pub fn edge_count(&self) -> usize {
-        self.edges.len()
+        self.edges.len() - self.stale
     }
 
     /// What it costs to leave a row out.
@@ -155,4 +220,29 @@ impl Problem {
         let near = sorted.iter().take_while(move |edge| edge.cost <= cost_max);
         near.chain(others.iter().filter(move |edge| edge.cost <= cost_max))
     }
+
+    /// The rows that may have a column, and for how much.
+    #[inline]
+    pub(super) fn takers(&self, column: u32) -> impl Iterator<Item = Taker> {
+        let mut next = self.last_edges[column as usize];
+        std::iter::from_fn(move || {
+            while next != NO_EDGE {
+                let (number, link) = (next, self.links[next as usize]);
+                next = link.before;
+                let Row { begin, end, .. } = self.rows[link.row as usize];
+                // Else the row has been replaced.
+                if (begin..end).contains(&number) {
+                    return Some(Taker { row: link.row, cost: self.edges[number as usize].cost });
+                }
+            }
+            None
+        })
+    }
+}
+
+/// An edge as its column sees it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Taker {
+    pub row: u32,
+    pub cost: i64,
 }

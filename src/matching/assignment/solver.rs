@@ -4,7 +4,6 @@
 //! pays exactly that. What is still wrong is counted: rows without an answer, and columns that nobody has although they have
 //! a price. Each search mends one of them and breaks nothing, so that the end is optimal whatever the beginning was.
 
-use super::columns::ByColumn;
 use super::components::Components;
 use super::queue::Queue;
 use super::{Means, Problem, Solution};
@@ -14,6 +13,9 @@ pub(super) const NONE: u32 = u32::MAX;
 /// Of a row: it stays unassigned.
 pub(super) const OUT: u32 = u32::MAX - 1;
 
+/// When less than one in so many rows waits, searches alone are as quick as bids, and leave lower prices.
+const FEW: usize = 8;
+
 /// Solves problems one after another, in memory that it keeps.
 #[derive(Default)]
 pub struct Solver {
@@ -22,7 +24,10 @@ pub struct Solver {
     /// Rows without an answer.
     pub(super) waiting: Vec<u32>,
     pub(super) tree: Tree,
-    pub(super) by_column: ByColumn,
+    /// Columns that may be idle at a price.
+    pub(super) loose: Vec<u32>,
+    /// The prices of the last solution, if it was the optimum.
+    last_prices: Option<Vec<i64>>,
 }
 
 /// Who has what, as far as it is known.
@@ -137,16 +142,44 @@ impl Solver {
         assert_eq!(prices.len(), problem.column_count(), "a price for each column");
         self.state.steps_left = steps_max;
         self.start(problem, prices);
+        self.finish(problem, prices)
+    }
+
+    /// As [`Solver::solve`], for the problem that this solver solved last, with some rows replaced or pushed since: who
+    /// knows the difference need not look at everything again. `changed` names the replaced ones. Where the last solution
+    /// was not the optimum, or the prices are not those that it left, this solves the problem as a whole.
+    ///
+    /// # Panics
+    /// When there are not as many prices as columns, or a changed row is none.
+    pub fn solve_again(&mut self, problem: &Problem, prices: &mut [i64], changed: &[u32], steps_max: u64) -> Solution {
+        let is_known = self.last_prices.as_deref() == Some(prices) && self.state.column_of.len() <= problem.row_count();
+        if !is_known {
+            return self.solve(problem, prices, steps_max);
+        }
+        self.state.steps_left = steps_max;
+        self.start_again(problem, prices, changed);
+        self.finish(problem, prices)
+    }
+
+    /// Whatever is wrong is put right.
+    fn finish(&mut self, problem: &Problem, prices: &mut [i64]) -> Solution {
         if self.waiting.len() as u64 * problem.edge_count() as u64 > self.state.steps_left {
             // Steps may run out: what is apart from the rest comes first, the smaller the sooner.
             self.components.order(problem, &mut self.waiting);
         }
-        self.bid(problem, prices);
+        if self.waiting.len() * FEW > problem.row_count() {
+            self.bid(problem, prices);
+        }
         let is_exact = self.mend(problem, prices);
-        if !is_exact {
+        let mut last_prices = self.last_prices.take().unwrap_or_default();
+        if is_exact {
+            last_prices.clear();
+            last_prices.extend_from_slice(prices);
+            self.last_prices = Some(last_prices);
+        } else {
             self.take_what_is_left(problem, prices);
         }
-        self.solution(problem, is_exact)
+        self.solution(prices, is_exact)
     }
 
     /// Searches from whatever is wrong; false when the steps ran out before all is right.
@@ -163,22 +196,15 @@ impl Solver {
         self.mend_columns(problem, prices)
     }
 
-    fn solution(&self, problem: &Problem, is_exact: bool) -> Solution {
-        let State { column_of, row_prices, .. } = &self.state;
-        let mut cost = 0;
-        for (row, column) in column_of.iter().enumerate() {
-            cost += match *column {
-                OUT => problem.unassigned(row),
-                column => {
-                    let own = problem.edges(row).iter().filter(|edge| edge.column == column);
-                    own.map(|edge| edge.cost).min().unwrap_or_default()
-                }
-            };
-        }
+    fn solution(&self, prices: &[i64], is_exact: bool) -> Solution {
+        let State { column_of, row_of, row_prices, .. } = &self.state;
+        // Everybody pays the cost of their edge and the price of their column.
+        let paid: i64 = row_prices.iter().sum();
+        let taken = prices.iter().zip(row_of).filter(|(_, row)| is_exact || **row != NONE);
         Solution {
             column_of: column_of.iter().map(|column| (*column < OUT).then_some(*column)).collect(),
             row_prices: row_prices.clone(),
-            cost,
+            cost: paid - taken.map(|(price, _)| price).sum::<i64>(),
             means: if is_exact { Means::Exact } else { Means::Greedy },
         }
     }

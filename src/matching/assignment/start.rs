@@ -71,6 +71,35 @@ impl Solver {
                 self.waiting.push(number);
             }
         }
+        self.loose.clear();
+        self.loose.extend((0..).zip(prices.iter()).filter(|(_, price)| **price != 0).map(|(column, _)| column));
+    }
+
+    /// Takes everything as it was, but the rows that have changed or are new.
+    pub(super) fn start_again(&mut self, problem: &Problem, prices: &[i64], changed: &[u32]) {
+        self.waiting.clear();
+        self.loose.clear();
+        let row_count = problem.row_count();
+        let pushed = self.state.column_of.len() as u32..row_count as u32;
+        self.state.column_of.resize(row_count, NONE);
+        self.state.row_prices.resize(row_count, 0);
+        for row in changed {
+            let column = std::mem::replace(&mut self.state.column_of[*row as usize], NONE);
+            if column < OUT {
+                self.state.row_of[column as usize] = NONE;
+                self.loose.push(column);
+            }
+        }
+        // Who is named twice begins once.
+        let mut open = std::mem::take(&mut self.waiting);
+        open.extend(changed.iter().copied().chain(pushed));
+        open.sort_unstable();
+        open.dedup();
+        open.retain(|number| {
+            let row = problem.row(*number as usize);
+            !self.begin_row(problem.edges_of(row), row, *number, prices)
+        });
+        self.waiting = open;
     }
 
     /// Gives the row what is cheapest for it, if that is what it has or if nobody has it.

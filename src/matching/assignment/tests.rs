@@ -153,6 +153,40 @@ proptest! {
     }
 
     #[test]
+    fn after_any_edits_it_solves_again_as_from_scratch(
+        (column_count, mut rows) in problems(),
+        edits in prop::collection::vec(prop::collection::vec((0..28_usize, 0..200_000_i64, edges(1)), 0..6), 1..6),
+    ) {
+        let mut problem = problem_of(column_count, &rows);
+        let (mut solver, mut prices) = (Solver::default(), vec![0; column_count as usize]);
+        solver.solve(&problem, &mut prices, STEPS_MAX);
+        for (round, edits) in edits.into_iter().enumerate() {
+            let mut changed = Vec::new();
+            for (row, unassigned, mut edges) in edits {
+                let spread = |(number, edge): (usize, &mut Edge)| edge.column = ((row + 5 * number) % column_count as usize) as u32;
+                edges.iter_mut().enumerate().for_each(spread);
+                if row < rows.len() {
+                    problem.replace_row(row, unassigned, &edges);
+                    rows[row] = (unassigned, edges);
+                    changed.push(row as u32);
+                } else {
+                    problem.push_row(unassigned, &edges);
+                    rows.push((unassigned, edges));
+                }
+            }
+            // Some rounds run out of steps, and the next one has to cope.
+            let steps_max = if round % 3 == 1 { 20 } else { STEPS_MAX };
+            let solution = solver.solve_again(&problem, &mut prices, &changed, steps_max);
+            let expected = cheapest(column_count, &rows);
+            prop_assert!(solution.cost >= expected);
+            if steps_max == STEPS_MAX || solution.means == Means::Exact {
+                prop_assert_eq!(certify(&problem, &solution, &prices), Ok(()));
+                prop_assert_eq!(solution.cost, expected);
+            }
+        }
+    }
+
+    #[test]
     fn when_steps_run_out_it_is_feasible_and_says_so((column_count, rows) in problems(), steps_max in 0..300_u64) {
         let problem = problem_of(column_count, &rows);
         let mut prices = vec![0; column_count as usize];

@@ -17,6 +17,8 @@ use crate::time::Timestamp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RideStatus {
+    /// Booked for later; nobody is looked for yet.
+    Scheduled,
     /// Booked; a driver is being looked for.
     Requested,
     /// A driver accepted and is on the way to the pickup.
@@ -39,7 +41,8 @@ pub enum RideStatus {
 
 impl RideStatus {
     /// Every status, in the order of a ride's life.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
+        Self::Scheduled,
         Self::Requested,
         Self::DriverAssigned,
         Self::DriverArrived,
@@ -54,6 +57,7 @@ impl RideStatus {
     /// The word on the wire and in the database.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Scheduled => "scheduled",
             Self::Requested => "requested",
             Self::DriverAssigned => "driver_assigned",
             Self::DriverArrived => "driver_arrived",
@@ -73,7 +77,10 @@ impl RideStatus {
 
     /// Whether the ride is still going on.
     pub const fn is_live(self) -> bool {
-        matches!(self, Self::Requested | Self::DriverAssigned | Self::DriverArrived | Self::InProgress)
+        matches!(
+            self,
+            Self::Scheduled | Self::Requested | Self::DriverAssigned | Self::DriverArrived | Self::InProgress
+        )
     }
 }
 
@@ -143,6 +150,12 @@ pub struct CancellationView {
     pub note: Option<String>,
     /// What the rider owes for it, in whole francs.
     pub fee_rwf: i64,
+    /// Why: `no_driver`, `in_time`, `driver_late`, `driver_strayed`, `unsafe`, `by_driver`, `by_platform`,
+    /// `driver_on_the_way` or `no_show`; null of old rides.
+    #[schema(example = "in_time")]
+    pub fee_reason: Option<String>,
+    /// What the driver gets of the fee.
+    pub compensation_rwf: i64,
 }
 
 /// A ride as one of its parties sees it. Whole: a newer view replaces an older one.
@@ -184,6 +197,8 @@ pub struct RideView {
     pub rider: PersonView,
     /// Who drives; null before assignment.
     pub driver: Option<DriverView>,
+    /// The driver finishes another ride first and is not on the way yet.
+    pub is_next: bool,
     /// How it was cancelled; null unless it was.
     pub cancellation: Option<CancellationView>,
     /// When it was booked.

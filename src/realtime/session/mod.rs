@@ -279,6 +279,7 @@ impl<H: Handler> Session<H> {
                     self.controlled = Some(turn.tick);
                     turn.put_letter(&letter);
                 }
+                Some(Mail::Latest(payload)) => turn.put_encoded(Encoding::Json, &payload),
                 Some(Mail::Position(position)) => turn.put(self.encoding, &ServerMessage::DriverPosition(position)),
                 Some(Mail::Tile(picture)) => turn.put_encoded(self.encoding, picture.payload(self.encoding)),
                 None => return Ok(()),

@@ -118,6 +118,7 @@ impl<H: Handler> Signed<H> {
             recovered: membership.joined.recovered,
             online: snapshot.online,
             ride: snapshot.ride,
+            next_ride: snapshot.next_ride,
             offers: snapshot.offers,
         }))
     }

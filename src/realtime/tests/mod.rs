@@ -66,7 +66,12 @@ impl Handler for TestHandler {
             return Err(Error::Unavailable { retry_after: Span::from_secs(1), cause: None });
         }
         assert!(caller.user != user(14), "a welcome that panics");
-        Ok(Snapshot { online: (caller.role == Role::Driver).then_some(false), ride: None, offers: Vec::new() })
+        Ok(Snapshot {
+            online: (caller.role == Role::Driver).then_some(false),
+            ride: None,
+            next_ride: None,
+            offers: Vec::new(),
+        })
     }
 
     fn ping(&self, _driver: DriverId, track: &mut u32, ping: &Ping, _now: Timestamp) -> Result<(), PingRefused> {

@@ -15,11 +15,13 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use crate::dispatch::{
-    self, Answer, Availability, Decision, Dispatch, Fact, Input, OfferOutcome, Output, ReleaseReason, RideEnd, Wanted,
+    self, Answer, Availability, Decision, Dispatch, Fact, Input, OfferOutcome, Output, ReleaseReason, RideEnd,
+    RoundRecord, Wanted,
 };
 use crate::fares::TariffBook;
 use crate::ids::{DriverId, OfferId, RideId, StreamSeq};
 use crate::index::{Fix, RideClasses};
+use crate::rides::decisions::{self, Keeper, Looked};
 use crate::rides::followup;
 use crate::rides::ride::{Offer, Pricing, Ride};
 use crate::rides::said::{Said, Sequence};
@@ -27,7 +29,7 @@ use crate::time::Timestamp;
 
 pub use batch::{Actor, Batch, Closing, NewEvent, Remark, ShiftChange, outcome_word};
 pub use command::{Answered, Command, Details, Message};
-pub use restore::{EndedOffer, LiveRide, Stored};
+pub use restore::{LiveRide, Recorded, Stored};
 pub use round::Round;
 
 use command::{Cause, ride_of};
@@ -38,6 +40,8 @@ pub trait Surroundings {
     fn is_connected(&self, driver: DriverId) -> bool;
     /// Suitable drivers for each of these rides, nearest in time first.
     fn candidates(&mut self, wanted: &[Wanted], rides: &FxHashMap<RideId, Ride>, now: Timestamp) -> Vec<Answer>;
+    /// Who was looked at for a ride at the last question and is not among the answer. Only to be explained.
+    fn left_out(&mut self, ride: RideId) -> Vec<Looked>;
     /// What a driver is available for has changed: the next search sees it.
     fn set_availability(&mut self, driver: DriverId, availability: Availability);
     /// A driver came on shift, here, for these kinds of ride.
@@ -56,6 +60,8 @@ pub struct Terms {
     pub tariffs: Arc<TariffBook>,
     /// By how much more than the quoted distance a detour may be charged, in percent of it.
     pub detour_charged_max_percent: u32,
+    /// What is kept of rounds.
+    pub decisions: decisions::Config,
 }
 
 /// The desk of a city.
@@ -66,6 +72,8 @@ pub struct Desk {
     offers: FxHashMap<OfferId, Offer>,
     /// Places in the city's stream.
     sequence: Sequence,
+    /// What is kept of the rounds of live rides.
+    keeper: Keeper,
 }
 
 impl Desk {
@@ -73,10 +81,11 @@ impl Desk {
     pub fn new(terms: Terms) -> Self {
         Self {
             core: Dispatch::new(terms.dispatch.clone()),
-            terms,
             rides: FxHashMap::default(),
             offers: FxHashMap::default(),
             sequence: Sequence::after(StreamSeq::START),
+            keeper: Keeper::new(terms.decisions),
+            terms,
         }
     }
 
@@ -162,7 +171,7 @@ impl Desk {
                     let answers = city.candidates(&wanted, &self.rides, now);
                     self.core.handle(now, Input::Candidates { answers }, out);
                 }
-                Output::Solved(record) => round.batch.rounds.push(*record),
+                Output::Solved(record) => self.solved(*record, round, city),
                 Output::Availability { driver, availability } => city.set_availability(driver, availability),
                 Output::ShiftOpened { driver, at } => {
                     round.batch.shifts.push(ShiftChange { driver, at, opened: true });
@@ -180,6 +189,15 @@ impl Desk {
             seen += 1;
         }
         out.clear();
+    }
+
+    /// What was weighed in a round is written down with what came of it.
+    fn solved(&mut self, record: RoundRecord, round: &mut Round, city: &mut impl Surroundings) {
+        for choice in &record.rides {
+            self.keeper.looked(choice.ride, city.left_out(choice.ride));
+        }
+        round.batch.kept.extend(self.keeper.solved(&record));
+        round.batch.rounds.push(record);
     }
 
     fn decided(&mut self, decision: Decision, cause: &Cause, round: &mut Round, city: &mut impl Surroundings) {
@@ -200,6 +218,10 @@ impl Desk {
                 ride.cancellation = Some(cancellation.clone());
                 remark = Remark::Cancelled(cancellation.reason);
             }
+            // It goes on with another driver: that it was called off is no part of its record.
+            (Fact::Released { .. }, Details::Cancellation(cancellation)) => {
+                remark = Remark::Cancelled(cancellation.reason);
+            }
             (Fact::OfferClosed { outcome: OfferOutcome::Declined, .. }, Details::Decline(reason)) => {
                 remark = Remark::Declined(*reason);
             }
@@ -211,6 +233,7 @@ impl Desk {
         round.note_offer(&decision, &remark, &mut self.offers);
         if matches!(decision.fact, Fact::Ended(_)) {
             self.rides.remove(&decision.ride);
+            self.keeper.forget(decision.ride);
         }
         let actor = caused_by(&decision.fact, cause.actor);
         let seq = self.sequence.next(decision.at);

@@ -38,6 +38,7 @@ pub fn routes() -> OpenApiRouter<Rides> {
         .routes(routes!(start))
         .routes(routes!(complete))
         .merge(shift::routes())
+        .merge(super::decisions::http::routes())
 }
 
 /// A place as a client names it.

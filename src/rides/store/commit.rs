@@ -1,7 +1,7 @@
 //! One group commit: everything the core decided in one go, in one transaction, in a handful of statements.
 //!
-//! The order of the statements is what keeps the two partial unique indexes (one live ride for a driver and for a
-//! rider, one open offer for a driver) satisfied at every step: what ends is written before what begins.
+//! The order of the statements is what keeps the partial unique indexes (one ride under way, one next and one open offer for a
+//! driver, one live ride for a rider) satisfied at every step: what ends is written before what begins.
 
 use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool};
@@ -13,6 +13,7 @@ use crate::drivers;
 use crate::ids::RideId;
 use crate::jobs;
 use crate::realtime::protocol::view::RideStatus;
+use crate::rides::decisions;
 use crate::rides::desk::{Batch, Closing, NewEvent, Remark, outcome_word};
 use crate::rides::ride::{Offer, Ride, status_of};
 
@@ -26,6 +27,7 @@ pub async fn commit(pool: &PgPool, batch: &Batch) -> Result<(), sqlx::Error> {
     let (ended, live): (Vec<&Ride>, Vec<&Ride>) = batch.rides.iter().partition(|ride| !ride.status.is_live());
     let (closed, open): (Vec<_>, Vec<_>) = batch.offers.iter().partition(|(_, closing)| closing.is_some());
     upsert_rides(&mut transaction, &ended).await?;
+    free_drivers(&mut transaction, &batch.events).await?;
     upsert_rides(&mut transaction, &live).await?;
     upsert_offers(&mut transaction, &closed).await?;
     upsert_offers(&mut transaction, &open).await?;
@@ -34,6 +36,7 @@ pub async fn commit(pool: &PgPool, batch: &Batch) -> Result<(), sqlx::Error> {
         // This very batch was committed before and only the reply was lost: a batch is there as a whole or not at all.
         return transaction.rollback().await;
     }
+    decisions::store::insert(&mut transaction, &batch.kept).await?;
     for shift in &batch.shifts {
         if shift.opened {
             drivers::open_shift(&mut transaction, shift.driver, shift.at).await?;
@@ -55,6 +58,25 @@ pub async fn commit(pool: &PgPool, batch: &Batch) -> Result<(), sqlx::Error> {
     transaction.commit().await
 }
 
+/// Drivers may change rides among those of one batch, in a circle even: who left one, or has their next one before them now,
+/// has none for the length of a statement.
+async fn free_drivers(conn: &mut PgConnection, events: &[NewEvent]) -> Result<(), sqlx::Error> {
+    let is_moved = |fact: &Fact| matches!(fact, Fact::Released { .. } | Fact::OnTheWay);
+    let moved = events.iter().filter(|event| is_moved(&event.decision.fact));
+    let ids: Vec<_> = moved.map(|event| event.decision.ride.0).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "UPDATE rides SET driver_id = NULL, is_next = false, status = 'requested'
+         WHERE id = ANY($1) AND status IN ('driver_assigned', 'driver_arrived')",
+        &ids
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 async fn upsert_rides(conn: &mut PgConnection, rides: &[&Ride]) -> Result<(), sqlx::Error> {
     if rides.is_empty() {
         return Ok(());
@@ -63,10 +85,12 @@ async fn upsert_rides(conn: &mut PgConnection, rides: &[&Ride]) -> Result<(), sq
     sqlx::query!(
         "INSERT INTO rides SELECT * FROM jsonb_populate_recordset(null::rides, $1)
          ON CONFLICT (id) DO UPDATE SET
-             driver_id = excluded.driver_id, status = excluded.status, fare_rwf = excluded.fare_rwf,
+             driver_id = excluded.driver_id, is_next = excluded.is_next, status = excluded.status, fare_rwf = excluded.fare_rwf,
              waiting_s = excluded.waiting_s, matched_distance_m = excluded.matched_distance_m,
              cancelled_by = excluded.cancelled_by, cancel_reason = excluded.cancel_reason,
              cancel_note = excluded.cancel_note, cancellation_fee_rwf = excluded.cancellation_fee_rwf,
+             cancellation_compensation_rwf = excluded.cancellation_compensation_rwf,
+             cancellation_cause = excluded.cancellation_cause,
              offers_made = excluded.offers_made, assigned_at = excluded.assigned_at, arrived_at = excluded.arrived_at,
              started_at = excluded.started_at, ended_at = excluded.ended_at",
         rows
@@ -144,7 +168,8 @@ pub(super) fn describe(ride: RideId, fact: &Fact, remark: &Remark) -> (&'static 
             ("driver_nudged", json!({"driver_id": driver, "trouble": trouble_word(*trouble)}))
         }
         Fact::Released { driver, reason } => {
-            ("driver_released", json!({"driver_id": driver, "reason": release_word(*reason)}))
+            let said = if let Remark::Cancelled(said) = remark { Some(said.as_str()) } else { None };
+            ("driver_released", json!({"driver_id": driver, "reason": release_word(*reason), "said": said}))
         }
         Fact::Arrived => ("driver_arrived", json!({})),
         Fact::StopReached { stop } => ("stop_reached", json!({"stop": stop})),

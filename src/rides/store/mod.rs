@@ -6,13 +6,15 @@ mod row;
 mod streams;
 #[cfg(test)]
 mod tests;
+mod timelines;
 
 use sqlx::PgPool;
 use uuid::Uuid;
 
-pub use restore::{live_rides, open_offers};
+pub use restore::{last_ended, live_rides, open_offers};
 pub use row::RideRow;
-pub use streams::{StoredDecision, epoch, last_seq, rides_of, stream_after};
+pub use streams::{epoch, last_seq, rides_of, stream_after};
+pub use timelines::timelines;
 
 use crate::error::Error;
 use crate::geo::LatLng;

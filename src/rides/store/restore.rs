@@ -2,11 +2,13 @@
 
 use rustc_hash::FxHashMap;
 use sqlx::PgPool;
+use uuid::Uuid;
 
 use super::RideRow;
+use super::timelines::timelines;
 use crate::error::Error;
-use crate::ids::{OfferId, RideId};
-use crate::rides::desk::{EndedOffer, LiveRide};
+use crate::ids::{DriverId, OfferId, RideId};
+use crate::rides::desk::LiveRide;
 use crate::rides::ride::{Offer, Ride};
 use crate::time::{Span, Timestamp};
 
@@ -14,42 +16,28 @@ use crate::time::{Span, Timestamp};
 pub async fn live_rides(pool: &PgPool) -> Result<Vec<LiveRide>, Error> {
     let rows = sqlx::query_as!(
         RideRow,
-        "SELECT * FROM rides WHERE status IN ('requested', 'driver_assigned', 'driver_arrived', 'in_progress')
+        "SELECT * FROM rides
+         WHERE status IN ('scheduled', 'requested', 'driver_assigned', 'driver_arrived', 'in_progress')
          ORDER BY requested_at, id"
     )
     .fetch_all(pool)
     .await?;
-    let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
-    let facts = sqlx::query!(
-        r#"SELECT ride_id, max(seq) AS "facts!" FROM ride_events WHERE ride_id = ANY($1) GROUP BY ride_id"#,
-        &ids
+    let rides = rows.into_iter().map(Ride::try_from).collect::<Result<Vec<_>, _>>()?;
+    let mut timelines = timelines(pool, rides.iter()).await?;
+    let live = |ride: Ride| LiveRide { timeline: timelines.remove(&ride.id).unwrap_or_default(), ride };
+    Ok(rides.into_iter().map(live).collect())
+}
+
+/// When each of these drivers ended a ride last, where they ever did.
+pub async fn last_ended(pool: &PgPool, drivers: &[Uuid]) -> Result<FxHashMap<DriverId, Timestamp>, Error> {
+    let rows = sqlx::query!(
+        r#"SELECT driver_id AS "driver_id!", max(ended_at) AS "ended_at!" FROM rides
+           WHERE driver_id = ANY($1) AND ended_at IS NOT NULL GROUP BY driver_id"#,
+        drivers
     )
     .fetch_all(pool)
     .await?;
-    let facts: FxHashMap<_, _> = facts.into_iter().map(|row| (row.ride_id, row.facts.unsigned_abs())).collect();
-    let offers = sqlx::query!(
-        r#"SELECT ride_id, ordinal, driver_id, outcome AS "outcome!" FROM offers
-           WHERE ride_id = ANY($1) AND outcome IS NOT NULL ORDER BY ride_id, ordinal"#,
-        &ids
-    )
-    .fetch_all(pool)
-    .await?;
-    let mut ended: FxHashMap<_, Vec<EndedOffer>> = FxHashMap::default();
-    for row in offers {
-        let ordinal = u16::try_from(row.ordinal).map_err(Error::internal)?;
-        let offer = EndedOffer { ordinal, driver: row.driver_id.into(), outcome: row.outcome };
-        ended.entry(row.ride_id).or_default().push(offer);
-    }
-    rows.into_iter()
-        .map(|row| {
-            let id = row.id;
-            Ok(LiveRide {
-                ride: Ride::try_from(row)?,
-                facts: facts.get(&id).copied().unwrap_or(0),
-                offers: ended.remove(&id).unwrap_or_default(),
-            })
-        })
-        .collect()
+    Ok(rows.into_iter().map(|row| (row.driver_id.into(), row.ended_at.into())).collect())
 }
 
 /// Every offer that waits for an answer.

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::error::Error;
+use crate::fares::cancellation::Cause;
 use crate::geo::LatLng;
 use crate::money::{BasisPoints, Francs};
 use crate::payments::PaymentMethod;
@@ -51,6 +52,11 @@ pub struct RideRow {
     pub started_at: Option<DateTime<Utc>>,
     pub ended_at: Option<DateTime<Utc>>,
     pub matched_distance_m: Option<i32>,
+    pub is_next: bool,
+    pub booked_by: Option<Uuid>,
+    pub paired_at: Option<DateTime<Utc>>,
+    pub cancellation_compensation_rwf: i64,
+    pub cancellation_cause: Option<String>,
 }
 
 /// A value in the table that this program does not know: a row written by a newer one, or by hand.
@@ -70,6 +76,7 @@ impl TryFrom<RideRow> for Ride {
             id: row.id.into(),
             rider: row.rider_id.into(),
             driver: row.driver_id.map(Into::into),
+            is_next: row.is_next,
             status: RideStatus::from_wire(&row.status).ok_or_else(|| unknown("status"))?,
             ride_type: RideType::from_word(&row.ride_type).ok_or_else(|| unknown("ride_type"))?,
             payment_method: PaymentMethod::from_name(&row.payment_method).ok_or_else(|| unknown("payment_method"))?,
@@ -95,6 +102,8 @@ impl TryFrom<RideRow> for Ride {
             waiting: Span::from_secs(i64::from(row.waiting_s)),
             pin: row.pin.parse().map_err(Error::internal)?,
             cancellation,
+            booked_by: row.booked_by.map(Into::into),
+            paired_at: row.paired_at.map(Timestamp::from),
             offers_made: u16::try_from(row.offers_made).map_err(Error::internal)?,
             requested_at: row.requested_at.into(),
             assigned_at: row.assigned_at.map(Timestamp::from),
@@ -109,11 +118,14 @@ fn cancellation(row: &RideRow) -> Result<Option<Cancellation>, Error> {
     let Some(by) = row.cancelled_by.as_deref() else { return Ok(None) };
     let by = ["customer", "driver", "system"].into_iter().find(|word| *word == by);
     let reason = row.cancel_reason.as_deref().and_then(CancelReason::from_word);
+    let known = |word| Cause::from_word(word).ok_or_else(|| unknown("cancellation_cause"));
     Ok(Some(Cancellation {
         by: by.ok_or_else(|| unknown("cancelled_by"))?,
         reason: reason.ok_or_else(|| unknown("cancel_reason"))?,
         note: row.cancel_note.clone(),
         fee: Francs(row.cancellation_fee_rwf),
+        compensation: Francs(row.cancellation_compensation_rwf),
+        cause: row.cancellation_cause.as_deref().map(known).transpose()?,
     }))
 }
 
@@ -124,6 +136,7 @@ pub(super) fn ride_json(ride: &Ride) -> Value {
         "id": ride.id,
         "rider_id": ride.rider,
         "driver_id": ride.driver,
+        "is_next": ride.is_next,
         "status": ride.status,
         "ride_type": ride.ride_type.as_str(),
         "payment_method": ride.payment_method.as_str(),
@@ -151,6 +164,10 @@ pub(super) fn ride_json(ride: &Ride) -> Value {
         "cancel_reason": cancellation.map(|cancellation| cancellation.reason.as_str()),
         "cancel_note": cancellation.and_then(|cancellation| cancellation.note.as_deref()),
         "cancellation_fee_rwf": cancellation.map_or(0, |cancellation| cancellation.fee.amount()),
+        "cancellation_compensation_rwf": cancellation.map_or(0, |cancellation| cancellation.compensation.amount()),
+        "cancellation_cause": cancellation.and_then(|cancellation| cancellation.cause).map(Cause::as_str),
+        "booked_by": ride.booked_by,
+        "paired_at": ride.paired_at,
         "offers_made": ride.offers_made,
         "requested_at": ride.requested_at,
         "assigned_at": ride.assigned_at,

@@ -65,7 +65,8 @@ fn parts(pool: &PgPool) -> Parts {
     let tokens = Arc::new(TokenKeys::new(&documents, Span::from_secs(900)).expect("valid"));
     let auth = crate::auth::Auth::new(pool.clone(), crate::auth::tests::config(), &Secret::new([7; 32]), tokens);
     let auth = auth.expect("random");
-    let cards = crate::drivers::Config { cards_remembered_max: 100, card_age_max: Span::from_minutes(60) };
+    let home = crate::drivers::HomeConfig::FOR_TESTS;
+    let cards = crate::drivers::Config { cards_remembered_max: 100, card_age_max: Span::from_minutes(60), home };
     let travel = Arc::new(StraightLine::new(1.33, 22.0).expect("valid"));
     let locations = Locations::new(location_config(), travel).expect("valid");
     Parts {
@@ -104,6 +105,34 @@ fn config() -> Config {
         detour_charged_max_percent: 0,
         arrival: crate::rides::arrival::Config { radius_m: 0.0, after: crate::time::Span::ZERO },
         restored_decisions_max: 10_000,
+        asking: asking::Config {
+            finishing_max: 4,
+            finishing_scan_max: 8,
+            finishing_radius_m: 1_500.0,
+            finishing_rest_max: Span::from_secs(300),
+            handover: Span::from_secs(45),
+        },
+        pickup: pickup::Config {
+            is_on: true,
+            look_every: Span::from_secs(5),
+            rules: pickup::Rules {
+                near_m: 150.0,
+                progress_m: 60.0,
+                stalled_after: Span::from_secs(150),
+                away_m: 500.0,
+                away_looks: 4,
+                gap_max: Span::from_secs(90),
+            },
+            dark_after: Span::from_secs(90),
+            sweep_every: Span::from_secs(5),
+        },
+        decisions: decisions::Config {
+            rounds_max: 40,
+            considered_max: 24,
+            retention: Span::from_minutes(60 * 24 * 60),
+            why_not_for: Span::from_minutes(60),
+            why_not_rounds_max: 20_000,
+        },
     }
 }
 

@@ -98,7 +98,14 @@ impl City {
             Canceller::System => "system",
         };
         let note = Some("as was said".to_owned());
-        let cancellation = Cancellation { by: by_word, reason: CancelReason::Other, note, fee: Francs::ZERO };
+        let cancellation = Cancellation {
+            by: by_word,
+            reason: CancelReason::Other,
+            note,
+            fee: Francs::ZERO,
+            compensation: Francs::ZERO,
+            cause: None,
+        };
         message(Input::Cancel { ride, by }, Details::Cancellation(cancellation))
     }
 

@@ -200,6 +200,9 @@ impl Driver {
                 self.considered.take_if(|considered| considered.offer == offer_id);
             }
             ServerMessage::Ride { ride, .. } => self.see(&ride),
+            ServerMessage::RideReleased { ride_id, .. } => {
+                self.current.take_if(|current| current.ride == ride_id);
+            }
             ServerMessage::Reply { id, ride } => {
                 if let Some(ride) = ride {
                     self.see(&ride);
@@ -210,6 +213,7 @@ impl Driver {
             ServerMessage::Ack { .. }
             | ServerMessage::DriverPosition(_)
             | ServerMessage::DriversNearby { .. }
+            | ServerMessage::Nudge { .. }
             | ServerMessage::Notice { .. }
             | ServerMessage::Heartbeat { .. } => {}
         }

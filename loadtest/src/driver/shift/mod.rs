@@ -193,6 +193,11 @@ impl Shift {
                 Some(view) => self.learn(view, now, effects),
                 None => effects.push(Effect::Unexpected("ride frame without ride".to_owned())),
             },
+            (Kind::RideReleased, _) => {
+                if let Some(ride) = frame.ride_id {
+                    self.forget(ride);
+                }
+            }
             (Kind::Ack, _) => effects.extend(frame.t_ms.map(Effect::PingAck)),
             _ => {}
         }

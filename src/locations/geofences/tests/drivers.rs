@@ -145,7 +145,7 @@ impl Drive {
         for _ in 0..fixes {
             self.second += 1;
             let driver = DriverId(Uuid::from_u128(number));
-            self.fences.follow(driver, &mut self.whereabouts, place, second(self.second));
+            self.fences.follow(driver, &mut self.whereabouts, (place, second(self.second)), |_| ());
         }
     }
 

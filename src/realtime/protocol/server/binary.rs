@@ -34,6 +34,11 @@ pub fn append(message: &ServerMessage, out: &mut Vec<u8>) -> bool {
         | ServerMessage::Offer { .. }
         | ServerMessage::OfferWithdrawn { .. }
         | ServerMessage::Ride { .. }
+        | ServerMessage::RideReleased { .. }
+        | ServerMessage::Nudge { .. }
+        | ServerMessage::Stage { .. }
+        | ServerMessage::Hint { .. }
+        | ServerMessage::RideQueue { .. }
         | ServerMessage::Notice { .. } => return false,
     }
     true

@@ -5,6 +5,7 @@
 
 mod binary;
 mod encode;
+mod latest;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -16,6 +17,7 @@ use crate::realtime::protocol::view::{OfferView, RideView};
 use crate::web::Role;
 
 pub use binary::decode_binary;
+pub use latest::{HintView, LatestKind, RideQueueView, StagePlaceView};
 
 /// A frame from the server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -74,6 +76,34 @@ pub enum ServerMessage {
         /// The ride after it.
         ride: Box<RideView>,
     },
+    /// The driver does not have the ride any more; it goes to another.
+    RideReleased {
+        /// Its place in the stream.
+        #[schema(value_type = u64)]
+        seq: StreamSeq,
+        /// That of the control message before it in this user's stream; 0 when none is known.
+        #[schema(value_type = u64)]
+        prev: StreamSeq,
+        /// The ride.
+        #[schema(value_type = Uuid)]
+        ride_id: RideId,
+        /// Why.
+        reason: Release,
+    },
+    /// Something seems wrong on the way to the pickup.
+    Nudge {
+        /// Its place in the stream.
+        #[schema(value_type = u64)]
+        seq: StreamSeq,
+        /// That of the control message before it in this user's stream; 0 when none is known.
+        #[schema(value_type = u64)]
+        prev: StreamSeq,
+        /// The ride.
+        #[schema(value_type = Uuid)]
+        ride_id: RideId,
+        /// What.
+        trouble: Concern,
+    },
     /// Where the assigned driver is; only the newest.
     DriverPosition(DriverPosition),
     /// The free drivers of one tile around a rider who browses; replaces what was known of the tile.
@@ -82,6 +112,24 @@ pub enum ServerMessage {
         tile: u32,
         /// Those in it.
         drivers: Vec<NearbyDriver>,
+    },
+    /// Where a driver stands in the queue of a stage; only the newest.
+    Stage {
+        /// The place; null when there is none any more.
+        place: Option<StagePlaceView>,
+    },
+    /// Where an idle driver is wanted; only the newest.
+    Hint {
+        /// Where; null when it is not meant any more.
+        hint: Option<HintView>,
+    },
+    /// A searching rider's place where a whole area is short of drivers; only the newest.
+    RideQueue {
+        /// Of which ride.
+        #[schema(value_type = Uuid)]
+        ride_id: RideId,
+        /// The place; null when a driver is in reach again.
+        queue: Option<RideQueueView>,
     },
     /// A notification for the person.
     Notice {
@@ -122,8 +170,10 @@ pub struct Welcome {
     pub heartbeat_s: i64,
     /// Whether the driver is on shift; null for riders.
     pub online: Option<bool>,
-    /// The live ride.
+    /// The live ride; a driver's is the one under way.
     pub ride: Option<RideView>,
+    /// The ride that the driver has taken for after it; null for riders.
+    pub next_ride: Option<RideView>,
     /// The live offers.
     pub offers: Vec<OfferView>,
 }
@@ -138,6 +188,36 @@ pub enum Withdrawal {
     Cancelled,
     /// Somebody else has the ride, or it was offered anew.
     Superseded,
+}
+
+/// Why a driver does not have a ride any more that is not over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Release {
+    /// The driver called it off.
+    DriverCancelled,
+    /// The driver did not move.
+    Stalled,
+    /// The driver went elsewhere.
+    WentAway,
+    /// Nothing was heard of the driver.
+    WentDark,
+    /// Another driver will be there much sooner.
+    BetterDriver,
+    /// The ride before it took too long.
+    Late,
+}
+
+/// What seems wrong with a driver on the way to a pickup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Concern {
+    /// The driver does not move.
+    Stalled,
+    /// The driver moves, and not towards the pickup.
+    GoingAway,
+    /// Nothing is heard of the driver.
+    Dark,
 }
 
 /// A refusal.

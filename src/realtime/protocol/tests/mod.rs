@@ -148,6 +148,8 @@ fn every_server_example_of_the_document_is_what_the_code_writes() {
         "offer",
         "offer_withdrawn",
         "ride",
+        "ride_released",
+        "nudge",
         "driver_position",
         "drivers_nearby",
         "notice",
