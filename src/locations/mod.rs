@@ -372,9 +372,8 @@ impl Locations {
         let query = Nearest { k: limit, ..self.query(RideClasses::ANY, &[]) };
         self.inner.index.nearest(from, &query, now, &mut near);
         let show = |neighbour: &Neighbour| {
-            let origin = self.origin(neighbour);
-            let eta = self.inner.travel.duration(origin, from).ok()?;
-            Some(Nearby { position: neighbour.position, bearing_deg: origin.bearing_deg, eta })
+            let eta = self.inner.travel.duration(neighbour.into(), from).ok()?;
+            Some(Nearby { position: neighbour.position, bearing_deg: neighbour.bearing_deg, eta })
         };
         near.iter().filter_map(show).collect()
     }
