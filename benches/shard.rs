@@ -162,14 +162,7 @@ fn booking(rng: &mut StdRng) -> BookRide {
         let at = place(rng);
         PlaceRequest { lat: at.lat(), lng: at.lng(), address: None, landmark: None }
     };
-    BookRide {
-        pickup: spot(),
-        destination: spot(),
-        ride_type: None,
-        payment_method: None,
-        quote_id: None,
-        notes: None,
-    }
+    BookRide { pickup: spot(), destination: spot(), ride_type: None, payment_method: None, quote_id: None, notes: None }
 }
 
 /// Takes every offer as soon as it is seen.
@@ -312,15 +305,23 @@ async fn measure(config: &Config, database: &Database) -> Result<(), Failure> {
     let driving = tokio::spawn(drivers(Arc::clone(&town)));
     let waited = open_loop(&town).await;
     let (p50, p99) = (quantile(&waited, 0.5), quantile(&waited, 0.99));
-    println!("  {} requests at {OPEN_PER_S}/s: committed after {p50:.1} ms (median), {p99:.1} ms (p99; target 50)", waited.len());
+    println!(
+        "  {} requests at {OPEN_PER_S}/s: committed after {p50:.1} ms (median), {p99:.1} ms (p99; target 50)",
+        waited.len()
+    );
     let figures = house.rides.city().counters;
-    println!("  request to offer: {:?} ms (median), {:?} ms (p99)", figures.request_to_offer_ms_p50, figures.request_to_offer_ms_p99);
+    println!(
+        "  request to offer: {:?} ms (median), {:?} ms (p99)",
+        figures.request_to_offer_ms_p50, figures.request_to_offer_ms_p99
+    );
     let refused_open = town.refused.swap(0, Ordering::Relaxed);
     let rate = closed_loop(&town).await;
     let refused = town.refused.load(Ordering::Relaxed);
     println!("  {rate:.0} assignments a second (target 2000), {refused_open} + {refused} refused");
     let offer_p99 = figures.request_to_offer_ms_p99.unwrap_or(f64::NAN);
-    println!(r#"M5 {{"assignments_per_s":{rate:.0},"decision_ms_p50":{p50:.2},"decision_ms_p99":{p99:.2},"offer_ms_p99":{offer_p99:.2}}}"#);
+    println!(
+        r#"M5 {{"assignments_per_s":{rate:.0},"decision_ms_p50":{p50:.2},"decision_ms_p99":{p99:.2},"offer_ms_p99":{offer_p99:.2}}}"#
+    );
     town.is_over.store(true, Ordering::Relaxed);
     driving.await?;
     house.stop.cancel();

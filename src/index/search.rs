@@ -8,6 +8,7 @@ use super::grid::Horizon;
 use super::lists::Entry;
 use super::rings::{Rings, Sieve};
 use super::shortlist::{LARGE, SMALL, Shortlist, wanted};
+use super::slot::Sighting;
 use super::{DriverIndex, RideClasses};
 use crate::geo::LatLng;
 use crate::ids::DriverId;
@@ -43,6 +44,8 @@ pub struct Neighbour {
     pub distance_m: f64,
     /// How long ago.
     pub age: Span,
+    /// Which way the motorcycle points, where it moves; degrees clockwise from north.
+    pub bearing_deg: Option<u16>,
 }
 
 impl DriverIndex {
@@ -116,7 +119,8 @@ impl Judge<'_> {
             return None;
         }
         let age = self.now.since(seen.at);
-        Some(Neighbour { driver: seen.driver, position: seen.position, distance_m: rank, age })
+        let Sighting { driver, position, bearing_deg, .. } = seen;
+        Some(Neighbour { driver, position, distance_m: rank, age, bearing_deg })
     }
 
     /// The rank of a driver of whom the list does not tell where.

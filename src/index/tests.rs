@@ -67,6 +67,7 @@ impl Oracle {
                 position: fix.position,
                 distance_m: from.distance_m(fix.position),
                 age: now.since(fix.at),
+                bearing_deg: fix.bearing_deg,
             })
             .filter(|neighbour| neighbour.distance_m <= query.radius_m_max)
             .collect();

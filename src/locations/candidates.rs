@@ -9,7 +9,7 @@ use crate::dispatch::Candidate;
 use crate::geo::LatLng;
 use crate::ids::DriverId;
 use crate::index::{Nearest, Neighbour, RideClasses};
-use crate::road::Origin;
+use crate::road::{Leg, Origin};
 use crate::time::{Span, Timestamp};
 
 /// Looked at first, for each that is wanted.
@@ -20,6 +20,8 @@ const SCAN_FACTOR: usize = 4;
 struct Scan {
     /// Nearest first as the crow flies.
     near: Vec<Neighbour>,
+    /// The riding time of each; none for who cannot get there.
+    times: Vec<Option<Span>>,
     /// Those who can get there, soonest first, by their number in `near`.
     ranked: Vec<(Span, usize)>,
 }
@@ -49,30 +51,32 @@ impl Locations {
                 self.scan(pickup, &query, now, &mut scan);
             }
         }
-        let candidate = |(time, number): (Span, usize)| {
-            let neighbour = &scan.near[number];
-            let leg = self.inner.travel.route(self.origin(neighbour), pickup).ok()?;
-            Some(Candidate::free(neighbour.driver, time, leg.distance_m))
+        scan.ranked.truncate(wanted);
+        let origins: Vec<Origin> = scan.ranked.iter().map(|(_, number)| Origin::from(&scan.near[*number])).collect();
+        let mut legs = Vec::with_capacity(origins.len());
+        self.inner.travel.legs_to_pickup(&origins, pickup, &mut legs);
+        let candidate = |((time, number), leg): (&(Span, usize), Option<Leg>)| {
+            Some(Candidate::free(scan.near[*number].driver, *time, leg?.distance_m))
         };
-        scan.ranked.iter().take(wanted).copied().filter_map(candidate).collect()
+        scan.ranked.iter().zip(legs).filter_map(candidate).collect()
     }
 
-    /// Ranks the nearest by travel time.
+    /// Ranks the nearest by travel time. Who was looked at by the scan before, and stands where they stood, is as far in time
+    /// as they were.
     fn scan(&self, pickup: LatLng, query: &Nearest<'_>, now: Timestamp, scan: &mut Scan) {
-        let Scan { near, ranked } = scan;
+        let Scan { near, times, ranked } = scan;
+        let before = std::mem::take(near);
         self.inner.index.nearest(pickup, query, now, near);
-        let origins: Vec<Origin> = near.iter().map(|neighbour| self.origin(neighbour)).collect();
-        let mut times = Vec::with_capacity(origins.len());
-        self.inner.travel.to_pickup(&origins, pickup, &mut times);
+        let place = |neighbour: &Neighbour| (neighbour.driver, Origin::from(neighbour));
+        let known = near.iter().zip(&before).take_while(|(one, other)| place(one) == place(other)).count();
+        let origins: Vec<Origin> = near[known..].iter().map(Origin::from).collect();
+        let mut new = Vec::with_capacity(origins.len());
+        self.inner.travel.to_pickup(&origins, pickup, &mut new);
+        times.truncate(known);
+        times.append(&mut new);
         ranked.clear();
         ranked.extend(times.iter().enumerate().filter_map(|(number, time)| Some(((*time)?, number))));
         ranked.sort_unstable_by_key(|(time, number)| (*time, near[*number].driver));
-    }
-
-    pub(super) fn origin(&self, neighbour: &Neighbour) -> Origin {
-        // Of a driver who left meanwhile the place is as good as any.
-        let bearing_deg = self.position_of(neighbour.driver).and_then(|fix| fix.bearing_deg);
-        Origin { place: neighbour.position, bearing_deg }
     }
 }
 

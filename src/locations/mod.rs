@@ -174,7 +174,9 @@ impl Locations {
         let tiles = Tiles::new(config.area, config.browse.tile_m);
         let fences = Fences::new(config.fences.clone());
         let stages = Board::new(config.stages);
-        Ok(Self { inner: Arc::new(Inner { config, index, tiles, fences, stages, on_shift: DashMap::default(), travel }) })
+        Ok(Self {
+            inner: Arc::new(Inner { config, index, tiles, fences, stages, on_shift: DashMap::default(), travel }),
+        })
     }
 
     /// Where the city is served.
@@ -338,6 +340,11 @@ impl Locations {
         self.inner.on_shift.contains_key(&driver)
     }
 
+    /// Whether a driver on shift serves a kind of ride.
+    pub fn serves(&self, driver: DriverId, class: RideClasses) -> bool {
+        self.inner.on_shift.get(&driver).is_some_and(|shift| shift.classes.meets(class))
+    }
+
     /// How many drivers are on shift.
     pub fn drivers_on_shift(&self) -> usize {
         self.inner.on_shift.len()
@@ -365,9 +372,8 @@ impl Locations {
         let query = Nearest { k: limit, ..self.query(RideClasses::ANY, &[]) };
         self.inner.index.nearest(from, &query, now, &mut near);
         let show = |neighbour: &Neighbour| {
-            let origin = self.origin(neighbour);
-            let eta = self.inner.travel.duration(origin, from).ok()?;
-            Some(Nearby { position: neighbour.position, bearing_deg: origin.bearing_deg, eta })
+            let eta = self.inner.travel.duration(neighbour.into(), from).ok()?;
+            Some(Nearby { position: neighbour.position, bearing_deg: neighbour.bearing_deg, eta })
         };
         near.iter().filter_map(show).collect()
     }

@@ -50,6 +50,14 @@ impl TravelTime for Corrected {
         }
     }
 
+    fn legs_to_pickup(&self, froms: &[Origin], pickup: LatLng, out: &mut Vec<Option<Leg>>) {
+        self.by_road.legs_to_pickup(froms, pickup, out);
+        let factor = self.factor(pickup);
+        for leg in out.iter_mut().flatten() {
+            leg.duration = times(leg.duration, factor);
+        }
+    }
+
     fn farthest_m(&self, within: Span, to: LatLng) -> f64 {
         // Rounded up, and one more: what is learned between two questions is a matter of milliseconds.
         let by_road_ms = within.as_millis() as f64 / self.factor(to).max(f64::MIN_POSITIVE);

@@ -6,3 +6,4 @@
 pub mod assignment;
 pub mod costs;
 pub mod record;
+pub mod values;

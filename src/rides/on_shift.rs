@@ -1,6 +1,6 @@
 //! Drivers on shift: going online and offline, and connections that break and come back.
 
-use super::desk::{Actor, Command, Details};
+use super::desk::Details;
 use super::pickup::is_ridden_to;
 use super::ride::Ride;
 use super::shard::Message;
@@ -75,6 +75,7 @@ impl Rides {
         if self.inner.locations.ping(driver, track, fix, now)? == DriverState::Free {
             return Ok(());
         }
+        self.inner.waits.moved(driver, &fix, now);
         self.inner.matched.moved(driver, fix);
         let Some(watched) = self.inner.hub.watched_ride(driver) else { return Ok(()) };
         let ride = self.inner.live.ride(watched);

@@ -17,6 +17,9 @@ use super::live::Live;
 use super::matched::Matched;
 use super::people::People;
 use super::pickup::Pickups;
+use super::pressure::Pressure;
+use super::product::waits::Waits;
+use super::queue::RideQueue;
 use super::shard::{Message, Shard};
 use super::surroundings::LiveCity;
 use super::tally::Tally;
@@ -38,6 +41,7 @@ use crate::matching::record::Record;
 use crate::realtime::Hub;
 use crate::rides::words::RideType;
 use crate::road::router::Router;
+use crate::steering::Steering;
 use crate::time::Timestamp;
 
 /// What the service is built from.
@@ -62,6 +66,8 @@ pub struct Parts {
     pub history: History,
     /// Prices.
     pub tariffs: Arc<TariffBook>,
+    /// What is done where drivers are short.
+    pub steering: Steering,
     /// The map, where there is one: what drivers on a ride do is matched to its streets.
     pub streets: Option<Arc<Router>>,
 }
@@ -97,24 +103,28 @@ impl Rides {
 
 /// Restores everything and starts nothing.
 pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
-    let Parts { config, pool, hub, bus, auth, drivers, maps, locations, history, tariffs, streets } = parts;
+    let Parts { config, pool, hub, bus, auth, drivers, maps, locations, history, tariffs, steering, streets } = parts;
     let matched = Arc::new(Matched::new(streets, maps.clone()));
+    let waits = Arc::new(Waits::new(config.products.stop_left_m));
     let (live, tally) = (Arc::new(Live::default()), Arc::new(Tally::default()));
     let people = People::new(auth, drivers.clone());
-    let teller = Teller::new(Arc::clone(&hub), bus, Arc::clone(&live), Arc::clone(&tally));
+    let pressure = Pressure { steering: steering.clone(), locations: locations.clone() };
+    let teller = Teller::new(Arc::clone(&hub), bus, Arc::clone(&live), Arc::clone(&tally), pressure);
     let mut city = LiveCity {
         hub: Arc::clone(&hub),
         locations: locations.clone(),
         maps,
         legs: Legs::default(),
         matched: Arc::clone(&matched),
-        asking: Asking::new(config.asking, locations.clone()),
+        asking: Asking::new(config.asking, locations.clone(), drivers.clone()),
+        waits: Arc::clone(&waits),
         left_out: FxHashMap::default(),
     };
     let terms = Terms {
         dispatch: config.dispatch.clone(),
         tariffs: Arc::clone(&tariffs),
         detour_charged_max_percent: config.detour_charged_max_percent,
+        reminder_lead: config.products.reminder_lead,
         decisions: config.decisions,
     };
     drivers.load_wishes().await?;
@@ -147,7 +157,10 @@ pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
         history,
         tariffs,
         matched,
+        waits,
         arrivals,
+        steering,
+        queue: RideQueue::default(),
         pickups,
     };
     Ok(Assembled { rides: Rides { inner: Arc::new(inner) }, shard, inbox })

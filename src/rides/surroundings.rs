@@ -15,6 +15,7 @@ use crate::rides::decisions::Looked;
 use crate::rides::desk::Surroundings;
 use crate::rides::legs::Legs;
 use crate::rides::matched::Matched;
+use crate::rides::product::waits::{Waited, Waits};
 use crate::rides::ride::{Offer, Ride};
 use crate::time::Timestamp;
 
@@ -30,6 +31,8 @@ pub struct LiveCity {
     pub legs: Legs,
     /// The streets that drivers on a ride take.
     pub matched: Arc<Matched>,
+    /// How long drivers stand at stops.
+    pub waits: Arc<Waits>,
     /// Who could take a ride.
     pub asking: Asking,
     /// Who could not, as of the last question.
@@ -75,5 +78,9 @@ impl Surroundings for LiveCity {
             self.maps.leg_finished(&leg);
         }
         matched_m
+    }
+
+    fn waited(&mut self, ride: &Ride, decision: &Decision) -> Option<Waited> {
+        self.waits.follow(ride, decision)
     }
 }

@@ -1,4 +1,5 @@
-//! Housekeeping: quotes nobody booked are deleted a day after they expired, and what explains old rides when its time is up.
+//! Housekeeping: quotes nobody booked are deleted a day after they expired, what explains old rides when its time is up, and
+//! people without an account are forgotten some days after the ride that named them.
 
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ pub async fn tidy(rides: Rides, stop: CancellationToken) {
             () = stop.cancelled() => return,
             _ = interval.tick() => {}
         }
-        for old in [Old::Quotes, Old::Rounds] {
+        for old in [Old::Quotes, Old::Rounds, Old::Contacts] {
             sweep(&rides, &stop, old).await;
         }
     }
@@ -31,6 +32,7 @@ pub async fn tidy(rides: Rides, stop: CancellationToken) {
 enum Old {
     Quotes,
     Rounds,
+    Contacts,
 }
 
 /// Deletes batch by batch until one is not full.
@@ -45,6 +47,10 @@ async fn sweep(rides: &Rides, stop: &CancellationToken, old: Old) {
             Old::Rounds => {
                 let before = now - rides.inner.config.decisions.retention;
                 (decisions::store::delete_before(pool, before, BATCH_MAX).await, "old rounds could not be deleted")
+            }
+            Old::Contacts => {
+                let before = now - rides.inner.config.products.contacts_kept;
+                (store::forget_contacts(pool, before, BATCH_MAX).await, "old contacts could not be forgotten")
             }
         };
         match deleted {

@@ -22,7 +22,7 @@ pub mod turns;
 pub use straight_line::{StraightLine, StraightLineError};
 
 use crate::geo::LatLng;
-use crate::index::Fix;
+use crate::index::{Fix, Neighbour};
 use crate::time::Span;
 
 /// One way from a place to another.
@@ -46,6 +46,12 @@ pub struct Origin {
 impl From<LatLng> for Origin {
     fn from(place: LatLng) -> Self {
         Self { place, bearing_deg: None }
+    }
+}
+
+impl From<&Neighbour> for Origin {
+    fn from(neighbour: &Neighbour) -> Self {
+        Self { place: neighbour.position, bearing_deg: neighbour.bearing_deg }
     }
 }
 
@@ -94,5 +100,12 @@ pub trait TravelTime: Send + Sync {
     fn to_pickup(&self, froms: &[Origin], pickup: LatLng, out: &mut Vec<Option<Span>>) {
         out.clear();
         out.extend(froms.iter().map(|from| self.route(*from, pickup).ok().map(|leg| leg.duration)));
+    }
+
+    /// As [`to_pickup`](Self::to_pickup), with the lengths: for the few who were found soonest. A road router finds out at
+    /// once, for all of them, what leads to the pickup.
+    fn legs_to_pickup(&self, froms: &[Origin], pickup: LatLng, out: &mut Vec<Option<Leg>>) {
+        out.clear();
+        out.extend(froms.iter().map(|from| self.route(*from, pickup).ok()));
     }
 }

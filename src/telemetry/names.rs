@@ -149,6 +149,8 @@ catalogue! {
     DEMAND_CELLS_SHORT = "boda_demand_cells_short", Shape::Gauge;
     /// Riders for whom there was no driver, over the window of demand.window_minutes.
     DEMAND_RIDERS_SHORT = "boda_demand_riders_short", Shape::Gauge;
+    /// Rides of that window that ended before a driver was found.
+    DEMAND_UNSERVED = "boda_demand_unserved", Shape::Gauge;
     /// Events and samples not counted, because of too many cells or because they were too old.
     DEMAND_DROPPED_TOTAL = "boda_demand_dropped_total", Shape::Counter;
     /// Hints to idle drivers that were sent.

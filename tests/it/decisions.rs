@@ -139,7 +139,9 @@ async fn only_those_concerned_may_ask_and_nonsense_is_refused_by_name() {
         // A ride that is not there, and one for which nobody looked at this driver, look the same.
         stranger.api.get(&format!("/driver/why-not?ride_id={ride}")).await.refused(404, "not_found");
     }
-    for (query, field) in [("limit=0", "limit"), ("limit=101", "limit"), ("cursor=zz", "cursor"), ("ride_id=7", "ride_id")] {
+    for (query, field) in
+        [("limit=0", "limit"), ("limit=101", "limit"), ("cursor=zz", "cursor"), ("ride_id=7", "ride_id")]
+    {
         let answer = driver.api.get(&format!("/driver/why-not?{query}")).await;
         assert!(matches!(answer.status, 400 | 422) && answer.blames(field), "{query}: {answer}");
     }

@@ -117,5 +117,9 @@ async fn what_is_promised_is_corrected_and_consistent(pool: PgPool) {
     let apart = |other: Span| (corrected.duration.as_millis() - other.as_millis()).abs();
     // What is learned fades by the second.
     assert!(apart(duration) <= 20 && times[0].is_some_and(|time| apart(time) <= 20), "{corrected:?} {times:?}");
+    let mut legs = Vec::new();
+    promised.legs_to_pickup(&[from], to, &mut legs);
+    let leg = legs[0].expect("a way");
+    assert!(apart(leg.duration) <= 20 && leg.distance_m == by_road.distance_m, "{corrected:?} {leg:?}");
     assert!(promised.farthest_m(duration, to) >= from.place.distance_m(to));
 }

@@ -319,3 +319,31 @@ fn components_that_are_solved_stay_solved_when_the_steps_run_out_in_the_largest(
     assert_eq!(short.means, Means::Greedy);
     assert_eq!(short.column_of[201..], [Some(202), Some(203)]);
 }
+
+/// The first 200 of the batches that `benches/peers/assignment.sh` compares; it compares 10,000.
+#[test]
+fn it_is_as_cheap_as_scipy() {
+    let golden = include_str!("../../../benches/peers/assignment_golden.txt");
+    let mut lines = golden.lines().filter(|line| !line.starts_with('#'));
+    let (mut solver, mut batches) = (Solver::default(), 0);
+    let number = |word: &str| word.parse::<i64>().expect("a number");
+    while let Some(heading) = lines.next() {
+        let heading: Vec<i64> = heading.split(' ').skip(1).map(number).collect();
+        let [row_count, column_count, cost] = heading.try_into().expect("rows, columns, cost");
+        let mut problem = Problem::new(column_count as u32);
+        for line in lines.by_ref().take(row_count as usize) {
+            let (unassigned, edges) = line.split_once(' ').unwrap_or((line, ""));
+            let edges = edges.split_terminator(' ').map(|word| {
+                let (column, cost) = word.split_once(':').expect("a column and a cost");
+                edge(number(column) as u32, number(cost))
+            });
+            problem.push_row(number(unassigned), &edges.collect::<Vec<_>>());
+        }
+        let mut prices = vec![0; column_count as usize];
+        let solution = solver.solve(&problem, &mut prices, STEPS_MAX);
+        assert_eq!(solution.cost, cost, "batch {batches}");
+        assert_eq!(certify(&problem, &solution, &prices), Ok(()), "batch {batches}");
+        batches += 1;
+    }
+    assert_eq!(batches, 200);
+}

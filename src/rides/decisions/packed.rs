@@ -73,7 +73,9 @@ fn weighed(rest: &mut &[u8]) -> Result<Weighed, Unreadable> {
     let excluded = match number(rest)? {
         0 => None,
         // A word of a later program is still a reason.
-        place => Some(usize::try_from(place - 1).ok().and_then(|place| Reason::ALL.get(place).copied()).unwrap_or(Reason::Other)),
+        place => Some(
+            usize::try_from(place - 1).ok().and_then(|place| Reason::ALL.get(place).copied()).unwrap_or(Reason::Other),
+        ),
     };
     let mut parts_ms = [0; PARTS];
     for part in &mut parts_ms {
@@ -133,10 +135,12 @@ mod tests {
     fn any_weighed() -> impl Strategy<Value = Weighed> {
         let reason = prop::option::of(prop::sample::select(Reason::ALL.to_vec()));
         let numbers = (any::<i64>(), any::<u32>(), any::<[i64; PARTS]>(), any::<i64>(), any::<i64>());
-        (any::<u128>(), numbers, reason).prop_map(|(id, (eta, pickup_distance_m, parts_ms, cost_ms, price_ms), excluded)| {
-            let (driver, pickup_eta) = (DriverId(Uuid::from_u128(id)), Span::from_millis(eta));
-            Weighed { driver, pickup_eta, pickup_distance_m, parts_ms, cost_ms, price_ms, excluded }
-        })
+        (any::<u128>(), numbers, reason).prop_map(
+            |(id, (eta, pickup_distance_m, parts_ms, cost_ms, price_ms), excluded)| {
+                let (driver, pickup_eta) = (DriverId(Uuid::from_u128(id)), Span::from_millis(eta));
+                Weighed { driver, pickup_eta, pickup_distance_m, parts_ms, cost_ms, price_ms, excluded }
+            },
+        )
     }
 
     proptest! {

@@ -83,12 +83,9 @@ impl Reason {
     }
 }
 
-/// The parts of a cost, in milliseconds of pickup time; negative ones speak for the driver.
+/// How many parts a cost has: pickup, acceptance, cancellation, idle, place, queue, favourite, switching, in this order. In
+/// milliseconds of pickup time; negative ones speak for the driver.
 pub const PARTS: usize = 8;
-
-/// Names of the parts, in the order in which they are kept.
-pub const PART_NAMES: [&str; PARTS] =
-    ["pickup", "acceptance", "cancellation", "idle", "place", "queue", "favourite", "switching"];
 
 /// One driver as weighed for one ride.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,9 +144,8 @@ impl RideRound {
             (!is_named(weighed.driver), weighed.excluded.is_some(), weighed.cost_ms, weighed.pickup_eta, weighed.driver)
         });
         self.considered.truncate(considered_max.max(2));
-        self.considered.sort_by_key(|weighed| {
-            (weighed.excluded.is_some(), weighed.cost_ms, weighed.pickup_eta, weighed.driver)
-        });
+        self.considered
+            .sort_by_key(|weighed| (weighed.excluded.is_some(), weighed.cost_ms, weighed.pickup_eta, weighed.driver));
     }
 
     /// Whether it says anything that an earlier round of the ride has not said: a search that goes on in vain is kept once.
@@ -225,7 +221,12 @@ pub(crate) mod tests {
     fn a_search_that_goes_on_in_vain_says_nothing_new() {
         let excluded = |reason| Weighed { excluded: Some(reason), ..weighed(1, 10) };
         let first = round(vec![excluded(Reason::Busy), weighed(2, 9)], None);
-        let again = RideRound { round: 2, waited: Span::from_secs(5), considered: vec![weighed(2, 8), excluded(Reason::Busy)], ..first.clone() };
+        let again = RideRound {
+            round: 2,
+            waited: Span::from_secs(5),
+            considered: vec![weighed(2, 8), excluded(Reason::Busy)],
+            ..first.clone()
+        };
         assert!(!again.says_more_than(&first));
         assert!(round(vec![excluded(Reason::Passed), weighed(2, 9)], None).says_more_than(&first));
         assert!(round(first.considered.clone(), Some(2)).says_more_than(&first));

@@ -31,7 +31,7 @@ pub enum Why {
     Excluded(Reason),
 }
 
-/// Which part of a cost a difference is about, in the order of `PART_NAMES`.
+/// Which part of a cost a difference is about, in the order of `PARTS`.
 const PICKUP: usize = 0;
 const ACCEPTANCE: usize = 1;
 const CANCELLATION: usize = 2;
@@ -62,9 +62,9 @@ fn largest_difference(asks: &Weighed, other: &Weighed) -> Why {
     let part = (0..asks.parts_ms.len()).max_by_key(|part| (by(*part), std::cmp::Reverse(*part))).unwrap_or(PICKUP);
     match part {
         // What a rider may call off in vain grows with the way to them.
-        PICKUP | CANCELLATION => Why::Nearer(Span::from_millis(
-            (asks.pickup_eta.as_millis() - other.pickup_eta.as_millis()).max(0),
-        )),
+        PICKUP | CANCELLATION => {
+            Why::Nearer(Span::from_millis((asks.pickup_eta.as_millis() - other.pickup_eta.as_millis()).max(0)))
+        }
         ACCEPTANCE => Why::Answers,
         IDLE => Why::WaitedLonger,
         PLACE => Why::Place,

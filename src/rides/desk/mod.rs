@@ -23,9 +23,10 @@ use crate::ids::{DriverId, OfferId, RideId, StreamSeq};
 use crate::index::{Fix, RideClasses};
 use crate::rides::decisions::{self, Keeper, Looked};
 use crate::rides::followup;
+use crate::rides::product::waits::Waited;
 use crate::rides::ride::{Offer, Pricing, Ride};
 use crate::rides::said::{Said, Sequence};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 pub use batch::{Actor, Batch, Closing, NewEvent, Remark, ShiftChange, outcome_word};
 pub use command::{Answered, Command, Details, Message};
@@ -49,6 +50,11 @@ pub trait Surroundings {
     /// A decision about a ride that stands as it did before; `accepted` is the offer that becomes the assignment. The metres
     /// that were ridden, once the ride is completed, if they are known.
     fn follow(&mut self, ride: &Ride, decision: &Decision, accepted: Option<&Offer>) -> Option<u32>;
+    /// How long the driver stood at the stop before, where a decision shows that they have left it. Nothing where positions
+    /// are not seen.
+    fn waited(&mut self, _ride: &Ride, _decision: &Decision) -> Option<Waited> {
+        None
+    }
 }
 
 /// What the desk works by.
@@ -60,6 +66,8 @@ pub struct Terms {
     pub tariffs: Arc<TariffBook>,
     /// By how much more than the quoted distance a detour may be charged, in percent of it.
     pub detour_charged_max_percent: u32,
+    /// How long before the pickup of a scheduled ride its rider is reminded.
+    pub reminder_lead: Span,
     /// What is kept of rounds.
     pub decisions: decisions::Config,
 }
@@ -206,6 +214,9 @@ impl Desk {
             return;
         };
         let accepted = if let Fact::Assigned { offer, .. } = decision.fact { self.offers.get(&offer) } else { None };
+        if let Some(waited) = city.waited(ride, &decision) {
+            ride.product.waited(waited.stop, waited.span);
+        }
         let matched_m = city.follow(ride, &decision, accepted);
         if matched_m.is_some() {
             ride.matched_distance_m = matched_m;
@@ -214,6 +225,7 @@ impl Desk {
         ride.apply(&decision, Pricing { tariffs, detour_charged_max_percent: *detour_charged_max_percent });
         let mut remark = Remark::None;
         match (&decision.fact, &cause.details) {
+            (Fact::Rescheduled { .. }, Details::Moved(moved)) => ride.moved((**moved).clone()),
             (Fact::Ended(_), Details::Cancellation(cancellation)) => {
                 ride.cancellation = Some(cancellation.clone());
                 remark = Remark::Cancelled(cancellation.reason);
@@ -227,7 +239,9 @@ impl Desk {
             }
             _ => {}
         }
-        followup::enqueue(ride, &decision, cause.request_id.as_deref(), &mut round.batch.jobs);
+        let behind =
+            followup::Cause { request_id: cause.request_id.as_deref(), reminder_lead: self.terms.reminder_lead };
+        followup::enqueue(ride, &decision, behind, &mut round.batch.jobs);
         let ride = Arc::new(ride.clone());
         round.changed.insert(ride.id, Arc::clone(&ride));
         round.note_offer(&decision, &remark, &mut self.offers);
@@ -262,6 +276,7 @@ fn caused_by(fact: &Fact, sender: Actor) -> Actor {
         | Fact::Ended(RideEnd::NoDriverFound) => Actor::SYSTEM,
         Fact::Released { reason, .. } if *reason != ReleaseReason::DriverCancelled => Actor::SYSTEM,
         Fact::Requested { .. }
+        | Fact::Rescheduled { .. }
         | Fact::OfferClosed { .. }
         | Fact::Assigned { .. }
         | Fact::Released { .. }

@@ -158,7 +158,7 @@ impl Past {
                 self.begin_search(at);
             }
             Fact::StopReached { stop } => self.stops_reached = stop,
-            Fact::OnTheWay | Fact::Arrived | Fact::Started | Fact::Ended(_) => {}
+            Fact::Rescheduled { .. } | Fact::OnTheWay | Fact::Arrived | Fact::Started | Fact::Ended(_) => {}
         }
     }
 

@@ -134,9 +134,12 @@ mod tests {
     /// The same by reading the whole history again at each look, as the rules are told.
     fn slow(looks: &[Look]) -> Course {
         // What is older than a gap is forgotten.
-        let seen_in_order: Vec<Look> = looks.iter().enumerate().filter(|(n, look)| {
-            looks[..*n].iter().all(|before| before.0 <= look.0)
-        }).map(|(_, look)| *look).collect();
+        let seen_in_order: Vec<Look> = looks
+            .iter()
+            .enumerate()
+            .filter(|(n, look)| looks[..*n].iter().all(|before| before.0 <= look.0))
+            .map(|(_, look)| *look)
+            .collect();
         let gap_s = RULES.gap_max.as_secs();
         let begins = (1..seen_in_order.len()).rev().find(|n| seen_in_order[*n].0 - seen_in_order[n - 1].0 > gap_s);
         let history = &seen_in_order[begins.unwrap_or(0)..];
@@ -174,7 +177,10 @@ mod tests {
         // A turn was missed: 800 m more at once, then straight on to the pickup, which takes long.
         let missed = (0..40).map(|n| (n * 5, if n < 4 { 1_000.0 } else { 1_800.0 - 30.0 * (n - 4) as f64 }));
         assert!(courses(&missed.collect::<Vec<_>>())[7..].contains(&Course::GoingAway), "for a while");
-        assert_eq!(last((0..40).map(|n| (n * 5, if n < 4 { 1_000.0 } else { 1_800.0 - 30.0 * (n - 4) as f64 }))), Course::Fine);
+        assert_eq!(
+            last((0..40).map(|n| (n * 5, if n < 4 { 1_000.0 } else { 1_800.0 - 30.0 * (n - 4) as f64 }))),
+            Course::Fine
+        );
     }
 
     #[test]
@@ -212,7 +218,11 @@ mod tests {
     fn of_a_time_that_nobody_saw_nothing_is_said() {
         let before = (0..100).step_by(5).map(|s| (s, 900.0));
         assert_eq!(last(before.chain([(200, 900.0)])), Course::Fine);
-        assert_eq!(last([(10, 1_000.0), (9, 5_000.0), (8, 5_000.0), (7, 5_000.0)]), Course::Fine, "late ones say nothing");
+        assert_eq!(
+            last([(10, 1_000.0), (9, 5_000.0), (8, 5_000.0), (7, 5_000.0)]),
+            Course::Fine,
+            "late ones say nothing"
+        );
     }
 
     fn looks() -> impl Strategy<Value = Vec<Look>> {

@@ -22,8 +22,8 @@ use crate::telemetry::names;
 use crate::time::{Span, Timestamp};
 
 pub use detector::Rules;
-pub use watch::watch_pickups;
 pub(super) use watch::is_ridden_to;
+pub use watch::watch_pickups;
 
 use detector::{Course, Detector};
 

@@ -173,15 +173,28 @@ impl Router {
 
     /// The quickest way between two places on the streets; `None` where nobody can ride.
     pub fn path_between(&self, from: Snapped, to: Snap) -> Option<RoutePath> {
+        let mut paths = Vec::with_capacity(1);
+        self.paths_to([from], to, &mut paths);
+        paths.pop()?
+    }
+
+    /// The quickest way from each of many places on the streets to one; `None` where nobody can ride. `out` is cleared first.
+    pub fn paths_to(&self, froms: impl IntoIterator<Item = Snapped>, to: Snap, out: &mut Vec<Option<RoutePath>>) {
         let live = self.live.load();
         let mut scratch = self.pool.take(&self.hierarchy);
         let ends = self.aim(&live, to, &mut scratch);
-        let (start, duration_ms) = self.best_start(&live, (from, &Kept::default()), &ends, &mut scratch.search)?;
+        out.clear();
+        out.extend(froms.into_iter().map(|from| self.path_aimed(&live, from, (to, &ends), &mut scratch)));
+    }
+
+    /// The quickest way to where a search is set on.
+    fn path_aimed(&self, live: &Live, from: Snapped, (to, ends): (Snap, &Ends), scratch: &mut Scratch) -> Option<RoutePath> {
+        let (start, duration_ms) = self.best_start(live, (from, &Kept::default()), ends, &mut scratch.search)?;
         let begin = Snap { arc: start.arc, along_dm: start.along_dm, ..from.snap };
         let mut arcs = vec![start.arc];
         if let Some(vertex) = start.leaves_by {
-            let Scratch { search, way, .. } = &mut *scratch;
-            let edges = |vertex| self.edges(&live, vertex);
+            let Scratch { search, way, .. } = scratch;
+            let edges = |vertex| self.edges(live, vertex);
             search.path((&self.hierarchy, &live.metric), vertex, edges, way);
             let begun = usize::from(vertex == start.arc.0);
             arcs.extend(way[begun..].iter().map(|vertex| self.turns.arc_of(*vertex)));

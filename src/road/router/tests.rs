@@ -268,6 +268,11 @@ fn places_that_no_street_joins_have_no_way_and_say_why() {
     assert_eq!(times, [Some(Span::from_millis(0)), None, None]);
     town.router.to_pickup(&[here.into()], off_road, &mut times);
     assert_eq!(times, [None]);
+    let mut legs = Vec::new();
+    town.router.legs_to_pickup(&[off_road.into(), here.into(), beyond.into()], here, &mut legs);
+    assert_eq!(legs, [None, Some(Leg { distance_m: 0, duration: Span::from_millis(0) }), None]);
+    town.router.legs_to_pickup(&[here.into()], off_road, &mut legs);
+    assert_eq!(legs, [None]);
 }
 
 #[test]
@@ -385,6 +390,10 @@ fn nobody_gets_to_a_place_in_time_from_beyond_its_reach() {
             let froms: Vec<Origin> = (0..20).map(|_| place(&mut rng).into()).collect();
             let mut times = Vec::new();
             town.router.to_pickup(&froms, to, &mut times);
+            let mut legs = Vec::new();
+            town.router.legs_to_pickup(&froms, to, &mut legs);
+            assert_eq!(legs, froms.iter().map(|from| town.router.route(*from, to).ok()).collect::<Vec<_>>());
+            assert_eq!(legs.iter().map(|leg| leg.map(|leg| leg.duration)).collect::<Vec<_>>(), times);
             for (from, time) in froms.iter().zip(times).filter_map(|(from, time)| Some((from.place, time?))) {
                 let (straight_m, reach_m) = (from.distance_m(to), town.router.farthest_m(time, to));
                 assert!(straight_m <= reach_m, "{straight_m} m in {time}, reach {reach_m} m");

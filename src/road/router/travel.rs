@@ -5,8 +5,9 @@
 //! there at the best speed there is, which is what a search for the nearest relies on.
 
 use super::super::{Leg, NoRoute, Origin, TravelTime};
-use super::Router;
+use super::{RoutePath, Router, Snapped};
 use crate::geo::LatLng;
+use crate::road::network::Snap;
 use crate::time::Span;
 
 /// Off the road one gets on at some 15 km/h, in metres a second; never better than on it.
@@ -23,14 +24,19 @@ fn access_ms(distance_m: f32) -> i64 {
     (f64::from(distance_m) / OFF_ROAD_MPS * 1_000.0) as i64
 }
 
+/// A way with what it takes to get from the one place to the street, and from the street to the other.
+fn leg(path: &RoutePath, from: &Snap, to: &Snap) -> Leg {
+    let access_ms = access_ms(from.distance_m) + access_ms(to.distance_m);
+    let duration = Span::from_millis(i64::from(path.duration_ms) + access_ms);
+    Leg { distance_m: (path.distance_dm + 5) / 10, duration }
+}
+
 impl TravelTime for Router {
     fn route(&self, from: Origin, to: LatLng) -> Result<Leg, NoRoute> {
         let from = self.snap(from).ok_or(NoRoute::FromOffRoad)?;
         let to = self.snap_place(to).ok_or(NoRoute::ToOffRoad)?;
         let path = self.path_between(from, to).ok_or(NoRoute::Unconnected)?;
-        let access_ms = access_ms(from.snap.distance_m) + access_ms(to.distance_m);
-        let duration = Span::from_millis(i64::from(path.duration_ms) + access_ms);
-        Ok(Leg { distance_m: (path.distance_dm + 5) / 10, duration })
+        Ok(leg(&path, &from.snap, &to))
     }
 
     fn duration(&self, from: Origin, to: LatLng) -> Result<Span, NoRoute> {
@@ -58,6 +64,20 @@ impl TravelTime for Router {
             let riding_ms = times.next().flatten()?;
             Some(Span::from_millis(i64::from(riding_ms) + access_ms(from.snap.distance_m) + access_ms(to.distance_m)))
         }));
+    }
+
+    fn legs_to_pickup(&self, froms: &[Origin], pickup: LatLng, out: &mut Vec<Option<Leg>>) {
+        out.clear();
+        let Some(to) = self.snap_place(pickup) else {
+            out.resize(froms.len(), None);
+            return;
+        };
+        let snapped: Vec<_> = froms.iter().map(|from| self.snap(*from)).collect();
+        let mut paths = Vec::with_capacity(froms.len());
+        self.paths_to(snapped.iter().flatten().copied(), to, &mut paths);
+        let mut paths = paths.into_iter();
+        let leg = |from: &Option<Snapped>| from.as_ref().and_then(|from| Some(leg(&paths.next()??, &from.snap, &to)));
+        out.extend(snapped.iter().map(leg));
     }
 
     fn farthest_m(&self, within: Span, to: LatLng) -> f64 {
