@@ -6,7 +6,7 @@
 use uuid::Uuid;
 
 use super::Policy;
-use crate::dispatch::{
+use crate::dispatch::{self, 
     Answer, Availability, Canceller, Candidate, Config, Decision, Dispatch, Fact, Input, OfferOutcome, Order,
 };
 use crate::dispatch::{Output, Pin, RideEnd, Wanted};
@@ -115,8 +115,11 @@ fn pin() -> Pin {
 
 impl Engine {
     pub(super) fn new(config: Config, policy: Policy) -> Self {
-        let _ = policy;
-        Self { core: Dispatch::new(config) }
+        let policy = match policy {
+            Policy::Greedy => dispatch::Policy::Greedy,
+            Policy::Batch => dispatch::Policy::Batch,
+        };
+        Self { core: Dispatch::new(Config { policy, ..config }) }
     }
 
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
