@@ -54,6 +54,10 @@ impl Workshop {
                 Some(Edge { column, cost: considered.cost_ms })
             }));
             self.problem.push_row(row.unassigned, &self.edges);
+            // Who has it probably keeps it: the solver is quicker for knowing.
+            if let Some(column) = row.holder.and_then(|holder| self.column_of.get(&holder)) {
+                self.problem.expect_column(*column);
+            }
         }
     }
 
