@@ -227,6 +227,7 @@ fn decided(decision: &Decision) -> Heard {
         Fact::Released { driver, .. } => Heard::Released { ride, driver: driver_of(driver) },
         Fact::Ended(end) => Heard::Ended { ride, end },
         Fact::Requested { .. }
+        | Fact::Rescheduled { .. }
         | Fact::SearchBegan
         | Fact::Nudged { .. }
         | Fact::StopReached { .. }
