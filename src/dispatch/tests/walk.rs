@@ -72,6 +72,14 @@ fn any_input() -> impl Strategy<Value = Input> {
         };
         Input::Cancel { ride: ride(n), by }
     });
+    // Answers to questions that nobody asked, or not so.
+    let unasked = prop::collection::vec(prop::collection::vec(any_candidate(), 0..5), 0..5).prop_map(|answers| {
+        let of = |found: Vec<(u128, u128, Candidate)>| Answer {
+            ride: ride(found.first().map_or(99, |(n, ..)| *n)),
+            candidates: found.into_iter().map(|(.., candidate)| candidate).collect(),
+        };
+        Input::Candidates { answers: answers.into_iter().map(of).collect() }
+    });
     let reschedule = (0..8_u128, 0..20_u128, 0..400_000_i64).prop_map(move |(n, luck, ms)| Input::Reschedule {
         ride: ride(n),
         rider: of(n, luck),
@@ -94,6 +102,7 @@ fn any_input() -> impl Strategy<Value = Input> {
         1 => (who(), what(), 0..3_u8).prop_map(|(driver, ride, stop)| Input::ReachStop { driver, ride, stop }),
         2 => (who(), what(), prop::option::of(digits())).prop_map(|(driver, ride, pin)| Input::Complete { driver, ride, pin }),
         3 => cancel,
+        1 => unasked,
         2 => reschedule,
         2 => (who(), what(), trouble).prop_map(|(driver, ride, trouble)| Input::PickupTrouble { driver, ride, trouble }),
         3 => who().prop_map(|driver| Input::GoOnline { driver, record: Record::default() }),
