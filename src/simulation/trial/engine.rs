@@ -6,8 +6,8 @@
 use uuid::Uuid;
 
 use super::Policy;
-use crate::dispatch::{self, 
-    Answer, Availability, Canceller, Candidate, Config, Decision, Dispatch, Fact, Input, OfferOutcome, Order,
+use crate::dispatch::{
+    self, Answer, Availability, Canceller, Candidate, Config, Decision, Dispatch, Fact, Input, OfferOutcome, Order,
 };
 use crate::dispatch::{Output, Pin, RideEnd, Wanted};
 use crate::ids::{DriverId, OfferId, RideId, RiderId};
@@ -229,6 +229,7 @@ fn decided(decision: &Decision) -> Heard {
         Fact::Requested { .. }
         | Fact::Rescheduled { .. }
         | Fact::SearchBegan
+        | Fact::Rescheduled { .. }
         | Fact::Nudged { .. }
         | Fact::StopReached { .. }
         | Fact::Arrived
