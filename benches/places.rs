@@ -209,7 +209,7 @@ fn ping_ns(fences: &Fences, around: LatLng) -> f64 {
     let begun = Instant::now();
     for number in 0..PINGS {
         let at = Timestamp::from_millis(1_795_413_600_000 + number as i64 * 1_000);
-        fences.follow(driver, &mut whereabouts, places[number % places.len()], at);
+        fences.follow(driver, &mut whereabouts, (places[number % places.len()], at), |_| ());
     }
     let took = begun.elapsed().as_nanos() as f64 / PINGS as f64;
     fences.end(driver);

@@ -64,6 +64,8 @@ fn ride() -> ServerMessage {
         pin: Some("4821".to_owned()),
         rider: PersonView { id: UserId(Uuid::from_u128(3)), first_name: "Aline".to_owned() },
         driver: Some(driver),
+        queue: None,
+        is_next: false,
         cancellation: None,
         requested_at: at,
         assigned_at: Some(at),

@@ -42,6 +42,11 @@ impl Timestamp {
         to_chrono(self.0.saturating_add(KIGALI_OFFSET_MS)).date_naive()
     }
 
+    /// The time of day in Kigali, as people are told: `07:30`.
+    pub fn kigali_time(self) -> String {
+        to_chrono(self.0.saturating_add(KIGALI_OFFSET_MS)).format("%H:%M").to_string()
+    }
+
     /// The first instant of a Kigali calendar day.
     pub fn start_of_kigali_day(day: NaiveDate) -> Self {
         let midnight = day.and_hms_opt(0, 0, 0).expect("midnight exists on every day").and_utc();

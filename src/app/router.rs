@@ -26,7 +26,7 @@ use crate::realtime::{self, Sockets};
 use crate::telemetry::Telemetry;
 use crate::time::Span;
 use crate::web::{self, API_PREFIX, ApiError, openapi};
-use crate::{analytics, auth, drivers, government, locations, maps, notifications, payments, rides, safety};
+use crate::{analytics, auth, drivers, government, locations, maps, notifications, payments, rides, safety, steering};
 
 /// The whole HTTP side.
 pub(super) fn build(
@@ -42,6 +42,8 @@ pub(super) fn build(
         rides: services.rides.clone(),
         locations: services.locations.clone(),
         hub: Arc::clone(&services.hub),
+        stages: services.stages.clone(),
+        steering: services.steering.clone(),
     };
     let sockets = Sockets::start(Arc::clone(&services.hub), handler)
         .map_err(|error| super::Error::service("the socket threads cannot be started", error))?;
@@ -91,6 +93,8 @@ fn api(config: &Config, services: &Services, server: &Server, database: &Databas
         .merge(locations::http::routes().with_state(services.locations.clone()))
         .merge(locations::http::places::routes().with_state(services.places.clone()))
         .merge(locations::geofences::http::routes().with_state(services.geofences.clone()))
+        .merge(locations::stages::http::routes().with_state(services.stages.clone()))
+        .merge(steering::http::routes().with_state(services.steering.clone()))
         .merge(rides::http::routes().with_state(services.rides.clone()))
         .merge(payments::http::routes().with_state(services.payments.clone()))
         .merge(safety::http::routes().with_state(services.safety.clone()))

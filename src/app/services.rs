@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use sqlx::PgPool;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +26,7 @@ use crate::locations::browse::show_tiles;
 use crate::locations::geofences::Geofences;
 use crate::locations::history::History;
 use crate::locations::places::Places;
+use crate::locations::stages::Stages;
 use crate::maps::{Corrected, Maps};
 use crate::notifications::{self, Notice, Notifications, Publish, sms};
 use crate::payments::{self, Payments};
@@ -35,6 +37,7 @@ use crate::road::router::Router;
 use crate::safety::Safety;
 use crate::sandbox;
 use crate::simulation::Routes;
+use crate::steering::Steering;
 use crate::telemetry::{Telemetry, names};
 use crate::time::Span;
 use crate::web::TokenKeys;
@@ -62,6 +65,8 @@ pub(super) struct Services {
     pub(super) locations: Locations,
     pub(super) history: History,
     pub(super) geofences: Geofences,
+    pub(super) stages: Stages,
+    pub(super) steering: Steering,
     pub(super) places: Places,
     /// The ways along the streets, where these are known.
     pub(super) router: Option<Arc<Router>>,
@@ -85,6 +90,7 @@ struct NoticeMessage {
 
 /// What only needs the store: for workers and one-off commands as well.
 pub(super) struct Basics {
+    pub(super) pool: PgPool,
     pub(super) tokens: Arc<TokenKeys>,
     pub(super) bus: Bus,
     pub(super) auth: Auth,
@@ -109,14 +115,16 @@ impl Basics {
         let gateway = sms::provider(&sms_config(config, sandbox_url), &http);
         let notifications = Notifications::new(pool.clone(), gateway, publish_over(bus.clone()));
         let drivers = Drivers::new(pool.clone(), auth.clone(), &config.drivers);
-        let payments = Payments::new(pool, config.payments.clone());
-        Ok(Self { tokens, bus, auth, notifications, drivers, payments })
+        let payments = Payments::new(pool.clone(), config.payments.clone());
+        Ok(Self { pool, tokens, bus, auth, notifications, drivers, payments })
     }
 
     /// Every kind of job this program can run.
     pub(super) fn registry(&self) -> Registry {
         let registry = notifications::register(Registry::new(), &self.notifications, &self.auth.recipients());
         let registry = auth::register(registry, &self.auth, &self.notifications);
+        let words = rides::jobs::Words::new(self.pool.clone(), &self.auth, &self.drivers, &self.notifications);
+        let registry = rides::jobs::register(registry, words);
         payments::jobs::register(registry, self.payments.clone())
     }
 }
@@ -147,9 +155,8 @@ fn publish_over(bus: Bus) -> Publish {
 
 impl Services {
     pub(super) async fn build(config: &Config, database: &Database, server: &Server) -> Result<Self, Error> {
-        let Basics { tokens, bus, auth, notifications, drivers, payments } =
+        let Basics { pool, tokens, bus, auth, notifications, drivers, payments } =
             Basics::build(config, database, server.sandbox_url.as_deref())?;
-        let pool = database.pool().clone();
         let for_ground = config.clone();
         let ground = tokio::task::spawn_blocking(move || Ground::new(&for_ground))
             .await
@@ -166,6 +173,10 @@ impl Services {
         let history = History::new(config.history.clone(), pool.clone(), locations.clone());
         let geofences = Geofences::open(config.geofences.clone(), pool.clone(), locations.clone()).await?;
         let hub = Hub::start(config.sockets.clone());
+        let steering = Steering::new(config.steering.clone(), locations.clone(), Arc::clone(&hub));
+        let stages =
+            Stages::open(config.stages.clone(), pool.clone(), locations.clone(), Arc::clone(&hub), clock::now())
+                .await?;
         let stop_shard = CancellationToken::new();
         let parts = rides::Parts {
             config: config.rides.clone(),
@@ -178,6 +189,7 @@ impl Services {
             locations: locations.clone(),
             history: history.clone(),
             tariffs: Arc::new(TariffBook::rwanda_moto()),
+            steering: steering.clone(),
             streets: router.clone(),
         };
         let Started { rides, shard } = Rides::open(parts, stop_shard.clone()).await?;
@@ -193,6 +205,8 @@ impl Services {
             locations,
             history,
             geofences,
+            stages,
+            steering,
             places: ground.places(),
             router,
             payments,
@@ -220,6 +234,7 @@ impl Services {
         stop: &CancellationToken,
     ) -> Vec<JoinHandle<()>> {
         let basics = Basics {
+            pool: database.pool().clone(),
             tokens: Arc::clone(&self.tokens),
             bus: self.bus.clone(),
             auth: self.auth.clone(),
@@ -231,12 +246,16 @@ impl Services {
             tokio::spawn(deliver_notices(self.bus.clone(), Arc::clone(&self.hub), stop.clone())),
             tokio::spawn(gauges(self.rides.clone(), database.clone(), stop.clone())),
             tokio::spawn(rides::tidy(self.rides.clone(), stop.clone())),
+            tokio::spawn(rides::pickup::watch_pickups(self.rides.clone(), stop.clone())),
             tokio::spawn(show_tiles(self.locations.clone(), Arc::clone(&self.hub), stop.clone())),
             tokio::spawn(self.maps.clone().run(stop.clone())),
             tokio::spawn(sweep_accounts(self.auth.clone(), stop.clone())),
             // Not told by `stop`: sockets that are still open may bring positions.
             tokio::spawn(self.history.clone().run(self.stop_history.clone())),
             tokio::spawn(self.geofences.clone().run(self.stop_history.clone())),
+            tokio::spawn(self.stages.clone().run(self.stop_history.clone())),
+            tokio::spawn(self.steering.clone().run(stop.clone())),
+            tokio::spawn(rides::queue::keep_queue(self.rides.clone(), stop.clone())),
             tokio::spawn(take_suspended_off(self.drivers.clone(), self.rides.clone(), stop.clone())),
         ];
         let upkeep = (telemetry.clone(), stop.clone());

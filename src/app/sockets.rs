@@ -5,10 +5,12 @@ use std::sync::Arc;
 use crate::error::{Error, Fault};
 use crate::ids::DriverId;
 use crate::index::Fix;
+use crate::locations::stages::Stages;
 use crate::locations::{Jump, Locations, Refused, Track};
 use crate::realtime::protocol::client::{Command, Ping};
 use crate::realtime::{Handler, Hub, PingRefused, Reply, Snapshot};
 use crate::rides::Rides;
+use crate::steering::Steering;
 use crate::time::Timestamp;
 use crate::web::{Caller, Role, TokenKeys};
 
@@ -18,6 +20,8 @@ pub(super) struct SocketHandler {
     pub(super) rides: Rides,
     pub(super) locations: Locations,
     pub(super) hub: Arc<Hub>,
+    pub(super) stages: Stages,
+    pub(super) steering: Steering,
 }
 
 impl Handler for SocketHandler {
@@ -30,7 +34,10 @@ impl Handler for SocketHandler {
     async fn welcome(&self, caller: Caller) -> Result<Snapshot, Error> {
         if caller.role == Role::Driver {
             self.rides.driver_connection_changed(caller.user.into());
+            self.stages.tell_again(caller.user.into());
+            self.steering.tell_again(caller.user.into());
         }
+        self.rides.tell_queue_again(caller);
         self.rides.snapshot(caller).await
     }
 
@@ -72,7 +79,8 @@ impl Handler for SocketHandler {
             }
             Command::Arrive { ride } => Some(self.rides.arrive(driver, ride).await?),
             Command::Start { ride, pin } => Some(self.rides.start(driver, ride, &pin).await?),
-            Command::Complete { ride } => Some(self.rides.complete(driver, ride).await?),
+            Command::ReachStop { ride, stop } => Some(self.rides.reach_stop(driver, ride, stop).await?),
+            Command::Complete { ride, pin } => Some(self.rides.complete(driver, ride, pin.as_deref()).await?),
             Command::Browse { place } => {
                 if !self.locations.area().contains(place) {
                     let fault = |field: &str, value: f64| Fault::new(field, value, "is outside of the service area");

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use super::reader::Reader;
 use crate::geo::{Area, LatLng, RWANDA};
 use crate::locations::{geofences, history};
+use crate::money::BasisPoints;
 use crate::road::{correction, traffic};
 use crate::{dispatch, index, locations, maps, rides};
 
@@ -73,8 +74,80 @@ fn dispatch(reader: &mut Reader<'_>) -> dispatch::Config {
     config
 }
 
+fn products(reader: &mut Reader<'_>) -> rides::product::Config {
+    let mut s = reader.section("products");
+    let config = rides::product::Config {
+        lead_min: s.span("lead_min_minutes", 1..=1_440),
+        horizon: s.span("horizon_hours", 1..=8_760),
+        scheduled_max: s.whole("scheduled_max", 1..=100),
+        search_lead: s.span("search_lead_s", 1..=86_400),
+        promise: s.span("promise_s", 1..=86_400),
+        reminder_lead: s.span("reminder_lead_minutes", 1..=1_440),
+        stops_max: s.whole("stops_max", 0..=20),
+        stop_left_m: s.number("stop_left_m", 10.0..=1_000.0),
+        express_supplement: BasisPoints(s.whole("express_supplement_basis_points", 0..=10_000)),
+        contacts_kept: s.span("contacts_kept_days", 1..=365),
+    };
+    s.require(
+        config.lead_min >= config.search_lead,
+        "lead_min_minutes",
+        "products.search_lead_s",
+        "is less than search_lead_s: the search would begin before the booking",
+    );
+    s.require(
+        config.horizon > config.lead_min,
+        "horizon_hours",
+        "products.lead_min_minutes",
+        "is no more than lead_min_minutes: nothing could be scheduled",
+    );
+    config
+}
+
+fn asking(reader: &mut Reader<'_>) -> rides::asking::Config {
+    let mut s = reader.section("asking");
+    rides::asking::Config {
+        finishing_max: s.whole("finishing_max", 0..=100),
+        finishing_scan_max: s.whole("finishing_scan_max", 1..=1_000),
+        finishing_radius_m: s.number("finishing_radius_m", 50.0..=50_000.0),
+        finishing_rest_max: s.span("finishing_rest_max_s", 1..=3_600),
+        handover: s.span("handover_s", 0..=600),
+    }
+}
+
+fn pickup(reader: &mut Reader<'_>) -> rides::pickup::Config {
+    let mut s = reader.section("pickup");
+    let dark_after = s.span("dark_after_s", 1..=3_600);
+    rides::pickup::Config {
+        is_on: s.flag("watch"),
+        look_every: s.span("look_every_s", 0..=60),
+        rules: rides::pickup::Rules {
+            near_m: s.number("near_m", 0.0..=5_000.0),
+            progress_m: s.number("progress_m", 1.0..=5_000.0),
+            stalled_after: s.span("stalled_after_s", 1..=3_600),
+            away_m: s.number("away_m", 1.0..=20_000.0),
+            away_looks: s.whole("away_looks", 1..=60),
+            gap_max: dark_after,
+        },
+        dark_after,
+        sweep_every: s.span("sweep_every_s", 1..=600),
+    }
+}
+
+fn decisions(reader: &mut Reader<'_>) -> rides::decisions::Config {
+    let mut s = reader.section("decisions");
+    rides::decisions::Config {
+        rounds_max: s.whole("rounds_max", 1..=1_000),
+        considered_max: s.whole("considered_max", 2..=1_000),
+        retention: s.span("retention_days", 1..=3_650),
+        why_not_for: s.span("why_not_minutes", 1..=1_440),
+        why_not_rounds_max: s.whole("why_not_rounds_max", 100..=10_000_000),
+    }
+}
+
 pub fn rides(reader: &mut Reader<'_>) -> rides::Config {
     let dispatch = dispatch(reader);
+    let products = products(reader);
+    let (asking, pickup, decisions) = (asking(reader), pickup(reader), decisions(reader));
     let mut s = reader.section("dispatch");
     let inbox_max = s.whole("inbox_max", 16..=1 << 20);
     let batch_max = s.whole("batch_max", 1..=10_000);
@@ -92,7 +165,12 @@ pub fn rides(reader: &mut Reader<'_>) -> rides::Config {
             radius_m: s.number("arrival_radius_m", 0.0..=500.0),
             after: s.span("arrival_after_s", 0..=600),
         },
+        products,
         restored_decisions_max: s.whole("restored_decisions_max", 0..=10_000_000),
+        queue: super::shortage::ride_queue(reader),
+        asking,
+        pickup,
+        decisions,
     }
 }
 

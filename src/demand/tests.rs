@@ -179,7 +179,8 @@ fn memory_is_bounded_and_an_hour_without_anything_makes_room() {
 #[test]
 fn prices_follow_the_ratio_of_demand_to_supply_in_steps_and_up_to_the_cap() {
     let all_around = |requested, served, free| {
-        let totals: BTreeMap<_, _> = middle().disk(2).into_iter().map(|cell| (cell, totals(requested, served, free))).collect();
+        let totals: BTreeMap<_, _> =
+            middle().disk(2).into_iter().map(|cell| (cell, totals(requested, served, free))).collect();
         Picture::new(&totals, 10, &RULES).surge(middle(), &RULES).0
     };
     for (requested, served, free, surge) in [

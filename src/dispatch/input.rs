@@ -92,6 +92,15 @@ pub enum Input {
         /// By whom.
         by: Canceller,
     },
+    /// A scheduled ride is moved to another time.
+    Reschedule {
+        /// Which ride.
+        ride: RideId,
+        /// Whose.
+        rider: RiderId,
+        /// When its search begins now.
+        search_from: Timestamp,
+    },
     /// The way to the pickup does not go well, says who watches it. The first time the driver is nudged, after a grace the
     /// ride is given to another.
     PickupTrouble {
@@ -131,6 +140,10 @@ pub enum Input {
 pub struct Order {
     /// When the search for a driver begins, of a scheduled ride; at once where it is none, or past.
     pub search_from: Option<Timestamp>,
+    /// Until when a driver is looked for at least, of a scheduled ride: what was promised.
+    pub search_until: Option<Timestamp>,
+    /// How many scheduled rides its rider may have waiting, this one included.
+    pub scheduled_max: Option<u16>,
     /// Of a parcel: what its receiver tells the driver; without it the ride is not completed.
     pub handover: Option<Pin>,
     /// Stops between pickup and destination.

@@ -148,7 +148,9 @@ impl Dispatch {
             Input::Cancel { ride, by } => self.cancel(now, ride, by, out),
             Input::GoOnline { driver, .. } => self.go_online(now, driver, out),
             Input::GoOffline { driver } => self.go_offline(now, driver, out),
-            Input::Pair { .. } | Input::ReachStop { .. } | Input::PickupTrouble { .. } => Err(Refusal::WrongState),
+            Input::Pair { .. } | Input::Reschedule { .. } | Input::ReachStop { .. } | Input::PickupTrouble { .. } => {
+                Err(Refusal::WrongState)
+            }
             // These three are reports, not commands: nobody waits for an answer.
             Input::Candidates { answers } => {
                 for answer in &answers {

@@ -77,6 +77,11 @@ pub enum Fact {
         /// By whom.
         rider: RiderId,
     },
+    /// A scheduled ride was moved to another time.
+    Rescheduled {
+        /// When its search begins now.
+        search_from: Timestamp,
+    },
     /// The search for the driver of a scheduled ride began.
     SearchBegan,
     /// It was offered to a driver.
@@ -216,6 +221,11 @@ pub enum Refusal {
     RiderBusy {
         /// Which.
         ride: RideId,
+    },
+    /// The rider has as many scheduled rides waiting as one may have.
+    TooManyScheduled {
+        /// How many that is.
+        most: u16,
     },
     /// The offer is not there for this driver any more.
     OfferGone,

@@ -13,7 +13,7 @@ const LICENCE_CATEGORIES: [&str; 9] = ["A", "A1", "B", "B1", "C", "D", "D1", "E"
 /// The one that motorcycles need.
 const MOTORCYCLES: &str = "A";
 /// What can be driven for us.
-const RIDE_TYPES: [&str; 1] = ["boda"];
+const RIDE_TYPES: [&str; 2] = ["boda", "delivery"];
 /// A motorcycle older than this is a slip of the pen.
 const VEHICLE_YEAR_MIN: i32 = 1980;
 /// No paper is good for longer: licences last up to ten years.

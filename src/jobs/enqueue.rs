@@ -73,6 +73,11 @@ impl NewJob {
     pub fn id(&self) -> JobId {
         self.id
     }
+
+    /// What kind of job it is.
+    pub fn kind(&self) -> &'static str {
+        self.kind
+    }
 }
 
 /// Ordered by time, so that inserts touch one end of the index.

@@ -174,12 +174,19 @@ impl Locations {
         let tiles = Tiles::new(config.area, config.browse.tile_m);
         let fences = Fences::new(config.fences.clone());
         let stages = Board::new(config.stages);
-        Ok(Self { inner: Arc::new(Inner { config, index, tiles, fences, stages, on_shift: DashMap::default(), travel }) })
+        Ok(Self {
+            inner: Arc::new(Inner { config, index, tiles, fences, stages, on_shift: DashMap::default(), travel }),
+        })
     }
 
     /// Where the city is served.
     pub fn area(&self) -> Area {
         self.inner.config.area
+    }
+
+    /// How many free drivers are named for a ride.
+    pub fn candidates_max(&self) -> usize {
+        self.inner.config.candidates_max
     }
 
     /// A position older than this is not used to find a driver.
@@ -331,6 +338,11 @@ impl Locations {
     /// Whether a driver is on shift.
     pub fn is_on_shift(&self, driver: DriverId) -> bool {
         self.inner.on_shift.contains_key(&driver)
+    }
+
+    /// Whether a driver on shift serves a kind of ride.
+    pub fn serves(&self, driver: DriverId, class: RideClasses) -> bool {
+        self.inner.on_shift.get(&driver).is_some_and(|shift| shift.classes.meets(class))
     }
 
     /// How many drivers are on shift.

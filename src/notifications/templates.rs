@@ -37,6 +37,12 @@ pub enum Key {
     CancelledByRider,
     /// To the rider: the driver cancelled. `ref`.
     CancelledByDriver,
+    /// To the rider: a scheduled ride is near. `time`.
+    RideReminder,
+    /// To the receiver of a parcel: who brings it, and the number to give for it. `name`, `driver`, `plate`, `eta`, `pin`.
+    ParcelComing,
+    /// To the rider: the receiver has the parcel. `fare`.
+    ParcelDelivered,
     /// To the driver: the papers were approved.
     AccountApproved,
     /// To the driver: the papers were not accepted. `reason`.
@@ -55,7 +61,7 @@ struct Texts {
 
 impl Key {
     /// Every key.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::OtpCode,
         Self::DriverFound,
         Self::DriverArrived,
@@ -64,6 +70,9 @@ impl Key {
         Self::NoDrivers,
         Self::CancelledByRider,
         Self::CancelledByDriver,
+        Self::RideReminder,
+        Self::ParcelComing,
+        Self::ParcelDelivered,
         Self::AccountApproved,
         Self::AccountRejected,
         Self::AccountSuspended,
@@ -81,6 +90,9 @@ impl Key {
             Self::NoDrivers => "no_drivers",
             Self::CancelledByRider => "cancelled_by_rider",
             Self::CancelledByDriver => "cancelled_by_driver",
+            Self::RideReminder => "ride_reminder",
+            Self::ParcelComing => "parcel_coming",
+            Self::ParcelDelivered => "parcel_delivered",
             Self::AccountApproved => "account_approved",
             Self::AccountRejected => "account_rejected",
             Self::AccountSuspended => "account_suspended",
@@ -90,7 +102,7 @@ impl Key {
 
     /// Whether a rendered text of this key opens something: such a text is sent and never stored.
     pub const fn holds_secret(self) -> bool {
-        matches!(self, Self::OtpCode | Self::TripPin)
+        matches!(self, Self::OtpCode | Self::TripPin | Self::ParcelComing)
     }
 
     /// How long the text is worth sending: "your driver has arrived" half an hour later does harm.
@@ -103,7 +115,9 @@ impl Key {
             | Self::NoDrivers
             | Self::CancelledByRider
             | Self::CancelledByDriver => Span::from_minutes(10),
-            Self::TripCompleted => Span::from_minutes(60),
+            Self::RideReminder => Span::from_minutes(30),
+            // As long as a ride takes: without it the parcel is not handed over.
+            Self::ParcelComing | Self::ParcelDelivered | Self::TripCompleted => Span::from_minutes(60),
             Self::AccountApproved | Self::AccountRejected | Self::AccountSuspended | Self::AccountRestored => {
                 Span::from_minutes(24 * 60)
             }
@@ -151,6 +165,21 @@ impl Key {
                 rw: "Urugendo {ref} rwahagaritswe n'umumotari. Turimo gushaka undi.",
                 en: "The rider cancelled trip {ref}. We look for another.",
                 fr: "Course {ref} annulée par le motard. Nous en cherchons un autre.",
+            },
+            Self::RideReminder => Texts {
+                rw: "Wibuke urugendo rwawe rwa saa {time}. Turagushakira umumotari mbere yaho.",
+                en: "Your ride is booked for {time}. We look for a driver shortly before.",
+                fr: "Votre course est prévue à {time}. Nous cherchons un motard peu avant.",
+            },
+            Self::ParcelComing => Texts {
+                rw: "Umuzigo wawe uturutse kuri {name} uraje: {driver} ({plate}), iminota {eta}. PIN {pin}: yivuge ari uko uwakiriye.",
+                en: "Your parcel from {name} is coming: {driver} ({plate}), {eta} min. PIN {pin}: say it only when you hold the parcel.",
+                fr: "Votre colis de {name} arrive : {driver} ({plate}), {eta} min. PIN {pin} : à dire en recevant le colis.",
+            },
+            Self::ParcelDelivered => Texts {
+                rw: "Umuzigo wawe wageze kuri nyirawo. Igiciro: {fare} Frw.",
+                en: "Your parcel was handed over. Fare: {fare} Frw.",
+                fr: "Votre colis a été remis. Prix : {fare} Frw.",
             },
             Self::AccountApproved => Texts {
                 rw: "Konti yawe yemejwe. Ushobora kwakira ingendo.",

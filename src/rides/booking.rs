@@ -1,11 +1,17 @@
 //! Quoting and booking.
 
+use std::fmt;
+
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 use uuid::Uuid;
 
 use super::desk::{Actor, Details};
-use super::quote::{Pricing, Quote, check_place};
+use super::product::request::{
+    Limits, ProductRequest, StopRequest, check as check_product, check_pickup_at, check_spot, check_stops,
+};
+use super::product::{Product, Stop};
+use super::quote::{Priced, Pricing, Quote, Way, Wish};
 use super::ride::{Price, Ride, Spot};
 use super::view::Viewer;
 use super::words::RideType;
@@ -13,18 +19,16 @@ use super::{NOTE_CHARS_MAX, Rides, Unanswered, store};
 use crate::clock;
 use crate::dispatch::{Input, Order, Pin, Refusal};
 use crate::error::{Checks, Error, Fault};
-use crate::fares::Fare;
 use crate::geo::LatLng;
 use crate::ids::{QuoteId, RideId, RiderId};
+use crate::money::BasisPoints;
 use crate::payments::PaymentMethod;
-use crate::realtime::protocol::view::{RideStatus, RideView};
+use crate::realtime::protocol::view::RideView;
 use crate::time::{Span, Timestamp};
 use crate::web::IdempotencyKey;
 
-const ADDRESS_CHARS_MAX: usize = 200;
-
 /// A place as a client names it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct PlaceRequest {
     /// Degrees north.
     pub lat: f64,
@@ -36,8 +40,25 @@ pub struct PlaceRequest {
     pub landmark: Option<String>,
 }
 
+/// A question for a price as a client sends it.
+#[derive(Clone)]
+pub struct AskPrice {
+    /// From.
+    pub pickup: PlaceRequest,
+    /// To.
+    pub destination: PlaceRequest,
+    /// `boda` when left out.
+    pub ride_type: Option<String>,
+    /// Places on the way, in order.
+    pub stops: Vec<PlaceRequest>,
+    /// When, of a scheduled ride.
+    pub pickup_at: Option<String>,
+    /// To be served first.
+    pub express: bool,
+}
+
 /// A booking as a client sends it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct BookRide {
     /// From.
     pub pickup: PlaceRequest,
@@ -51,6 +72,22 @@ pub struct BookRide {
     pub quote_id: Option<QuoteId>,
     /// For the driver.
     pub notes: Option<String>,
+    /// What it is beyond a ride now from here to there.
+    pub product: ProductRequest,
+}
+
+/// Every field but the product, which holds telephones.
+impl fmt::Debug for BookRide {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BookRide")
+            .field("pickup", &self.pickup)
+            .field("destination", &self.destination)
+            .field("ride_type", &self.ride_type)
+            .field("payment_method", &self.payment_method)
+            .field("quote_id", &self.quote_id)
+            .field("notes", &self.notes)
+            .finish()
+    }
 }
 
 /// A booking that holds.
@@ -69,6 +106,22 @@ struct Checked {
     ride_type: RideType,
     payment_method: PaymentMethod,
     notes: Option<String>,
+    product: Product,
+}
+
+impl Checked {
+    fn way(&self) -> Way {
+        way(self.pickup.at, &self.product.stops, self.destination.at)
+    }
+
+    fn wish(&self) -> Wish {
+        let is_express = self.product.express.is_some();
+        Wish { ride_type: self.ride_type, is_express, pickup_at: self.product.pickup_at() }
+    }
+}
+
+fn way(pickup: LatLng, stops: &[Stop], destination: LatLng) -> Way {
+    Way { pickup, stops: stops.iter().map(|stop| stop.spot.at).collect(), destination }
 }
 
 impl Rides {
@@ -76,30 +129,31 @@ impl Rides {
     ///
     /// # Errors
     /// [`Error::Invalid`] naming every wrong field.
-    pub async fn quote(
-        &self,
-        rider: RiderId,
-        pickup: &PlaceRequest,
-        destination: &PlaceRequest,
-        ride_type: Option<&str>,
-    ) -> Result<Quote, Error> {
+    pub async fn quote(&self, rider: RiderId, request: &AskPrice) -> Result<Quote, Error> {
+        let now = clock::now();
+        let limits = self.limits(now);
         let mut checks = Checks::new();
-        let pickup = self.check_spot(&mut checks, "pickup", pickup);
-        let destination = self.check_spot(&mut checks, "destination", destination);
-        let ride_type = RideType::check(&mut checks, "ride_type", ride_type.unwrap_or("boda"));
+        let pickup = check_spot(&mut checks, "pickup", &request.pickup, limits.area);
+        let destination = check_spot(&mut checks, "destination", &request.destination, limits.area);
+        let ride_type = RideType::check(&mut checks, "ride_type", request.ride_type.as_deref().unwrap_or("boda"));
+        let stop = |place: &PlaceRequest| StopRequest { place: place.clone(), contact: None, note: None };
+        let stops = check_stops(&mut checks, &request.stops.iter().map(stop).collect::<Vec<_>>(), limits);
+        let schedule = request.pickup_at.as_deref().map(|text| check_pickup_at(&mut checks, text, limits));
         checks.finish()?;
         let (Some(pickup), Some(destination), Some(ride_type)) = (pickup, destination, ride_type) else {
             return Err(Error::internal("checked above"));
         };
-        let now = clock::now();
-        self.refuse_no_go(pickup.at, destination.at)?;
-        let (price, fare) = self.price(pickup.at, destination.at, now)?;
+        let way = way(pickup.at, &stops, destination.at);
+        let pickup_at = schedule.flatten().map(|schedule| schedule.pickup_at);
+        let wish = Wish { ride_type, is_express: request.express, pickup_at };
+        self.refuse_no_go(&way)?;
+        let Priced { price, fare, express } = self.price(&way, wish, now)?;
         let quote = Quote {
             id: QuoteId(Uuid::now_v7()),
             rider,
-            pickup: pickup.at,
-            destination: destination.at,
-            ride_type,
+            way,
+            wish,
+            express,
             price,
             fare: Some(fare),
             created_at: now,
@@ -112,7 +166,7 @@ impl Rides {
     /// Books a ride. With a key, a repeated request meets the same ride: its id is derived from rider and key.
     ///
     /// # Errors
-    /// [`Error::Invalid`]; `idempotency_key_reused`, `ride_in_progress`, `quote_expired`, `quote_differs`;
+    /// [`Error::Invalid`]; `idempotency_key_reused`, `ride_in_progress`, `too_many_scheduled`, `quote_expired`, `quote_differs`;
     /// [`Error::Unavailable`] when the city takes no bookings now.
     pub async fn book(
         &self,
@@ -120,32 +174,38 @@ impl Rides {
         key: Option<&IdempotencyKey>,
         request: &BookRide,
     ) -> Result<Booked, Error> {
-        let checked = self.check_booking(request)?;
         let request_hash = hash_of(request);
         let id = key.map_or_else(|| RideId(Uuid::now_v7()), |key| derived_id(rider, key));
+        // Before the checks: a time of pickup that was in order then may be in the past by now.
         if key.is_some()
             && let Some(replayed) = self.replay(rider, id, request_hash).await?
         {
             return Ok(replayed);
         }
+        let now = clock::now();
+        let mut checked = self.check_booking(request, now)?;
         // The store would refuse the ride of somebody who is not there, and with it everybody's of the same commit.
         // And it remembers the name, so that dispatch finds it in memory when there is something to tell.
         if !self.inner.people.knows(rider).await? {
             return Err(Error::unauthenticated("unauthenticated", "this account does not exist any more"));
         }
-        let now = clock::now();
-        self.refuse_no_go(checked.pickup.at, checked.destination.at)?;
-        let price = match request.quote_id {
+        self.refuse_no_go(&checked.way())?;
+        let (price, express) = match request.quote_id {
             Some(quote) => self.quoted_price(rider, quote, &checked, now).await?,
-            None => self.price(checked.pickup.at, checked.destination.at, now)?.0,
+            None => {
+                let Priced { price, express, .. } = self.price(&checked.way(), checked.wish(), now)?;
+                (price, express)
+            }
         };
+        checked.product.express = express;
         let ride = Ride {
             id,
             rider,
             driver: None,
             is_next: false,
-            status: RideStatus::Requested,
+            status: checked.product.first_status(),
             ride_type: checked.ride_type,
+            product: checked.product,
             payment_method: checked.payment_method,
             pickup: checked.pickup,
             destination: checked.destination,
@@ -166,7 +226,8 @@ impl Rides {
             started_at: None,
             ended_at: None,
         };
-        let input = Input::RequestRide { ride: id, rider, pin: ride.pin, order: Order::default() };
+        let order = Order { scheduled_max: Some(self.inner.config.products.scheduled_max), ..ride.order() };
+        let input = Input::RequestRide { ride: id, rider, pin: ride.pin, order };
         let actor = Actor { role: "customer", id: Some(rider.into()) };
         match self.command(actor, input, Details::Booking(Box::new(ride))).await {
             Ok(Some(ride)) => Ok(Booked { ride: self.view(&ride, Viewer::Rider).await, replayed: false }),
@@ -196,9 +257,11 @@ impl Rides {
         Ok(Some(Booked { ride: self.view(&ride, Viewer::Rider).await, replayed: true }))
     }
 
-    /// No ride begins or ends in a no-go zone, not even one that was quoted before it was drawn.
-    fn refuse_no_go(&self, pickup: LatLng, destination: LatLng) -> Result<(), Error> {
-        for (end, place) in [("pickup", pickup), ("destination", destination)] {
+    /// No ride begins, stops or ends in a no-go zone, not even one that was quoted before it was drawn.
+    fn refuse_no_go(&self, way: &Way) -> Result<(), Error> {
+        let stops = way.stops.iter().enumerate().map(|(index, place)| (format!("place of stops[{index}]"), *place));
+        let ends = [("pickup".to_owned(), way.pickup), ("destination".to_owned(), way.destination)];
+        for (end, place) in ends.into_iter().chain(stops) {
             if let Some(zone) = self.inner.locations.zone_refusing(place) {
                 let text =
                     format!("the {end} is in a zone where no ride begins or ends ({}); choose another", zone.name);
@@ -208,13 +271,22 @@ impl Rides {
         Ok(())
     }
 
-    fn price(&self, pickup: LatLng, destination: LatLng, now: Timestamp) -> Result<(Price, Fare), Error> {
+    /// What a way costs that is asked for at `now`.
+    pub(super) fn price(&self, way: &Way, wish: Wish, now: Timestamp) -> Result<Priced, Error> {
         let pricing = Pricing {
             travel: self.inner.locations.travel(),
             tariffs: &self.inner.tariffs,
             distance_m_max: self.inner.config.ride_distance_m_max,
+            express_supplement: self.inner.config.products.express_supplement,
+            // What is asked of now says nothing about a time to come.
+            surge: if wish.pickup_at.is_some() { BasisPoints::WHOLE } else { self.inner.steering.surge_at(way.pickup) },
         };
-        pricing.price(pickup, destination, now)
+        pricing.price(way, wish, now)
+    }
+
+    /// What the checks of a product need to know.
+    pub(super) fn limits(&self, now: Timestamp) -> Limits<'_> {
+        Limits { config: &self.inner.config.products, area: self.inner.locations.area(), now }
     }
 
     async fn quoted_price(
@@ -223,7 +295,7 @@ impl Rides {
         id: QuoteId,
         checked: &Checked,
         now: Timestamp,
-    ) -> Result<Price, Error> {
+    ) -> Result<(Price, Option<BasisPoints>), Error> {
         let unknown = || Error::invalid("quote_id", id, "is not a quote of yours");
         let quote = store::find_quote(&self.inner.pool, rider, id).await?.ok_or_else(unknown)?;
         if now >= quote.expires_at {
@@ -232,19 +304,17 @@ impl Rides {
                 format!("the quote expired at {}; ask for a new one", quote.expires_at),
             ));
         }
-        let same = quote.pickup == checked.pickup.at
-            && quote.destination == checked.destination.at
-            && quote.ride_type == checked.ride_type;
-        if !same {
+        if quote.way != checked.way() || quote.wish != checked.wish() {
             return Err(Error::conflict("quote_differs", "the quote is for another ride; ask for a new one"));
         }
-        Ok(quote.price)
+        Ok((quote.price, quote.express))
     }
 
-    fn check_booking(&self, request: &BookRide) -> Result<Checked, Error> {
+    fn check_booking(&self, request: &BookRide, now: Timestamp) -> Result<Checked, Error> {
+        let limits = self.limits(now);
         let mut checks = Checks::new();
-        let pickup = self.check_spot(&mut checks, "pickup", &request.pickup);
-        let destination = self.check_spot(&mut checks, "destination", &request.destination);
+        let pickup = check_spot(&mut checks, "pickup", &request.pickup, limits.area);
+        let destination = check_spot(&mut checks, "destination", &request.destination, limits.area);
         let ride_type = RideType::check(&mut checks, "ride_type", request.ride_type.as_deref().unwrap_or("boda"));
         let word = request.payment_method.as_deref().unwrap_or("cash");
         let payment_method = PaymentMethod::from_name(word);
@@ -252,20 +322,14 @@ impl Rides {
             checks.fault(Fault::new("payment_method", word, "is not one of cash"));
         }
         let notes = checks.optional_text("notes", request.notes.as_deref(), NOTE_CHARS_MAX);
+        let product = check_product(&mut checks, &request.product, ride_type, random_pin()?, limits);
         checks.finish()?;
         match (pickup, destination, ride_type, payment_method) {
             (Some(pickup), Some(destination), Some(ride_type), Some(payment_method)) => {
-                Ok(Checked { pickup, destination, ride_type, payment_method, notes })
+                Ok(Checked { pickup, destination, ride_type, payment_method, notes, product })
             }
             _ => Err(Error::internal("checked above")),
         }
-    }
-
-    fn check_spot(&self, checks: &mut Checks, field: &str, place: &PlaceRequest) -> Option<Spot> {
-        let at = check_place(checks, field, place.lat, place.lng, self.inner.locations.area());
-        let address = checks.optional_text(&format!("{field}.address"), place.address.as_deref(), ADDRESS_CHARS_MAX);
-        let landmark = checks.optional_text(&format!("{field}.landmark"), place.landmark.as_deref(), ADDRESS_CHARS_MAX);
-        at.map(|at| Spot { at, address, landmark })
     }
 }
 
@@ -281,8 +345,12 @@ fn derived_id(rider: RiderId, key: &IdempotencyKey) -> RideId {
 
 /// Recognises the same booking sent again, field by field, whatever its JSON looked like.
 fn hash_of(request: &BookRide) -> [u8; 32] {
-    // The debug form names every field and tells absent from empty; it never leaves this function.
-    let text = format!("{request:?}");
+    // The debug form names every field and tells absent from empty; it never leaves this function. An ordinary booking has
+    // the text that it had before there were products, so that a retry over an upgrade is known.
+    let mut text = format!("{request:?}");
+    if !request.product.is_empty() {
+        text.push_str(&request.product.canonical());
+    }
     let mut hash = [0; 32];
     hash.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
     hash

@@ -53,6 +53,8 @@ impl Legs {
                 None
             }
             Fact::Arrived => self.open.remove(&ride.id).map(|open| finish(open, ride.pickup.at)),
+            // A ride that stops on the way says nothing about how long the way takes.
+            Fact::Started if !ride.product.stops.is_empty() => None,
             Fact::Started => {
                 self.open.insert(ride.id, begin(ride.price.duration, ride.destination.at));
                 None
@@ -67,6 +69,7 @@ impl Legs {
                 None
             }
             Fact::Requested { .. }
+            | Fact::Rescheduled { .. }
             | Fact::SearchBegan
             | Fact::OfferMade { .. }
             | Fact::OfferClosed { .. }

@@ -39,12 +39,12 @@ impl Live {
         } else {
             self.rides.remove(&ride.id).map(|(_, entry)| entry)
         };
-        // Who drove it may not any more, and what was a driver's next ride may be under way.
-        for ride in before.iter().map(|entry| &entry.ride).chain([ride]) {
-            self.part(ride);
-        }
         if ride.status.is_live() {
             self.join(ride);
+        }
+        // Who drove it may not any more, and what was a driver's next ride may be under way.
+        for was in before.iter().map(|entry| &entry.ride).chain([ride]) {
+            self.part(was, ride);
         }
     }
 
@@ -62,13 +62,20 @@ impl Live {
         }
     }
 
-    fn part(&self, ride: &Ride) {
-        let parties = [Some(UserId::from(ride.rider)), ride.driver.map(UserId::from)];
-        for party in parties.into_iter().flatten() {
-            self.by_party.remove_if(&party, |_, id| *id == ride.id);
+    /// Takes out what held of the ride as it was and does not any more; what still holds is there at every moment.
+    fn part(&self, was: &Ride, now: &Ride) {
+        let is_live = now.status.is_live();
+        if !is_live {
+            self.by_party.remove_if(&was.rider.into(), |_, id| *id == was.id);
         }
-        if let Some(driver) = ride.driver {
-            self.next.remove_if(&driver, |_, id| *id == ride.id);
+        if let Some(driver) = was.driver {
+            let is_next = (is_live && now.driver == Some(driver)).then_some(now.is_next);
+            if is_next != Some(false) {
+                self.by_party.remove_if(&driver.into(), |_, id| *id == was.id);
+            }
+            if is_next != Some(true) {
+                self.next.remove_if(&driver, |_, id| *id == was.id);
+            }
         }
     }
 
@@ -108,6 +115,13 @@ impl Live {
     pub fn for_each(&self, mut show: impl FnMut(&Ride)) {
         for entry in &self.rides {
             show(&entry.ride);
+        }
+    }
+
+    /// Every offer that waits for an answer, in no order.
+    pub fn for_each_offer(&self, mut show: impl FnMut(&Offer)) {
+        for offer in &self.offers {
+            show(&offer);
         }
     }
 

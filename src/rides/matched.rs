@@ -57,20 +57,24 @@ impl Matched {
                 self.begin(ride.driver?, ride.id, ride.pickup.at);
                 return None;
             }
-            Fact::Started => Some(ride.destination.at),
+            Fact::Started => Some(ride.next_place()),
             Fact::Ended(_) => None,
             Fact::Released { driver, .. } => {
                 self.legs.remove_if(&driver, |_, leg| lock(leg).ride == ride.id);
                 return None;
             }
+            Fact::StopReached { stop } => {
+                self.turn(ride, ride.place_after(stop));
+                return None;
+            }
             Fact::Requested { .. }
+            | Fact::Rescheduled { .. }
             | Fact::SearchBegan
             | Fact::OfferMade { .. }
             | Fact::OfferClosed { .. }
             | Fact::Assigned { .. }
             | Fact::Nudged { .. }
-            | Fact::Arrived
-            | Fact::StopReached { .. } => return None,
+            | Fact::Arrived => return None,
         };
         let driver = ride.driver?;
         let (_, leg) = self.legs.remove_if(&driver, |_, leg| lock(leg).ride == ride.id)?;
@@ -88,6 +92,17 @@ impl Matched {
     fn begin(&self, driver: DriverId, ride: RideId, to: LatLng) {
         let matcher = Matcher::new(Config::MOTORCYCLE);
         self.legs.insert(driver, Arc::new(Mutex::new(Leg { ride, to, is_planned: false, matcher })));
+    }
+
+    /// The ride goes on from a stop: it is matched as one, and planned anew.
+    fn turn(&self, ride: &Ride, to: LatLng) {
+        let leg = ride.driver.and_then(|driver| self.legs.get(&driver).map(|leg| Arc::clone(&leg)));
+        if let Some(leg) = leg {
+            let mut leg = lock(&leg);
+            if leg.ride == ride.id {
+                (leg.to, leg.is_planned) = (to, false);
+            }
+        }
     }
 
     /// Follows a driver who may be on a ride.

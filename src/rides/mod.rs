@@ -5,16 +5,23 @@
 //! turns the answer into a view. Commands are idempotent, also for rides the core has forgotten: the store is asked then.
 
 pub mod arrival;
+pub mod asking;
 mod booking;
 mod city;
+pub mod decisions;
 pub mod desk;
 mod followup;
 pub mod http;
+pub mod jobs;
 mod legs;
 mod live;
 mod matched;
 mod on_shift;
 mod people;
+mod pressure;
+pub mod queue;
+pub mod pickup;
+pub mod product;
 mod quote;
 mod rating;
 mod reading;
@@ -31,6 +38,7 @@ mod tell;
 mod tests;
 mod tidy;
 mod track;
+mod upcoming;
 pub mod view;
 pub mod words;
 
@@ -51,11 +59,12 @@ use crate::locations::history::History;
 use crate::money::Francs;
 use crate::realtime::Hub;
 use crate::realtime::protocol::view::RideView;
+use crate::steering::Steering;
 use crate::telemetry::names;
 use crate::time::Span;
 use crate::web::{Caller, RequestId, Role};
 
-pub use booking::{BookRide, Booked, PlaceRequest};
+pub use booking::{AskPrice, BookRide, Booked, PlaceRequest};
 pub use city::{AreaView, CitySnapshot, EtaErrorView};
 pub use quote::Quote;
 pub use reading::EventView;
@@ -69,6 +78,9 @@ use desk::{Actor, Command, Details};
 use live::Live;
 use matched::Matched;
 use people::People;
+use pickup::Pickups;
+use product::waits::Waits;
+use queue::RideQueue;
 use ride::{Cancellation, Ride};
 use shard::{Message, Request};
 use tally::Tally;
@@ -97,8 +109,18 @@ pub struct Config {
     pub detour_charged_max_percent: u32,
     /// When a driver at the pickup has arrived without saying so.
     pub arrival: arrival::Config,
+    /// Scheduled rides, stops, parcels, express.
+    pub products: product::Config,
     /// Decisions that a start reads to tell again what apps missed.
     pub restored_decisions_max: u32,
+    /// Riders of an area without a free driver.
+    pub queue: queue::Config,
+    /// Drivers about to finish.
+    pub asking: asking::Config,
+    /// Drivers who do not get to the pickup.
+    pub pickup: pickup::Config,
+    /// The record of rounds.
+    pub decisions: decisions::Config,
 }
 
 /// The service. Clones share everything.
@@ -120,7 +142,11 @@ struct Inner {
     history: History,
     tariffs: Arc<TariffBook>,
     matched: Arc<Matched>,
+    waits: Arc<Waits>,
     arrivals: Arrivals,
+    steering: Steering,
+    queue: RideQueue,
+    pickups: Pickups,
 }
 
 impl Rides {
@@ -185,12 +211,23 @@ impl Rides {
         self.drive(driver, ride, Input::Start { driver, ride, pin }).await
     }
 
-    /// The ride is over.
+    /// The driver is at a stop, counted from 1.
     ///
     /// # Errors
-    /// As [`Rides::arrive`].
-    pub async fn complete(&self, driver: DriverId, ride: RideId) -> Result<RideView, Error> {
-        self.drive(driver, ride, Input::Complete { driver, ride, pin: None }).await
+    /// As [`Rides::arrive`], and `stop_out_of_order`.
+    pub async fn reach_stop(&self, driver: DriverId, ride: RideId, stop: u8) -> Result<RideView, Error> {
+        self.drive(driver, ride, Input::ReachStop { driver, ride, stop }).await
+    }
+
+    /// The ride is over. A parcel is handed over with the PIN of its receiver.
+    ///
+    /// # Errors
+    /// As [`Rides::arrive`], and `handover_pin_needed`, `wrong_pin`, `pin_locked`.
+    pub async fn complete(&self, driver: DriverId, ride: RideId, pin: Option<&str>) -> Result<RideView, Error> {
+        // The text of a PIN is a secret: the fault does not repeat it.
+        let pin = pin.map(str::parse::<Pin>).transpose();
+        let pin = pin.map_err(|reason| Error::Invalid(vec![Fault::without_value("pin", reason)]))?;
+        self.drive(driver, ride, Input::Complete { driver, ride, pin }).await
     }
 
     async fn drive(&self, driver: DriverId, id: RideId, input: Input) -> Result<RideView, Error> {
@@ -273,12 +310,26 @@ impl Rides {
         }
     }
 
+    /// Tells the core something that nobody asked for and nobody waits to hear of. What does not fit into the inbox is lost:
+    /// whoever sends this sends it again as long as it holds.
+    fn by_itself(&self, input: Input) {
+        let (answer, _) = oneshot::channel();
+        let command = Command { input, details: Details::None, actor: Actor::SYSTEM, request_id: None };
+        let request = Request { command, arrived: Instant::now(), answer };
+        let _ = self.inner.inbox.try_send(Message::Command(Box::new(request)));
+    }
+
+    /// Shows every offer that waits for an answer, in no order.
+    pub fn for_each_offer(&self, mut show: impl FnMut(DriverId, OfferId)) {
+        self.inner.live.for_each_offer(|offer| show(offer.driver, offer.id));
+    }
+
     async fn stored(&self, id: RideId) -> Result<Ride, Error> {
         store::find(&self.inner.pool, id).await?.ok_or_else(no_ride)
     }
 
     async fn view(&self, ride: &Ride, viewer: Viewer) -> RideView {
-        view::ride_view(ride, &self.inner.people.cast(ride).await, viewer)
+        self.with_queue(view::ride_view(ride, &self.inner.people.cast(ride).await, viewer))
     }
 
     fn refused(&self, unanswered: Unanswered) -> Error {
@@ -295,6 +346,10 @@ impl Rides {
             Refusal::RiderBusy { ride } => {
                 Error::conflict("ride_in_progress", format!("you have a ride that has not ended: {ride}"))
             }
+            Refusal::TooManyScheduled { most } => Error::conflict(
+                "too_many_scheduled",
+                format!("you have {most} scheduled rides waiting, which is as many as one may have"),
+            ),
             Refusal::OfferGone => offer_gone(),
             Refusal::WrongState => wrong_state(None),
             Refusal::WrongPin { attempts_left } => {

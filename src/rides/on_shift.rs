@@ -1,8 +1,9 @@
 //! Drivers on shift: going online and offline, and connections that break and come back.
 
-use super::desk::{Actor, Command, Details};
+use super::desk::Details;
+use super::pickup::is_ridden_to;
 use super::ride::Ride;
-use super::shard::{Message, Request};
+use super::shard::Message;
 use super::{Rides, driver_actor};
 use crate::clock;
 use crate::dispatch::Input;
@@ -74,6 +75,7 @@ impl Rides {
         if self.inner.locations.ping(driver, track, fix, now)? == DriverState::Free {
             return Ok(());
         }
+        self.inner.waits.moved(driver, &fix, now);
         self.inner.matched.moved(driver, fix);
         let Some(watched) = self.inner.hub.watched_ride(driver) else { return Ok(()) };
         let ride = self.inner.live.ride(watched);
@@ -86,22 +88,20 @@ impl Rides {
         Ok(())
     }
 
-    /// Says for a driver who stands at the pickup that they have arrived. Nobody waits for the answer: a command that does
-    /// not fit into the inbox is sent again with the next position.
+    /// Says for a driver who stands at the pickup that they have arrived, and looks whether one on the way gets there. Nobody
+    /// waits for the answer: a command that does not fit into the inbox is sent again with the next position.
     fn watch_for_arrival(&self, driver: DriverId, ride: &Ride, fix: &Fix) {
         if ride.status != RideStatus::DriverAssigned {
             if ride.status == RideStatus::InProgress {
                 self.inner.arrivals.forget(driver);
             }
+            self.inner.pickups.forget(driver);
             return;
         }
         if self.inner.arrivals.has_arrived(driver, ride.id, ride.pickup.at, fix) {
-            let input = Input::Arrive { driver, ride: ride.id };
-            let (answer, _) = tokio::sync::oneshot::channel();
-            let arrived = std::time::Instant::now();
-            let command = Command { input, details: Details::None, actor: Actor::SYSTEM, request_id: None };
-            let request = Request { command, arrived, answer };
-            let _ = self.inner.inbox.try_send(Message::Command(Box::new(request)));
+            self.by_itself(Input::Arrive { driver, ride: ride.id });
+        } else if is_ridden_to(ride) {
+            self.watch_the_way(driver, ride, fix);
         }
     }
 }

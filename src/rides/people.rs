@@ -6,6 +6,7 @@ use crate::auth::Auth;
 use crate::drivers::Drivers;
 use crate::error::Error;
 use crate::ids::{DriverId, RiderId, UserId};
+use crate::notifications::Language;
 use crate::rides::ride::Ride;
 use crate::rides::view::Cast;
 
@@ -28,6 +29,14 @@ impl People {
     /// When they are not in memory and the database does not answer.
     pub async fn knows(&self, rider: RiderId) -> Result<bool, Error> {
         Ok(!self.auth.people(&[rider.into()]).await?.is_empty())
+    }
+
+    /// The language that somebody is spoken to in.
+    ///
+    /// # Errors
+    /// When they are not in memory and the database does not answer.
+    pub async fn language_of(&self, user: UserId) -> Result<Language, Error> {
+        Ok(self.auth.people(&[user]).await?.get(&user).map(|person| person.language).unwrap_or_default())
     }
 
     /// Given names. Whoever does not exist is left out.

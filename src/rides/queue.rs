@@ -22,7 +22,7 @@ use crate::error::Error;
 use crate::ids::{RideId, RiderId};
 use crate::realtime::Delivery;
 use crate::realtime::protocol::server::{LatestKind, RideQueueView, ServerMessage};
-use crate::realtime::protocol::view::RideStatus;
+use crate::realtime::protocol::view::RideView;
 use crate::telemetry::names;
 use crate::time::{Span, Timestamp};
 use crate::web::{Caller, Role};
@@ -67,7 +67,8 @@ pub fn places(
         let around = cell.disk(1);
         let every = time_between(&around);
         for ride in rides {
-            let earlier = |cell: &Cell| by_cell.get(cell).map_or(0, |rides| rides.partition_point(|other| other < ride));
+            let earlier =
+                |cell: &Cell| by_cell.get(cell).map_or(0, |rides| rides.partition_point(|other| other < ride));
             let before: usize = around.iter().map(earlier).sum();
             let position = u32::try_from(before + 1).unwrap_or(u32::MAX);
             let expected_wait_s = every.map(|every| wait(every, position).as_secs());
@@ -111,10 +112,16 @@ impl Rides {
     /// Not found unless the caller may see the ride; `wrong_state` once it is not searched for any more.
     pub async fn queue_of(&self, caller: Caller, id: RideId) -> Result<Option<RideQueueView>, Error> {
         let (ride, _) = self.visible(caller, id).await?;
-        if ride.status != RideStatus::Requested {
+        if !ride.status.is_searching() {
             return Err(wrong_state(Some(&ride)));
         }
         Ok(self.inner.queue.place_of(id))
+    }
+
+    /// A view with the ride's place in the queue of its area.
+    pub(super) fn with_queue(&self, view: RideView) -> RideView {
+        let queue = if view.status.is_searching() { self.inner.queue.place_of(view.id) } else { None };
+        RideView { queue, ..view }
     }
 
     /// An app has come back: what is only told by its newest state is told again.
@@ -128,7 +135,7 @@ impl Rides {
         let Config { reach_m, .. } = self.inner.config.queue;
         let mut searching = Vec::new();
         self.inner.live.for_each(|ride| {
-            if ride.status == RideStatus::Requested && ride.driver.is_none() {
+            if ride.status.is_searching() && ride.driver.is_none() {
                 searching.push((ride.id, ride.rider, ride.pickup.at, ride.ride_type.class(), ride.requested_at));
             }
         });

@@ -72,7 +72,7 @@ impl Rides {
             }
             views.push(match cast {
                 // As last told: a whole city that reconnects reads no names from the database.
-                Some(cast) => ride_view(&ride, &cast, viewer),
+                Some(cast) => self.with_queue(ride_view(&ride, &cast, viewer)),
                 None => self.view(&ride, viewer).await,
             });
         }
@@ -119,7 +119,7 @@ impl Rides {
     pub(super) fn eta_s(&self, ride: &Ride, from: Origin) -> Option<i64> {
         let to = match ride.status {
             RideStatus::DriverAssigned => ride.pickup.at,
-            RideStatus::InProgress => ride.destination.at,
+            RideStatus::InProgress => ride.next_place(),
             RideStatus::DriverArrived => return Some(0),
             _ => return None,
         };

@@ -7,12 +7,13 @@ use std::fmt;
 
 use crate::dispatch::{Decision, Fact, Order, Pin, RideEnd};
 use crate::fares::cancellation::Cause;
-use crate::fares::{Metered, TariffBook};
+use crate::fares::{Factors, Metered, TariffBook};
 use crate::geo::LatLng;
 use crate::ids::{DriverId, OfferId, QuoteId, RideId, RiderId, UserId};
 use crate::money::{BasisPoints, Francs};
 use crate::payments::PaymentMethod;
 use crate::realtime::protocol::view::RideStatus;
+use crate::rides::product::Product;
 use crate::rides::words::{CancelReason, RideType};
 use crate::time::{Span, Timestamp};
 
@@ -76,6 +77,8 @@ pub struct Ride {
     pub status: RideStatus,
     /// Kind of vehicle.
     pub ride_type: RideType,
+    /// What it is beyond a ride now from here to there.
+    pub product: Product,
     /// How the rider pays.
     pub payment_method: PaymentMethod,
     /// From.
@@ -164,11 +167,6 @@ pub struct Pricing<'a> {
 const MATCHED_TIMES_MAX: u32 = 4;
 
 impl Ride {
-    /// What is particular to it, for the core.
-    pub fn order(&self) -> Order {
-        Order::default()
-    }
-
     /// Follows a fact. `pricing` prices the ride when it completes.
     pub fn apply(&mut self, decision: &Decision, pricing: Pricing<'_>) {
         self.follow(decision);
@@ -181,7 +179,9 @@ impl Ride {
     fn follow(&mut self, decision: &Decision) {
         let at = decision.at;
         match &decision.fact {
-            Fact::Requested { .. } | Fact::OfferClosed { .. } | Fact::Nudged { .. } | Fact::StopReached { .. } => {}
+            // Another time comes with the command: see `Ride::moved`.
+            Fact::Requested { .. } | Fact::Rescheduled { .. } | Fact::OfferClosed { .. } | Fact::Nudged { .. } => {}
+            Fact::StopReached { stop } => self.product.reached(*stop, at),
             Fact::SearchBegan => self.status = RideStatus::Requested,
             Fact::OfferMade { offer, .. } => self.offers_made = offer.ordinal,
             Fact::Assigned { driver, is_next, .. } => {
@@ -228,17 +228,19 @@ impl Ride {
                 Fact::Ended(_) => then = self.clone(),
                 _ => then.follow(decision),
             }
+            then.product.take_waits(&self.product);
             then.clone()
         })
     }
 
     /// The ride before anything had happened to it.
     fn as_booked(&self, is_scheduled: bool) -> Self {
-        let is_scheduled = is_scheduled || self.status == RideStatus::Scheduled;
+        let is_scheduled = is_scheduled || self.status == RideStatus::Scheduled || self.product.schedule.is_some();
         Self {
             driver: None,
             is_next: false,
             status: if is_scheduled { RideStatus::Scheduled } else { RideStatus::Requested },
+            product: self.product.as_booked(),
             fare: self.price.quoted,
             matched_distance_m: None,
             waiting: Span::ZERO,
@@ -257,21 +259,55 @@ impl Ride {
         let agreed = pricing.tariffs.tariffs().iter().find(|tariff| tariff.name == self.price.tariff);
         let Some(tariff) = agreed else { return self.price.quoted };
         let metered = Metered {
-            begins_at: self.requested_at,
+            begins_at: self.product.pickup_at().unwrap_or(self.requested_at),
             distance_m: self.charged_distance_m(pricing.detour_charged_max_percent),
             riding: self.price.duration,
-            waiting: self.waiting,
+            // All waiting together, as the tariff is published: the free minutes are those of a ride, not of each stop.
+            waiting: Span::from_millis(self.waiting.as_millis() + self.product.waiting().as_millis()),
         };
-        tariff.quote(&metered, self.price.surge).total.max(self.price.quoted)
+        let factors = Factors { surge: self.price.surge, supplement: self.product.express.unwrap_or(BasisPoints(0)) };
+        tariff.price(&metered, factors).total.max(self.price.quoted)
     }
 }
 
 impl Ride {
+    /// What is particular to it, for the core, as far as the ride itself tells.
+    pub fn order(&self) -> Order {
+        let product = &self.product;
+        Order {
+            search_from: product.schedule.map(|schedule| schedule.search_from),
+            search_until: product.schedule.map(|schedule| schedule.promised_to),
+            handover: product.parcel.as_ref().map(|parcel| parcel.handover),
+            // Their number is bounded by `products.stops_max`, which is a `u8`.
+            stops: u8::try_from(product.stops.len()).unwrap_or(u8::MAX),
+            is_express: product.express.is_some(),
+            ..Order::default()
+        }
+    }
+
+    /// From the pickup over the stops to the destination.
+    pub fn places(&self) -> impl Iterator<Item = LatLng> {
+        let stops = self.product.stops.iter().map(|stop| stop.spot.at);
+        std::iter::once(self.pickup.at).chain(stops).chain(std::iter::once(self.destination.at))
+    }
+
+    /// Where the driver of a started ride goes next: to the next stop, or to the destination.
+    pub fn next_place(&self) -> LatLng {
+        let next = self.product.next_stop().and_then(|index| self.product.stops.get(index));
+        next.map_or(self.destination.at, |stop| stop.spot.at)
+    }
+
+    /// Where it goes from a stop, counted from 1.
+    pub fn place_after(&self, stop: u8) -> LatLng {
+        self.product.stops.get(usize::from(stop)).map_or(self.destination.at, |next| next.spot.at)
+    }
+
     /// What was ridden, but no less than was quoted, and no more beyond it than the rider must pay for. What nobody can have
     /// ridden, or saw only in part, counts for nothing.
     fn charged_distance_m(&self, detour_max_percent: u32) -> u32 {
         let quoted_m = self.price.distance_m;
-        let straight_m = self.pickup.at.distance_m(self.destination.at) as u32;
+        let places: Vec<LatLng> = self.places().collect();
+        let straight_m = places.windows(2).map(|leg| leg[0].distance_m(leg[1])).sum::<f64>() as u32;
         let is_plausible =
             |matched_m: &u32| (straight_m..=quoted_m.saturating_mul(MATCHED_TIMES_MAX)).contains(matched_m);
         let matched_m = self.matched_distance_m.filter(is_plausible).unwrap_or(quoted_m);
@@ -307,6 +343,7 @@ pub(crate) mod tests {
             is_next: false,
             status: RideStatus::Requested,
             ride_type: RideType::Boda,
+            product: Product::default(),
             payment_method: PaymentMethod::Cash,
             pickup: spot(-1.94, 30.06),
             destination: spot(-1.95, 30.09),

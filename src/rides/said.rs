@@ -35,7 +35,8 @@ impl Said {
         let view = |viewer| Event::Ride(Box::new(ride_view(ride, cast, viewer)));
         let rider = || Some((ride.rider.into(), view(Viewer::Rider)));
         let messages = match &self.decision.fact {
-            Fact::Requested { .. } => [None, None],
+            // The rider has the answer to the command; nobody else is concerned.
+            Fact::Requested { .. } | Fact::Rescheduled { .. } => [None, None],
             Fact::OfferMade { .. } => [self.offer(), None],
             Fact::OfferClosed { offer, driver, outcome } => {
                 let withdrawal = withdrawal(*outcome).filter(|_| self.is_heard);

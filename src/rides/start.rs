@@ -10,16 +10,21 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::arrival::Arrivals;
+use super::asking::Asking;
 use super::desk::{Desk, LiveRide, Stored, Terms};
 use super::legs::Legs;
 use super::live::Live;
 use super::matched::Matched;
 use super::people::People;
+use super::pickup::Pickups;
+use super::pressure::Pressure;
+use super::product::waits::Waits;
+use super::queue::RideQueue;
 use super::shard::{Message, Shard};
 use super::surroundings::LiveCity;
 use super::tally::Tally;
 use super::tell::Teller;
-use super::{Config, Inner, Rides, store, streams};
+use super::{Config, Inner, Rides, decisions, store, streams};
 use crate::auth::Auth;
 use crate::bus::Bus;
 use crate::clock;
@@ -36,6 +41,7 @@ use crate::matching::record::Record;
 use crate::realtime::Hub;
 use crate::rides::words::RideType;
 use crate::road::router::Router;
+use crate::steering::Steering;
 use crate::time::Timestamp;
 
 /// What the service is built from.
@@ -60,6 +66,8 @@ pub struct Parts {
     pub history: History,
     /// Prices.
     pub tariffs: Arc<TariffBook>,
+    /// What is done where drivers are short.
+    pub steering: Steering,
     /// The map, where there is one: what drivers on a ride do is matched to its streets.
     pub streets: Option<Arc<Router>>,
 }
@@ -95,25 +103,32 @@ impl Rides {
 
 /// Restores everything and starts nothing.
 pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
-    let Parts { config, pool, hub, bus, auth, drivers, maps, locations, history, tariffs, streets } = parts;
+    let Parts { config, pool, hub, bus, auth, drivers, maps, locations, history, tariffs, steering, streets } = parts;
     let matched = Arc::new(Matched::new(streets, maps.clone()));
+    let waits = Arc::new(Waits::new(config.products.stop_left_m));
     let (live, tally) = (Arc::new(Live::default()), Arc::new(Tally::default()));
     let people = People::new(auth, drivers.clone());
-    let teller = Teller::new(Arc::clone(&hub), bus, Arc::clone(&live), Arc::clone(&tally));
-    let city = LiveCity {
+    let pressure = Pressure { steering: steering.clone(), locations: locations.clone() };
+    let teller = Teller::new(Arc::clone(&hub), bus, Arc::clone(&live), Arc::clone(&tally), pressure);
+    let mut city = LiveCity {
         hub: Arc::clone(&hub),
         locations: locations.clone(),
         maps,
         legs: Legs::default(),
         matched: Arc::clone(&matched),
+        asking: Asking::new(config.asking, locations.clone(), drivers.clone()),
+        waits: Arc::clone(&waits),
+        left_out: FxHashMap::default(),
     };
     let terms = Terms {
         dispatch: config.dispatch.clone(),
         tariffs: Arc::clone(&tariffs),
         detour_charged_max_percent: config.detour_charged_max_percent,
+        reminder_lead: config.products.reminder_lead,
+        decisions: config.decisions,
     };
     drivers.load_wishes().await?;
-    let desk = restore(terms, &pool, &teller, &people, &city).await?;
+    let desk = restore(terms, &pool, &teller, &people, &mut city).await?;
     let shard = Shard {
         desk,
         city,
@@ -128,6 +143,7 @@ pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
     hub.restore_streams(streams);
     let (sender, inbox) = mpsc::channel(config.inbox_max);
     let arrivals = Arrivals::new(config.arrival);
+    let pickups = Pickups::new(config.pickup);
     let inner = Inner {
         config,
         pool,
@@ -141,7 +157,11 @@ pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
         history,
         tariffs,
         matched,
+        waits,
         arrivals,
+        steering,
+        queue: RideQueue::default(),
+        pickups,
     };
     Ok(Assembled { rides: Rides { inner: Arc::new(inner) }, shard, inbox })
 }
@@ -164,17 +184,21 @@ async fn restore(
     pool: &PgPool,
     teller: &Teller,
     people: &People,
-    city: &LiveCity,
+    city: &mut LiveCity,
 ) -> Result<Desk, Error> {
-    let stored = Stored {
+    let mut stored = Stored {
         rides: store::live_rides(pool).await?,
         offers: store::open_offers(pool).await?,
         on_shift: on_shift(pool).await?,
         last_seq: store::last_seq(pool).await?,
+        rounds: FxHashMap::default(),
     };
+    let live: Vec<_> = stored.rides.iter().map(|live| live.ride.id).collect();
+    stored.rounds = decisions::store::counts(pool, &live).await?;
     let casts = streams::casts(people, stored.rides.iter().map(|live| &live.ride)).await?;
     for LiveRide { ride, .. } in &stored.rides {
         teller.live().put_ride(&Arc::new(ride.clone()), casts.get(&ride.id));
+        city.asking.restore(ride);
         if let Some(driver) = ride.driver.filter(|_| !ride.is_next) {
             city.hub.watch(ride.rider, driver, ride.id);
         }

@@ -10,9 +10,12 @@ use crate::index::{Fix, RideClasses};
 use crate::locations::Locations;
 use crate::maps::Maps;
 use crate::realtime::Hub;
+use crate::rides::asking::{Asked, Asking};
+use crate::rides::decisions::Looked;
 use crate::rides::desk::Surroundings;
 use crate::rides::legs::Legs;
 use crate::rides::matched::Matched;
+use crate::rides::product::waits::{Waited, Waits};
 use crate::rides::ride::{Offer, Ride};
 use crate::time::Timestamp;
 
@@ -28,6 +31,12 @@ pub struct LiveCity {
     pub legs: Legs,
     /// The streets that drivers on a ride take.
     pub matched: Arc<Matched>,
+    /// How long drivers stand at stops.
+    pub waits: Arc<Waits>,
+    /// Who could take a ride.
+    pub asking: Asking,
+    /// Who could not, as of the last question.
+    pub left_out: FxHashMap<RideId, Vec<Looked>>,
 }
 
 impl Surroundings for LiveCity {
@@ -36,13 +45,21 @@ impl Surroundings for LiveCity {
     }
 
     fn candidates(&mut self, wanted: &[Wanted], rides: &FxHashMap<RideId, Ride>, now: Timestamp) -> Vec<Answer> {
-        let answer = |wanted: &Wanted| {
-            let ride = rides.get(&wanted.ride)?;
-            let class = ride.ride_type.class();
-            let candidates = self.locations.candidates(ride.pickup.at, class, &wanted.passed, now);
-            Some(Answer { ride: wanted.ride, candidates })
-        };
-        wanted.iter().filter_map(answer).collect()
+        self.left_out.clear();
+        let mut answers = Vec::with_capacity(wanted.len());
+        for wanted in wanted {
+            let Some(ride) = rides.get(&wanted.ride) else { continue };
+            let Asked { candidates, left_out } = self.asking.candidates(ride, wanted, now);
+            answers.push(Answer { ride: wanted.ride, candidates });
+            if !left_out.is_empty() {
+                self.left_out.insert(wanted.ride, left_out);
+            }
+        }
+        answers
+    }
+
+    fn left_out(&mut self, ride: RideId) -> Vec<Looked> {
+        self.left_out.remove(&ride).unwrap_or_default()
     }
 
     fn set_availability(&mut self, driver: DriverId, availability: Availability) {
@@ -54,11 +71,16 @@ impl Surroundings for LiveCity {
     }
 
     fn follow(&mut self, ride: &Ride, decision: &Decision, accepted: Option<&Offer>) -> Option<u32> {
+        self.asking.follow(ride, decision);
         let matched_m = self.matched.follow(ride, decision);
         let factor = |place| self.maps.factor(place, decision.at);
         if let Some(leg) = self.legs.follow(ride, decision, accepted, factor) {
             self.maps.leg_finished(&leg);
         }
         matched_m
+    }
+
+    fn waited(&mut self, ride: &Ride, decision: &Decision) -> Option<Waited> {
+        self.waits.follow(ride, decision)
     }
 }

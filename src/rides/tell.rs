@@ -12,6 +12,7 @@ use crate::ids::{OfferId, RideId};
 use crate::realtime::{Hub, Told};
 use crate::rides::desk::{Closing, outcome_word};
 use crate::rides::live::Live;
+use crate::rides::pressure::Pressure;
 use crate::rides::ride::{Offer, Ride, status_of};
 use crate::rides::said::Said;
 use crate::rides::tally::Tally;
@@ -25,12 +26,13 @@ pub struct Teller {
     bus: Bus,
     live: Arc<Live>,
     tally: Arc<Tally>,
+    pressure: Pressure,
 }
 
 impl Teller {
     /// Tells these.
-    pub fn new(hub: Arc<Hub>, bus: Bus, live: Arc<Live>, tally: Arc<Tally>) -> Self {
-        Self { hub, bus, live, tally }
+    pub fn new(hub: Arc<Hub>, bus: Bus, live: Arc<Live>, tally: Arc<Tally>, pressure: Pressure) -> Self {
+        Self { hub, bus, live, tally, pressure }
     }
 
     /// The committed live state.
@@ -65,9 +67,11 @@ impl Teller {
     /// known.
     pub fn tell(&self, said: &Said, decided: Instant, cast: &Cast) {
         let (decision, ride) = (&said.decision, &said.ride);
+        self.pressure.hear(decision, ride);
         match &decision.fact {
             Fact::Requested { .. } => self.tally.requested(),
-            Fact::SearchBegan
+            Fact::Rescheduled { .. }
+            | Fact::SearchBegan
             | Fact::OfferMade { .. }
             | Fact::Nudged { .. }
             | Fact::Arrived
@@ -118,6 +122,7 @@ impl Teller {
 fn event_name(fact: &Fact) -> &'static str {
     match fact {
         Fact::Requested { .. } => "requested",
+        Fact::Rescheduled { .. } => "rescheduled",
         Fact::SearchBegan => "search_began",
         Fact::OfferMade { .. } => "offer_made",
         Fact::OfferClosed { .. } => "offer_closed",

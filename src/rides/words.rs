@@ -53,6 +53,20 @@ words! {
     RideType {
         /// A motorcycle taxi.
         Boda = "boda",
+        /// A motorcycle that carries a parcel and nobody.
+        Delivery = "delivery",
+    }
+}
+
+words! {
+    /// How big a parcel is: what a driver needs to know before taking it.
+    ParcelSize {
+        /// Fits a jacket: an envelope, a phone.
+        Small = "small",
+        /// Fits a backpack.
+        Medium = "medium",
+        /// Fits the luggage rack, strapped: up to about 50 cm and 20 kg.
+        Large = "large",
     }
 }
 
@@ -134,6 +148,7 @@ impl RideType {
     pub const fn class(self) -> RideClasses {
         match self {
             Self::Boda => RideClasses(1),
+            Self::Delivery => RideClasses(1 << 1),
         }
     }
 }

@@ -67,6 +67,8 @@ impl Steering {
         let moment = self.moment();
         metrics::gauge!(names::DEMAND_CELLS_SHORT).set(moment.picture.hot.len() as f64);
         let short: u64 = moment.picture.balances.values().map(|balance| balance.shortage()).sum();
+        let unserved: u32 = moment.totals.values().map(|totals| totals.unserved).sum();
+        metrics::gauge!(names::DEMAND_UNSERVED).set(f64::from(unserved));
         metrics::gauge!(names::DEMAND_RIDERS_SHORT).set(short as f64 / 1_000.0);
     }
 }

@@ -122,6 +122,10 @@ catalogue! {
     RIDES_OFF_ROUTE_TOTAL = "boda_rides_off_route_total", Shape::Counter;
     /// Rides against a one-way street, each time.
     RIDES_WRONG_WAY_TOTAL = "boda_rides_wrong_way_total", Shape::Counter;
+    /// Drivers on the way to a pickup who got into trouble, each time; labels: trouble (stalled, going_away, dark).
+    RIDES_PICKUP_TROUBLE_TOTAL = "boda_rides_pickup_trouble_total", Shape::Counter;
+    /// Rounds of rides that were kept to be explained.
+    RIDES_ROUNDS_KEPT_TOTAL = "boda_rides_rounds_kept_total", Shape::Counter;
     /// How far off the promised arrival of a leg was, early or late.
     ETA_ERROR_SECONDS = "boda_eta_error_seconds", Shape::Histogram(ETA_OFF_SECONDS);
     /// The same over the last legs; labels: figure (median, p90, bias: later than promised on average).
@@ -145,6 +149,8 @@ catalogue! {
     DEMAND_CELLS_SHORT = "boda_demand_cells_short", Shape::Gauge;
     /// Riders for whom there was no driver, over the window of demand.window_minutes.
     DEMAND_RIDERS_SHORT = "boda_demand_riders_short", Shape::Gauge;
+    /// Rides of that window that ended before a driver was found.
+    DEMAND_UNSERVED = "boda_demand_unserved", Shape::Gauge;
     /// Events and samples not counted, because of too many cells or because they were too old.
     DEMAND_DROPPED_TOTAL = "boda_demand_dropped_total", Shape::Counter;
     /// Hints to idle drivers that were sent.

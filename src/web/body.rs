@@ -2,6 +2,7 @@
 //!
 //! Axum's own extractors answer in plain text; these answer in our error body.
 
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::{StatusCode, request::Parts};
 use axum::response::{IntoResponse, Response};
@@ -28,6 +29,29 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
             Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(ApiError::too_large()),
             Err(error) => Err(ApiError::malformed(Fault::without_value("body", deepest(&error)))),
         }
+    }
+}
+
+/// A JSON body that may be left out altogether: no byte is no body.
+#[derive(Debug)]
+pub struct MaybeJson<T>(pub Option<T>);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for MaybeJson<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let whole = Request::from_parts(parts.clone(), body);
+        let bytes = match Bytes::from_request(whole, state).await {
+            Ok(bytes) => bytes,
+            Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => return Err(ApiError::too_large()),
+            Err(error) => return Err(ApiError::malformed(Fault::without_value("body", deepest(&error)))),
+        };
+        if bytes.is_empty() {
+            return Ok(Self(None));
+        }
+        let Json(value) = Json::from_request(Request::from_parts(parts, Body::from(bytes)), state).await?;
+        Ok(Self(Some(value)))
     }
 }
 

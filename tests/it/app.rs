@@ -165,6 +165,11 @@ impl App {
         self.find(&format!("the notice {key}"), |frame| frame["type"] == "notice" && frame["key"] == key).await
     }
 
+    /// The next view of a ride of which this is true.
+    pub async fn ride_where(&mut self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        self.find(what, |frame| frame["type"] == "ride" && wanted(&frame["ride"])).await["ride"].clone()
+    }
+
     /// The next frame that is wanted; others are kept for later.
     async fn find(&mut self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         if let Some(index) = self.unread.iter().position(&wanted) {

@@ -44,6 +44,9 @@ const ROUTES: &[&str] = &[
     "POST /rides",
     "GET /rides",
     "GET /rides/active",
+    "GET /rides/scheduled",
+    "POST /rides/{id}/reschedule",
+    "POST /rides/{id}/stops/{n}/reached",
     "GET /rides/{id}",
     "GET /rides/{id}/events",
     "GET /rides/{id}/track",
@@ -52,7 +55,17 @@ const ROUTES: &[&str] = &[
     "POST /rides/{id}/arrive",
     "POST /rides/{id}/start",
     "POST /rides/{id}/complete",
+    "GET /rides/{id}/queue",
+    "GET /driver/stage",
+    "GET /driver/hints",
+    "GET /heatmap",
+    "GET /stages",
+    "GET /admin/stages/{id}/queue",
+    "POST /admin/stages/{id}/queue/{driver_id}/move",
+    "POST /admin/stages/{id}/queue/{driver_id}/remove",
+    "GET /admin/stages/{id}/overrides",
     "GET /offers",
+    "GET /driver/why-not",
     "POST /offers/{offer_id}/accept",
     "POST /offers/{offer_id}/decline",
     "GET /safety/contacts",
@@ -70,6 +83,7 @@ const ROUTES: &[&str] = &[
     "GET /admin/road-closures",
     "POST /admin/road-closures",
     "DELETE /admin/road-closures/{id}",
+    "GET /admin/rides/{id}/decision",
     "GET /admin/analytics/rides",
     "GET /admin/ledger/trial-balance",
     "GET /admin/geofences",
@@ -194,6 +208,8 @@ async fn every_described_route_is_served() {
     for route in ROUTES {
         let (method, path) = route.split_once(' ').expect("method and path");
         let path = path.replace("{id}", "00000000-0000-4000-8000-000000000000");
+        let path = path.replace("{driver_id}", "00000000-0000-4000-8000-000000000000");
+        let path = path.replace("{n}", "1");
         let path = path.replace("{offer_id}", "00000000-0000-4000-8000-000000000000.1");
         let is_own_session = path.starts_with("/auth/logout");
         let api = if is_own_session { &house.api() } else { admin };

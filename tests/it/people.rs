@@ -213,7 +213,7 @@ pub async fn papers(house: &House) -> Value {
     json!({
         "licence_number": format!("119948001{number:07}"), "licence_category": "A", "licence_expires_on": later,
         "plate": format!("RC{:03}{letter}", number % 1_000), "vehicle_make": "TVS", "vehicle_model": "HLX 125",
-        "vehicle_year": 2022, "vehicle_colour": "red", "fuel": "petrol", "ride_types": ["boda"],
+        "vehicle_year": 2022, "vehicle_colour": "red", "fuel": "petrol", "ride_types": ["boda", "delivery"],
         "insurance_number": format!("SON-{number:07}"), "insurance_expires_on": later, "inspection_expires_on": later,
     })
 }

@@ -215,14 +215,28 @@ const FRAMES: &[&str] = &[
     "decline_offer",
     "arrive",
     "start",
+    "reach_stop",
     "complete",
     "cancel",
     "heartbeat",
     "hello",
     "welcome",
 ];
-const FIELDS: &[&str] =
-    &["id", "t_ms", "lat", "lng", "speed_mps", "bearing_deg", "ack", "offer_id", "ride_id", "pin", "reason", "note"];
+const FIELDS: &[&str] = &[
+    "id",
+    "t_ms",
+    "lat",
+    "lng",
+    "speed_mps",
+    "bearing_deg",
+    "ack",
+    "offer_id",
+    "ride_id",
+    "pin",
+    "stop",
+    "reason",
+    "note",
+];
 
 #[test]
 fn no_frame_brings_the_server_into_trouble() {

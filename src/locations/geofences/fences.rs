@@ -111,13 +111,7 @@ impl Fences {
     }
 
     /// As [`follow`](Self::follow), where there may be a zone.
-    fn follow_near(
-        &self,
-        driver: DriverId,
-        place: LatLng,
-        at: Timestamp,
-        mut also: impl FnMut(Step),
-    ) -> Option<Quiet> {
+    fn follow_near(&self, driver: DriverId, place: LatLng, at: Timestamp, mut also: impl FnMut(Step)) -> Option<Quiet> {
         let zones = self.zones.load();
         let mut tell = |step| {
             self.tell(driver, step);

@@ -94,9 +94,8 @@ impl Stages {
         let all: Vec<(DriverId, StagePlaceView)> = self.board().with(|queues| {
             let of_stage = |(stage, places): (_, &[super::Place])| {
                 let zone = zones.find(stage).map(Arc::clone)?;
-                let view = |(at, place): (usize, &super::Place)| {
-                    (place.driver, place_view(&zone, at, places.len(), place))
-                };
+                let view =
+                    |(at, place): (usize, &super::Place)| (place.driver, place_view(&zone, at, places.len(), place));
                 Some(places.iter().enumerate().map(view).collect::<Vec<_>>())
             };
             queues.all().filter_map(of_stage).flatten().collect()

@@ -50,12 +50,7 @@ pub struct Config {
 impl Rules {
     /// Numbers for tests.
     pub(crate) const fn for_tests() -> Self {
-        Self {
-            reentry_grace: Span::from_secs(120),
-            dark_grace: Span::from_secs(300),
-            declines_max: 2,
-            places_max: 100,
-        }
+        Self { reentry_grace: Span::from_secs(120), dark_grace: Span::from_secs(300), declines_max: 2, places_max: 100 }
     }
 }
 

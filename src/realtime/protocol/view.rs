@@ -11,13 +11,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::ids::{OfferId, RideId, UserId};
+use crate::realtime::protocol::server::RideQueueView;
 use crate::time::Timestamp;
 
 /// Where a ride stands, as written on the wire and in the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RideStatus {
-    /// Booked for later; nobody is looked for yet.
+    /// Booked for later; a driver is looked for when its time has come.
     Scheduled,
     /// Booked; a driver is being looked for.
     Requested,
@@ -75,12 +76,19 @@ impl RideStatus {
         Self::ALL.into_iter().find(|status| status.as_str() == word)
     }
 
-    /// Whether the ride is still going on.
+    /// Whether a driver is being looked for.
+    pub const fn is_searching(self) -> bool {
+        matches!(self, Self::Requested)
+    }
+
+    /// Whether the ride has not ended.
     pub const fn is_live(self) -> bool {
-        matches!(
-            self,
-            Self::Scheduled | Self::Requested | Self::DriverAssigned | Self::DriverArrived | Self::InProgress
-        )
+        matches!(self, Self::Scheduled) || self.is_under_way()
+    }
+
+    /// Whether it is going on: a driver is looked for, or has it.
+    pub const fn is_under_way(self) -> bool {
+        matches!(self, Self::Requested | Self::DriverAssigned | Self::DriverArrived | Self::InProgress)
     }
 }
 
@@ -158,6 +166,63 @@ pub struct CancellationView {
     pub compensation_rwf: i64,
 }
 
+/// Somebody without an account, as the parties of a live ride see them.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ContactView {
+    /// What to call them.
+    #[schema(example = "Keza")]
+    pub name: String,
+    /// Telephone, E.164; null once the ride has ended.
+    #[schema(example = "+250788000001")]
+    pub phone: Option<String>,
+}
+
+/// A stop between pickup and destination.
+#[derive(Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct StopView {
+    /// Where.
+    pub place: Place,
+    /// Who is there; null where nobody was named, for operators, and for the driver once the ride has ended.
+    pub contact: Option<ContactView>,
+    /// What to do there.
+    #[schema(example = "third floor")]
+    pub note: Option<String>,
+    /// When the driver was there.
+    #[schema(value_type = Option<chrono::DateTime<chrono::Utc>>)]
+    pub reached_at: Option<Timestamp>,
+    /// How long the driver stood there; known when the driver is at the next one.
+    pub waiting_s: i64,
+}
+
+/// What a delivery carries.
+#[derive(Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ParcelView {
+    /// `small`, `medium` or `large`.
+    #[schema(example = "small")]
+    pub size: String,
+    /// What it is.
+    #[schema(example = "a book")]
+    pub description: String,
+    /// Who hands it over, where that is not the rider; for whom and how long as of a stop.
+    pub sender: Option<ContactView>,
+    /// Who gets it; for whom and how long as of a stop.
+    pub receiver: Option<ContactView>,
+    /// What the receiver tells the driver when it is handed over; for the rider only, until the ride ends.
+    #[schema(example = "7305")]
+    pub handover_pin: Option<String>,
+}
+
+/// When a driver is promised to come.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WindowView {
+    /// Not before.
+    #[schema(value_type = chrono::DateTime<chrono::Utc>)]
+    pub from: Timestamp,
+    /// Not after.
+    #[schema(value_type = chrono::DateTime<chrono::Utc>)]
+    pub to: Timestamp,
+}
+
 /// A ride as one of its parties sees it. Whole: a newer view replaces an older one.
 #[derive(Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RideView {
@@ -166,18 +231,29 @@ pub struct RideView {
     pub id: RideId,
     /// Where the ride stands.
     pub status: RideStatus,
-    /// Kind of vehicle.
+    /// `boda`: somebody rides; `delivery`: a parcel does.
     #[schema(example = "boda")]
     pub ride_type: String,
+    /// Whether it is served first.
+    pub express: bool,
     /// How the rider pays.
     #[schema(example = "cash")]
     pub payment_method: String,
     /// Where the rider waits.
     pub pickup: Place,
+    /// Places on the way, in order.
+    pub stops: Vec<StopView>,
     /// Where the rider goes.
     pub destination: Place,
+    /// What a delivery carries; null otherwise.
+    pub parcel: Option<ParcelView>,
     /// From the rider to the driver.
     pub notes: Option<String>,
+    /// When the rider wants to be picked up, of a scheduled ride.
+    #[schema(value_type = Option<chrono::DateTime<chrono::Utc>>)]
+    pub pickup_at: Option<Timestamp>,
+    /// When the driver is promised to come, of a scheduled ride.
+    pub pickup_window: Option<WindowView>,
     /// Length of the ride as quoted.
     pub estimated_distance_m: i64,
     /// Duration of the ride as quoted.
@@ -197,6 +273,9 @@ pub struct RideView {
     pub rider: PersonView,
     /// Who drives; null before assignment.
     pub driver: Option<DriverView>,
+    /// The place in the queue of an area without a free driver; null while one is in reach, and in control messages:
+    /// there `ride_queue` says it.
+    pub queue: Option<RideQueueView>,
     /// The driver finishes another ride first and is not on the way yet.
     pub is_next: bool,
     /// How it was cancelled; null unless it was.
@@ -233,10 +312,25 @@ pub struct OfferView {
     /// The ride on offer.
     #[schema(value_type = Uuid)]
     pub ride_id: RideId,
+    /// `boda` or `delivery`.
+    #[schema(example = "boda")]
+    pub ride_type: String,
+    /// Whether the rider asked to be served first.
+    pub express: bool,
     /// Where the rider waits.
     pub pickup: Place,
+    /// Places on the way, in order.
+    pub stops: Vec<Place>,
     /// Where the rider goes.
     pub destination: Place,
+    /// How big the parcel of a delivery is; null otherwise.
+    #[schema(example = "small")]
+    pub parcel_size: Option<String>,
+    /// What it is.
+    pub parcel_description: Option<String>,
+    /// When the rider wants to be picked up, of a scheduled ride.
+    #[schema(value_type = Option<chrono::DateTime<chrono::Utc>>)]
+    pub pickup_at: Option<Timestamp>,
     /// Travel time from the driver to the pickup.
     pub pickup_eta_s: i64,
     /// Distance from the driver to the pickup.

@@ -3,8 +3,9 @@
 //! Separate from the store, so that a simulated store can be handed the very same.
 
 use crate::dispatch::{Decision, OfferOutcome, RoundRecord};
-use crate::ids::{DriverId, StreamSeq, UserId};
+use crate::ids::{DriverId, RideId, StreamSeq, UserId};
 use crate::jobs::NewJob;
+use crate::rides::decisions::RideRound;
 use crate::rides::ride::{Offer, Ride};
 use crate::rides::words::{CancelReason, DeclineReason};
 use crate::time::Timestamp;
@@ -85,6 +86,8 @@ pub struct Batch {
     pub shifts: Vec<ShiftChange>,
     /// Rounds of matching that were solved: why the offers of this batch went where they went.
     pub rounds: Vec<RoundRecord>,
+    /// What is kept of them: of each ride what is new.
+    pub kept: Vec<(RideId, RideRound)>,
     /// Follow-up work.
     pub jobs: Vec<NewJob>,
 }
@@ -92,7 +95,7 @@ pub struct Batch {
 impl Batch {
     /// Whether there is anything to write.
     pub fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.shifts.is_empty()
+        self.events.is_empty() && self.shifts.is_empty() && self.kept.is_empty()
     }
 }
 

@@ -5,6 +5,7 @@ use crate::ids::{DriverId, RideId};
 use crate::index::Fix;
 use crate::rides::desk::batch::Actor;
 use crate::rides::ride::{Cancellation, Ride};
+use crate::rides::upcoming::Moved;
 use crate::rides::words::{DeclineReason, RideType};
 
 /// What comes with a command beyond what the core needs.
@@ -14,6 +15,8 @@ pub enum Details {
     None,
     /// The ride that is requested.
     Booking(Box<Ride>),
+    /// A scheduled ride at another time.
+    Moved(Box<Moved>),
     /// How a ride is called off.
     Cancellation(Cancellation),
     /// Why an offer is declined.
@@ -81,6 +84,7 @@ pub(super) fn ride_of(input: &Input) -> Option<RideId> {
         | Input::ReachStop { ride, .. }
         | Input::Complete { ride, .. }
         | Input::Cancel { ride, .. }
+        | Input::Reschedule { ride, .. }
         | Input::PickupTrouble { ride, .. } => Some(*ride),
         Input::AcceptOffer { offer, .. } | Input::DeclineOffer { offer, .. } => Some(offer.ride),
         Input::Candidates { .. }

@@ -15,15 +15,18 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use crate::dispatch::{
-    self, Answer, Availability, Decision, Dispatch, Fact, Input, OfferOutcome, Output, ReleaseReason, RideEnd, Wanted,
+    self, Answer, Availability, Decision, Dispatch, Fact, Input, OfferOutcome, Output, ReleaseReason, RideEnd,
+    RoundRecord, Wanted,
 };
 use crate::fares::TariffBook;
 use crate::ids::{DriverId, OfferId, RideId, StreamSeq};
 use crate::index::{Fix, RideClasses};
+use crate::rides::decisions::{self, Keeper, Looked};
 use crate::rides::followup;
+use crate::rides::product::waits::Waited;
 use crate::rides::ride::{Offer, Pricing, Ride};
 use crate::rides::said::{Said, Sequence};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 pub use batch::{Actor, Batch, Closing, NewEvent, Remark, ShiftChange, outcome_word};
 pub use command::{Answered, Command, Details, Message};
@@ -38,6 +41,8 @@ pub trait Surroundings {
     fn is_connected(&self, driver: DriverId) -> bool;
     /// Suitable drivers for each of these rides, nearest in time first.
     fn candidates(&mut self, wanted: &[Wanted], rides: &FxHashMap<RideId, Ride>, now: Timestamp) -> Vec<Answer>;
+    /// Who was looked at for a ride at the last question and is not among the answer. Only to be explained.
+    fn left_out(&mut self, ride: RideId) -> Vec<Looked>;
     /// What a driver is available for has changed: the next search sees it.
     fn set_availability(&mut self, driver: DriverId, availability: Availability);
     /// A driver came on shift, here, for these kinds of ride.
@@ -45,6 +50,11 @@ pub trait Surroundings {
     /// A decision about a ride that stands as it did before; `accepted` is the offer that becomes the assignment. The metres
     /// that were ridden, once the ride is completed, if they are known.
     fn follow(&mut self, ride: &Ride, decision: &Decision, accepted: Option<&Offer>) -> Option<u32>;
+    /// How long the driver stood at the stop before, where a decision shows that they have left it. Nothing where positions
+    /// are not seen.
+    fn waited(&mut self, _ride: &Ride, _decision: &Decision) -> Option<Waited> {
+        None
+    }
 }
 
 /// What the desk works by.
@@ -56,6 +66,10 @@ pub struct Terms {
     pub tariffs: Arc<TariffBook>,
     /// By how much more than the quoted distance a detour may be charged, in percent of it.
     pub detour_charged_max_percent: u32,
+    /// How long before the pickup of a scheduled ride its rider is reminded.
+    pub reminder_lead: Span,
+    /// What is kept of rounds.
+    pub decisions: decisions::Config,
 }
 
 /// The desk of a city.
@@ -66,6 +80,8 @@ pub struct Desk {
     offers: FxHashMap<OfferId, Offer>,
     /// Places in the city's stream.
     sequence: Sequence,
+    /// What is kept of the rounds of live rides.
+    keeper: Keeper,
 }
 
 impl Desk {
@@ -73,10 +89,11 @@ impl Desk {
     pub fn new(terms: Terms) -> Self {
         Self {
             core: Dispatch::new(terms.dispatch.clone()),
-            terms,
             rides: FxHashMap::default(),
             offers: FxHashMap::default(),
             sequence: Sequence::after(StreamSeq::START),
+            keeper: Keeper::new(terms.decisions),
+            terms,
         }
     }
 
@@ -162,7 +179,7 @@ impl Desk {
                     let answers = city.candidates(&wanted, &self.rides, now);
                     self.core.handle(now, Input::Candidates { answers }, out);
                 }
-                Output::Solved(record) => round.batch.rounds.push(*record),
+                Output::Solved(record) => self.solved(*record, round, city),
                 Output::Availability { driver, availability } => city.set_availability(driver, availability),
                 Output::ShiftOpened { driver, at } => {
                     round.batch.shifts.push(ShiftChange { driver, at, opened: true });
@@ -182,12 +199,24 @@ impl Desk {
         out.clear();
     }
 
+    /// What was weighed in a round is written down with what came of it.
+    fn solved(&mut self, record: RoundRecord, round: &mut Round, city: &mut impl Surroundings) {
+        for choice in &record.rides {
+            self.keeper.looked(choice.ride, city.left_out(choice.ride));
+        }
+        round.batch.kept.extend(self.keeper.solved(&record));
+        round.batch.rounds.push(record);
+    }
+
     fn decided(&mut self, decision: Decision, cause: &Cause, round: &mut Round, city: &mut impl Surroundings) {
         let Some(ride) = self.rides.get_mut(&decision.ride) else {
             round.strays.push(decision);
             return;
         };
         let accepted = if let Fact::Assigned { offer, .. } = decision.fact { self.offers.get(&offer) } else { None };
+        if let Some(waited) = city.waited(ride, &decision) {
+            ride.product.waited(waited.stop, waited.span);
+        }
         let matched_m = city.follow(ride, &decision, accepted);
         if matched_m.is_some() {
             ride.matched_distance_m = matched_m;
@@ -196,6 +225,7 @@ impl Desk {
         ride.apply(&decision, Pricing { tariffs, detour_charged_max_percent: *detour_charged_max_percent });
         let mut remark = Remark::None;
         match (&decision.fact, &cause.details) {
+            (Fact::Rescheduled { .. }, Details::Moved(moved)) => ride.moved((**moved).clone()),
             (Fact::Ended(_), Details::Cancellation(cancellation)) => {
                 ride.cancellation = Some(cancellation.clone());
                 remark = Remark::Cancelled(cancellation.reason);
@@ -209,12 +239,15 @@ impl Desk {
             }
             _ => {}
         }
-        followup::enqueue(ride, &decision, cause.request_id.as_deref(), &mut round.batch.jobs);
+        let behind =
+            followup::Cause { request_id: cause.request_id.as_deref(), reminder_lead: self.terms.reminder_lead };
+        followup::enqueue(ride, &decision, behind, &mut round.batch.jobs);
         let ride = Arc::new(ride.clone());
         round.changed.insert(ride.id, Arc::clone(&ride));
         round.note_offer(&decision, &remark, &mut self.offers);
         if matches!(decision.fact, Fact::Ended(_)) {
             self.rides.remove(&decision.ride);
+            self.keeper.forget(decision.ride);
         }
         let actor = caused_by(&decision.fact, cause.actor);
         let seq = self.sequence.next(decision.at);
@@ -243,6 +276,7 @@ fn caused_by(fact: &Fact, sender: Actor) -> Actor {
         | Fact::Ended(RideEnd::NoDriverFound) => Actor::SYSTEM,
         Fact::Released { reason, .. } if *reason != ReleaseReason::DriverCancelled => Actor::SYSTEM,
         Fact::Requested { .. }
+        | Fact::Rescheduled { .. }
         | Fact::OfferClosed { .. }
         | Fact::Assigned { .. }
         | Fact::Released { .. }

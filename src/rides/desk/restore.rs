@@ -5,8 +5,9 @@ use rustc_hash::FxHashMap;
 use super::{Desk, Terms};
 use crate::dispatch::{Availability, Decision, Dispatch, Fact, OfferOutcome, Output, ReleaseReason, Restored};
 use crate::dispatch::{RestoredDriver, RestoredOffer, RestoredRide, RestoredShift};
-use crate::ids::{DriverId, OfferId, StreamSeq};
+use crate::ids::{DriverId, OfferId, RideId, StreamSeq};
 use crate::realtime::protocol::view::RideStatus;
+use crate::rides::decisions::Keeper;
 use crate::rides::ride::{Offer, Ride};
 use crate::rides::said::Sequence;
 use crate::time::Timestamp;
@@ -22,6 +23,8 @@ pub struct Stored {
     pub on_shift: Vec<RestoredShift>,
     /// The last place in the city's stream that was given.
     pub last_seq: StreamSeq,
+    /// How many rounds of live rides are kept, where any are.
+    pub rounds: FxHashMap<RideId, u16>,
 }
 
 /// A live ride with all that was decided about it: what the core remembers follows from that.
@@ -47,7 +50,7 @@ pub struct Recorded {
 impl Desk {
     /// A desk that goes on where the persisted one stopped, and what each driver on shift is available for.
     pub fn restore(terms: Terms, now: Timestamp, stored: Stored) -> (Self, Vec<(DriverId, Availability)>) {
-        let Stored { rides, offers, on_shift, last_seq } = stored;
+        let Stored { rides, offers, on_shift, last_seq, rounds } = stored;
         let mut restored = Restored { rides: Vec::new(), drivers: on_shift };
         let mut records = FxHashMap::default();
         for live in rides {
@@ -61,7 +64,11 @@ impl Desk {
             _ => None,
         };
         let offers = offers.into_iter().map(|offer| (offer.id, offer)).collect();
-        let desk = Self { core, terms, rides: records, offers, sequence: Sequence::after(last_seq) };
+        let mut keeper = Keeper::new(terms.decisions);
+        for (ride, rounds) in rounds {
+            keeper.restore(ride, rounds);
+        }
+        let desk = Self { core, terms, rides: records, offers, sequence: Sequence::after(last_seq), keeper };
         (desk, out.into_iter().filter_map(availability).collect())
     }
 }
@@ -151,7 +158,7 @@ impl Past {
                 self.begin_search(at);
             }
             Fact::StopReached { stop } => self.stops_reached = stop,
-            Fact::OnTheWay | Fact::Arrived | Fact::Started | Fact::Ended(_) => {}
+            Fact::Rescheduled { .. } | Fact::OnTheWay | Fact::Arrived | Fact::Started | Fact::Ended(_) => {}
         }
     }
 

@@ -84,6 +84,7 @@ impl Round {
                 }
             }
             Fact::Requested { .. }
+            | Fact::Rescheduled { .. }
             | Fact::SearchBegan
             | Fact::OnTheWay
             | Fact::Nudged { .. }

@@ -1,5 +1,7 @@
 //! The REST door to rides. Handlers read the request, call the use case and write the answer; nothing is decided here.
 
+mod products;
+mod queue;
 mod shift;
 
 use axum::extract::State;
@@ -10,15 +12,17 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{BookRide, EventView, Filter, PlaceRequest, Quote, Rides, TrackView};
+use super::{AskPrice, BookRide, EventView, Filter, PlaceRequest, Quote, Rides, TrackView};
 use crate::error::{Checks, Error, Fault};
 use crate::ids::{OfferId, QuoteId, RideId};
 use crate::realtime::protocol::view::{OfferView, RideStatus, RideView};
 use crate::time::Timestamp;
-use crate::web::body::{Json, Path, Query};
+use crate::web::body::{Json, MaybeJson, Path, Query};
 use crate::web::caller::{Driver, Rider};
 use crate::web::page::{Items, Page, PageParams};
 use crate::web::{ApiError, Caller, ErrorBody, IdempotencyKey};
+
+use products::{ParcelBody, StopBody, product};
 
 /// The routes of this service.
 pub fn routes() -> OpenApiRouter<Rides> {
@@ -37,7 +41,10 @@ pub fn routes() -> OpenApiRouter<Rides> {
         .routes(routes!(arrive))
         .routes(routes!(start))
         .routes(routes!(complete))
+        .merge(products::routes())
         .merge(shift::routes())
+        .merge(queue::routes())
+        .merge(super::decisions::http::routes())
 }
 
 /// A place as a client names it.
@@ -70,8 +77,15 @@ struct QuoteBody {
     pickup: PlaceBody,
     /// To.
     destination: PlaceBody,
-    /// `boda` when left out.
+    /// `boda` (the default) or `delivery`.
     ride_type: Option<String>,
+    /// Places on the way, in order; as many as `products.stops_max`.
+    stops: Option<Vec<PlaceBody>>,
+    /// RFC 3339 with its offset, of a scheduled ride: the price is that of the tariff in force then.
+    #[schema(example = "2026-11-27T07:30:00+02:00")]
+    pickup_at: Option<String>,
+    /// To be served first.
+    express: Option<bool>,
 }
 
 /// What a ride will cost.
@@ -109,6 +123,8 @@ struct BreakdownView {
     waiting_rwf: i64,
     /// For the hour of the day.
     night_rwf: i64,
+    /// For express.
+    express_rwf: i64,
     /// For demand.
     surge_rwf: i64,
     /// The surge factor in basis points; 10,000 is none.
@@ -123,7 +139,7 @@ impl QuoteView {
         let fare = quote.fare.ok_or_else(|| Error::internal("a fresh quote has its parts"))?;
         Ok(Self {
             quote_id: quote.id,
-            ride_type: quote.ride_type.as_str().to_owned(),
+            ride_type: quote.wish.ride_type.as_str().to_owned(),
             fare_rwf: quote.price.quoted.amount(),
             distance_m: quote.price.distance_m,
             duration_s: quote.price.duration.as_secs(),
@@ -134,6 +150,7 @@ impl QuoteView {
                 time_rwf: fare.time.amount(),
                 waiting_rwf: fare.waiting.amount(),
                 night_rwf: fare.night.amount(),
+                express_rwf: fare.express.amount(),
                 surge_rwf: fare.surge.amount(),
                 surge_basis_points: fare.surge_basis_points.0,
                 tariff: quote.price.tariff.clone(),
@@ -150,20 +167,36 @@ async fn quote(
     Rider(rider): Rider,
     Json(body): Json<QuoteBody>,
 ) -> Result<Json<QuoteView>, ApiError> {
-    let ride_type = body.ride_type.as_deref();
-    let quote = rides.quote(rider, &body.pickup.into(), &body.destination.into(), ride_type).await?;
+    let request = AskPrice {
+        pickup: body.pickup.into(),
+        destination: body.destination.into(),
+        ride_type: body.ride_type,
+        stops: body.stops.unwrap_or_default().into_iter().map(Into::into).collect(),
+        pickup_at: body.pickup_at,
+        express: body.express.unwrap_or(false),
+    };
+    let quote = rides.quote(rider, &request).await?;
     Ok(Json(QuoteView::new(&quote)?))
 }
 
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct BookBody {
     /// From.
     pickup: PlaceBody,
     /// To.
     destination: PlaceBody,
-    /// `boda` when left out.
+    /// `boda` (the default): somebody rides; `delivery`: a parcel does.
     ride_type: Option<String>,
+    /// RFC 3339 with its offset, of a scheduled ride; now when left out.
+    #[schema(example = "2026-11-27T07:30:00+02:00")]
+    pickup_at: Option<String>,
+    /// Places on the way, in order; as many as `products.stops_max`.
+    stops: Option<Vec<StopBody>>,
+    /// What a delivery carries.
+    parcel: Option<ParcelBody>,
+    /// To be served first.
+    express: Option<bool>,
     /// `cash` when left out.
     payment_method: Option<String>,
     /// From `POST /quotes`, to be kept to its price.
@@ -175,13 +208,13 @@ struct BookBody {
 
 /// Books a ride
 ///
-/// Send an `Idempotency-Key`: a request repeated with the same key answers with the same ride and the header
+/// Now, or at `pickup_at`; over `stops`; of a person or of a parcel. Send an `Idempotency-Key`: a request repeated with the same key answers with the same ride and the header
 /// `idempotent-replayed: true`, and never books a second one. The answer comes after the booking is safely stored.
 #[utoipa::path(post, path = "/rides", tag = "rides", security(("bearer" = [])), request_body = BookBody,
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 printable characters of your choice")),
     responses((status = 201, body = RideView, description = "Booked; drivers are being asked"),
               (status = 200, body = RideView, description = "Booked by an earlier request with this key"),
-              (status = 409, body = ErrorBody, description = "`ride_in_progress`, `idempotency_key_reused`, `quote_expired`, `quote_differs`"),
+              (status = 409, body = ErrorBody, description = "`ride_in_progress`, `too_many_scheduled`, `idempotency_key_reused`, `quote_expired`, `quote_differs`"),
               (status = 422, body = ErrorBody), (status = 503, body = ErrorBody, description = "Try again with the same key")))]
 async fn book(
     State(rides): State<Rides>,
@@ -196,6 +229,7 @@ async fn book(
         payment_method: body.payment_method,
         quote_id: body.quote_id,
         notes: body.notes,
+        product: product(body.pickup_at, body.stops, body.parcel, body.express),
     };
     let booked = rides.book(rider, key.as_ref(), &request).await?;
     if booked.replayed {
@@ -413,16 +447,29 @@ async fn start(
     Ok(Json(rides.start(driver, id, &body.pin).await?))
 }
 
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct CompleteBody {
+    /// The four digits that the receiver of a parcel says. Without a parcel there are none.
+    #[schema(example = "7305")]
+    pin: Option<String>,
+}
+
 /// Completes the ride
 ///
-/// Fixes the final fare. With cash, the driver has collected it now; the commission owed is posted to the ledger.
+/// Fixes the final fare. With cash, the driver has collected it now; the commission owed is posted to the ledger. A delivery
+/// is completed with the PIN that its receiver was sent; other rides need no body.
 #[utoipa::path(post, path = "/rides/{id}/complete", tag = "rides", security(("bearer" = [])), params(("id" = Uuid, Path)),
+    request_body = Option<CompleteBody>,
     responses((status = 200, body = RideView), (status = 404, body = ErrorBody),
-              (status = 409, body = ErrorBody, description = "`wrong_state`")))]
+              (status = 409, body = ErrorBody, description = "`wrong_state`, `handover_pin_needed`, `wrong_pin`, `pin_locked`"),
+              (status = 422, body = ErrorBody)))]
 async fn complete(
     State(rides): State<Rides>,
     Driver(driver): Driver,
     Path(id): Path<RideId>,
+    MaybeJson(body): MaybeJson<CompleteBody>,
 ) -> Result<Json<RideView>, ApiError> {
-    Ok(Json(rides.complete(driver, id).await?))
+    let pin = body.and_then(|body| body.pin);
+    Ok(Json(rides.complete(driver, id, pin.as_deref()).await?))
 }

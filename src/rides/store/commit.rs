@@ -13,6 +13,7 @@ use crate::drivers;
 use crate::ids::RideId;
 use crate::jobs;
 use crate::realtime::protocol::view::RideStatus;
+use crate::rides::decisions;
 use crate::rides::desk::{Batch, Closing, NewEvent, Remark, outcome_word};
 use crate::rides::ride::{Offer, Ride, status_of};
 
@@ -35,6 +36,7 @@ pub async fn commit(pool: &PgPool, batch: &Batch) -> Result<(), sqlx::Error> {
         // This very batch was committed before and only the reply was lost: a batch is there as a whole or not at all.
         return transaction.rollback().await;
     }
+    decisions::store::insert(&mut transaction, &batch.kept).await?;
     for shift in &batch.shifts {
         if shift.opened {
             drivers::open_shift(&mut transaction, shift.driver, shift.at).await?;
@@ -90,7 +92,10 @@ async fn upsert_rides(conn: &mut PgConnection, rides: &[&Ride]) -> Result<(), sq
              cancellation_compensation_rwf = excluded.cancellation_compensation_rwf,
              cancellation_cause = excluded.cancellation_cause,
              offers_made = excluded.offers_made, assigned_at = excluded.assigned_at, arrived_at = excluded.arrived_at,
-             started_at = excluded.started_at, ended_at = excluded.ended_at",
+             started_at = excluded.started_at, ended_at = excluded.ended_at, stops = excluded.stops,
+             pickup_at = excluded.pickup_at, search_from = excluded.search_from,
+             promised_from = excluded.promised_from, promised_to = excluded.promised_to, tariff = excluded.tariff,
+             quoted_fare_rwf = excluded.quoted_fare_rwf, express_basis_points = excluded.express_basis_points",
         rows
     )
     .execute(conn)
@@ -146,6 +151,7 @@ fn event_json(event: &NewEvent) -> Value {
 pub(super) fn describe(ride: RideId, fact: &Fact, remark: &Remark) -> (&'static str, Value) {
     match fact {
         Fact::Requested { .. } => ("requested", json!({})),
+        Fact::Rescheduled { search_from } => ("rescheduled", json!({"search_from": search_from})),
         Fact::SearchBegan => ("search_began", json!({})),
         Fact::OfferMade { offer, driver, pickup_eta, pickup_distance_m, deadline } => (
             "offer_made",

@@ -1,6 +1,7 @@
 //! All SQL of this service: what is read here, what a group commit writes in [`commit`], the rows in [`row`].
 
 pub mod commit;
+mod products;
 mod restore;
 mod row;
 mod streams;
@@ -11,6 +12,7 @@ mod timelines;
 use sqlx::PgPool;
 use uuid::Uuid;
 
+pub use products::{accepted_eta, forget_contacts, scheduled_of};
 pub use restore::{last_ended, live_rides, open_offers};
 pub use row::RideRow;
 pub use streams::{epoch, last_seq, rides_of, stream_after};
@@ -22,7 +24,7 @@ use crate::ids::{DriverId, OfferId, QuoteId, RideId, RiderId, UserId};
 use crate::money::{BasisPoints, Francs};
 use crate::realtime::protocol::view::RideStatus;
 use crate::rides::desk::Closing;
-use crate::rides::quote::Quote;
+use crate::rides::quote::{Quote, Way, Wish};
 use crate::rides::ride::{Offer, Price, Ride};
 use crate::rides::words::RideType;
 use crate::time::{Span, Timestamp};
@@ -117,15 +119,16 @@ pub async fn events(pool: &PgPool, id: RideId) -> Result<Vec<Event>, Error> {
 pub async fn save_quote(pool: &PgPool, quote: &Quote) -> Result<(), Error> {
     sqlx::query!(
         "INSERT INTO quotes (id, rider_id, pickup_lat, pickup_lng, destination_lat, destination_lng, ride_type, distance_m,
-                             duration_s, surge_basis_points, tariff, fare_rwf, created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+                             duration_s, surge_basis_points, tariff, fare_rwf, created_at, expires_at, stops, pickup_at,
+                             express_basis_points)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
         quote.id.0,
         quote.rider.0,
-        quote.pickup.lat(),
-        quote.pickup.lng(),
-        quote.destination.lat(),
-        quote.destination.lng(),
-        quote.ride_type.as_str(),
+        quote.way.pickup.lat(),
+        quote.way.pickup.lng(),
+        quote.way.destination.lat(),
+        quote.way.destination.lng(),
+        quote.wish.ride_type.as_str(),
         i32::try_from(quote.price.distance_m).unwrap_or(i32::MAX),
         i32::try_from(quote.price.duration.as_secs()).unwrap_or(i32::MAX),
         i32::try_from(quote.price.surge.0).unwrap_or(i32::MAX),
@@ -133,6 +136,9 @@ pub async fn save_quote(pool: &PgPool, quote: &Quote) -> Result<(), Error> {
         quote.price.quoted.amount(),
         chrono::DateTime::<chrono::Utc>::from(quote.created_at),
         chrono::DateTime::<chrono::Utc>::from(quote.expires_at),
+        places_json(&quote.way.stops),
+        quote.wish.pickup_at.map(chrono::DateTime::<chrono::Utc>::from),
+        quote.express.map(|supplement| i32::try_from(supplement.0).unwrap_or(i32::MAX)),
     )
     .execute(pool)
     .await?;
@@ -151,9 +157,17 @@ pub async fn find_quote(pool: &PgPool, rider: RiderId, id: QuoteId) -> Result<Op
     Ok(Some(Quote {
         id,
         rider,
-        pickup: place(row.pickup_lat, row.pickup_lng)?,
-        destination: place(row.destination_lat, row.destination_lng)?,
-        ride_type,
+        way: Way {
+            pickup: place(row.pickup_lat, row.pickup_lng)?,
+            stops: places_of(row.stops)?,
+            destination: place(row.destination_lat, row.destination_lng)?,
+        },
+        wish: Wish {
+            ride_type,
+            is_express: row.express_basis_points.is_some(),
+            pickup_at: row.pickup_at.map(Timestamp::from),
+        },
+        express: row.express_basis_points.map(|supplement| BasisPoints(supplement.unsigned_abs())),
         price: Price {
             quote: Some(id),
             tariff: row.tariff,
@@ -166,6 +180,16 @@ pub async fn find_quote(pool: &PgPool, rider: RiderId, id: QuoteId) -> Result<Op
         created_at: row.created_at.into(),
         expires_at: row.expires_at.into(),
     }))
+}
+
+/// Places of a quote as they are stored: `[[lat, lng], …]`.
+fn places_json(places: &[LatLng]) -> serde_json::Value {
+    places.iter().map(|place| serde_json::json!([place.lat(), place.lng()])).collect()
+}
+
+fn places_of(json: serde_json::Value) -> Result<Vec<LatLng>, Error> {
+    let places: Vec<(f64, f64)> = serde_json::from_value(json).map_err(Error::internal)?;
+    places.into_iter().map(|(lat, lng)| LatLng::new(lat, lng).map_err(Error::internal)).collect()
 }
 
 /// A party's opinion of the other.

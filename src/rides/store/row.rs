@@ -10,6 +10,7 @@ use crate::geo::LatLng;
 use crate::money::{BasisPoints, Francs};
 use crate::payments::PaymentMethod;
 use crate::realtime::protocol::view::RideStatus;
+use crate::rides::product::{Product, Schedule, record};
 use crate::rides::ride::{Cancellation, Price, Ride, Spot};
 use crate::rides::words::{CancelReason, RideType};
 use crate::time::{Span, Timestamp};
@@ -57,6 +58,14 @@ pub struct RideRow {
     pub paired_at: Option<DateTime<Utc>>,
     pub cancellation_compensation_rwf: i64,
     pub cancellation_cause: Option<String>,
+    pub pickup_at: Option<DateTime<Utc>>,
+    pub search_from: Option<DateTime<Utc>>,
+    pub promised_from: Option<DateTime<Utc>>,
+    pub promised_to: Option<DateTime<Utc>>,
+    pub stops: Value,
+    pub parcel: Option<Value>,
+    pub express_basis_points: Option<i32>,
+    pub has_contacts: bool,
 }
 
 /// A value in the table that this program does not know: a row written by a newer one, or by hand.
@@ -67,8 +76,9 @@ fn unknown(column: &str) -> Error {
 impl TryFrom<RideRow> for Ride {
     type Error = Error;
 
-    fn try_from(row: RideRow) -> Result<Self, Error> {
+    fn try_from(mut row: RideRow) -> Result<Self, Error> {
         let cancellation = cancellation(&row)?;
+        let product = product(&mut row)?;
         let spot = |lat, lng, address, landmark| -> Result<Spot, Error> {
             Ok(Spot { at: LatLng::new(lat, lng).map_err(Error::internal)?, address, landmark })
         };
@@ -79,6 +89,7 @@ impl TryFrom<RideRow> for Ride {
             is_next: row.is_next,
             status: RideStatus::from_wire(&row.status).ok_or_else(|| unknown("status"))?,
             ride_type: RideType::from_word(&row.ride_type).ok_or_else(|| unknown("ride_type"))?,
+            product,
             payment_method: PaymentMethod::from_name(&row.payment_method).ok_or_else(|| unknown("payment_method"))?,
             pickup: spot(row.pickup_lat, row.pickup_lng, row.pickup_address, row.pickup_landmark)?,
             destination: spot(
@@ -129,10 +140,28 @@ fn cancellation(row: &RideRow) -> Result<Option<Cancellation>, Error> {
     }))
 }
 
+fn product(row: &mut RideRow) -> Result<Product, Error> {
+    let schedule = match (row.pickup_at, row.search_from, row.promised_from, row.promised_to) {
+        (Some(pickup_at), Some(search_from), Some(promised_from), Some(promised_to)) => Some(Schedule {
+            pickup_at: pickup_at.into(),
+            search_from: search_from.into(),
+            promised_from: promised_from.into(),
+            promised_to: promised_to.into(),
+        }),
+        _ => None,
+    };
+    Ok(Product {
+        schedule,
+        stops: record::stops_of(row.stops.take())?,
+        parcel: row.parcel.take().map(record::parcel_of).transpose()?,
+        express: row.express_basis_points.map(|basis_points| BasisPoints(basis_points.unsigned_abs())),
+    })
+}
+
 /// The row as JSON, for `jsonb_populate_recordset`: any number of rides travel as one parameter of one statement.
 pub(super) fn ride_json(ride: &Ride) -> Value {
     let cancellation = ride.cancellation.as_ref();
-    json!({
+    let mut row = json!({
         "id": ride.id,
         "rider_id": ride.rider,
         "driver_id": ride.driver,
@@ -174,7 +203,28 @@ pub(super) fn ride_json(ride: &Ride) -> Value {
         "arrived_at": ride.arrived_at,
         "started_at": ride.started_at,
         "ended_at": ride.ended_at,
-    })
+    });
+    if let Value::Object(row) = &mut row {
+        row.extend(product_columns(&ride.product));
+    }
+    row
+}
+
+/// Apart, because one `json!` takes no more columns.
+fn product_columns(product: &Product) -> [(String, Value); 8] {
+    let schedule = product.schedule;
+    let at = |instant: fn(Schedule) -> Timestamp| json!(schedule.map(instant));
+    [
+        ("pickup_at", at(|schedule| schedule.pickup_at)),
+        ("search_from", at(|schedule| schedule.search_from)),
+        ("promised_from", at(|schedule| schedule.promised_from)),
+        ("promised_to", at(|schedule| schedule.promised_to)),
+        ("stops", record::stops_json(&product.stops)),
+        ("parcel", json!(product.parcel.as_ref().map(record::parcel_json))),
+        ("express_basis_points", json!(product.express.map(|supplement| supplement.0))),
+        ("has_contacts", json!(product.has_contacts())),
+    ]
+    .map(|(column, value)| (column.to_owned(), value))
 }
 
 fn hex(bytes: &[u8]) -> String {

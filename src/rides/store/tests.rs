@@ -5,14 +5,14 @@ use uuid::Uuid;
 
 use super::commit::commit;
 use super::*;
-use crate::dispatch::{Decision, Fact, RideEnd};
+use crate::dispatch::{Decision, Fact, ReleaseReason, RideEnd};
 use crate::ids::StreamSeq;
-use crate::rides::desk::{Actor, Batch, EndedOffer, NewEvent, Remark};
+use crate::rides::desk::{Actor, Batch, NewEvent, Remark};
 use crate::rides::ride::tests::ride as any_ride;
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 
-async fn insert_rider(pool: &PgPool, n: u128) -> RiderId {
+pub(super) async fn insert_rider(pool: &PgPool, n: u128) -> RiderId {
     let id = Uuid::from_u128(n);
     sqlx::query(
         "INSERT INTO users (id, phone, first_name, last_name, language, role, created_at, updated_at)
@@ -142,6 +142,91 @@ async fn a_batch_is_there_as_a_whole_or_not_at_all(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
+async fn drivers_change_rides_in_one_batch_in_a_circle_even(pool: PgPool) {
+    let riders = [insert_rider(&pool, 1).await, insert_rider(&pool, 2).await];
+    let (eric, jean) = (insert_driver(&pool, 3).await, insert_driver(&pool, 4).await);
+    let assigned = |n: usize, driver| ride(n as u128, riders[n], RideStatus::DriverAssigned, Some(driver));
+    let (first, second) = (assigned(0, eric), assigned(1, jean));
+    let begun = |ride: &Ride| event(ride, 1, Fact::Requested { rider: ride.rider });
+    let events = vec![begun(&first), begun(&second)];
+    let batch = Batch { rides: vec![first.clone(), second.clone()], events, ..Batch::default() };
+    commit(&pool, &batch).await.expect("fits");
+    // Each has the other's now; whichever row came first would find its driver taken.
+    let released = |ride: &Ride, driver| event(ride, 2, Fact::Released { driver, reason: ReleaseReason::BetterDriver });
+    let events = vec![released(&first, eric), released(&second, jean)];
+    let batch = Batch { rides: vec![assigned(0, jean), assigned(1, eric)], events, ..Batch::default() };
+    for _ in 0..2 {
+        commit(&pool, &batch).await.expect("fits");
+    }
+    for (ride, driver) in [(&first, jean), (&second, eric)] {
+        assert_eq!(find(&pool, ride.id).await.expect("reads").expect("is there").driver, Some(driver));
+    }
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_driver_has_one_ride_under_way_and_one_after_it(pool: PgPool) {
+    let mut riders = Vec::new();
+    for n in 0..4 {
+        riders.push(insert_rider(&pool, n).await);
+    }
+    let driver = insert_driver(&pool, 9).await;
+    let with = |n: usize, status, is_next| Ride { is_next, ..ride(n as u128, riders[n], status, Some(driver)) };
+    let begun = |ride: &Ride| event(ride, 1, Fact::Requested { rider: ride.rider });
+    let under_way = with(0, RideStatus::InProgress, false);
+    let next = with(1, RideStatus::DriverAssigned, true);
+    let events = vec![begun(&under_way), begun(&next)];
+    let batch = Batch { rides: vec![next.clone(), under_way.clone()], events, ..Batch::default() };
+    commit(&pool, &batch).await.expect("one under way, one next");
+    for (n, is_next) in [(2, true), (2, false)] {
+        let third = with(n, RideStatus::DriverAssigned, is_next);
+        let batch = Batch { events: vec![begun(&third)], rides: vec![third], ..Batch::default() };
+        commit(&pool, &batch).await.expect_err("the driver has enough to do");
+    }
+    // The first is over, the next is under way, and another one is next: its row may come first.
+    let done = Ride { ended_at: Some(NOW), ..with(0, RideStatus::Completed, false) };
+    let (now, new) = (Ride { is_next: false, ..next }, with(2, RideStatus::DriverAssigned, true));
+    let events = vec![event(&done, 2, Fact::Ended(RideEnd::Completed)), event(&now, 2, Fact::OnTheWay), begun(&new)];
+    let batch = Batch { rides: vec![new.clone(), now.clone(), done], events, ..Batch::default() };
+    for _ in 0..2 {
+        commit(&pool, &batch).await.expect("fits");
+    }
+    let live = live_rides(&pool).await.expect("reads");
+    let mut live: Vec<_> = live.into_iter().map(|live| (live.ride.id, live.ride.is_next)).collect();
+    live.sort_unstable();
+    assert_eq!(live, [(now.id, false), (new.id, true)]);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_ride_for_later_is_restored_and_does_not_keep_its_rider_from_riding_now(pool: PgPool) {
+    let rider = insert_rider(&pool, 1).await;
+    let (later, now) = (ride(1, rider, RideStatus::Scheduled, None), ride(2, rider, RideStatus::Requested, None));
+    let events = [&later, &now].map(|ride| event(ride, 1, Fact::Requested { rider })).to_vec();
+    let batch = Batch { rides: vec![later.clone(), now.clone()], events, ..Batch::default() };
+    commit(&pool, &batch).await.expect("fits");
+    let live = live_rides(&pool).await.expect("reads");
+    assert_eq!(live.iter().map(|live| live.ride.id).collect::<Vec<_>>(), [later.id, now.id]);
+    let with_driver = Ride { driver: Some(insert_driver(&pool, 3).await), ..later };
+    let batch =
+        Batch { events: vec![event(&with_driver, 2, Fact::SearchBegan)], rides: vec![with_driver], ..Batch::default() };
+    commit(&pool, &batch).await.expect_err("nobody has a ride whose time has not come");
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn every_outcome_of_an_offer_has_its_place_in_the_table(pool: PgPool) {
+    let (rider, driver) = (insert_rider(&pool, 1).await, insert_driver(&pool, 2).await);
+    let ride = ride(1, rider, RideStatus::Requested, None);
+    let outcomes = ["accepted", "declined", "expired", "driver_lost", "cancelled", "withdrawn", "taken"];
+    let closed = outcomes
+        .iter()
+        .zip(1..)
+        .map(|(outcome, ordinal)| (offer(&ride, ordinal, driver), Some(Closing { outcome, reason: None, at: NOW })));
+    let offers = closed.collect();
+    let events = vec![event(&ride, 1, Fact::Requested { rider })];
+    let batch = Batch { rides: vec![ride.clone()], offers, events, ..Batch::default() };
+    commit(&pool, &batch).await.expect("fits");
+}
+
+#[sqlx::test(migrations = "./migrations")]
 async fn a_ride_survives_the_trip_through_its_row(pool: PgPool) {
     let rider = insert_rider(&pool, 1).await;
     let driver = insert_driver(&pool, 3).await;
@@ -165,8 +250,8 @@ async fn a_ride_survives_the_trip_through_its_row(pool: PgPool) {
     assert_eq!(format!("{}", after.pin), format!("{}", before.pin));
     assert!(after == before, "nothing is lost on the way");
     let live = live_rides(&pool).await.expect("reads").pop().expect("one is live");
-    let ended = |ordinal, driver, outcome: &str| EndedOffer { ordinal, driver, outcome: outcome.to_owned() };
-    assert_eq!((live.facts, live.offers), (2, vec![ended(1, other, "expired"), ended(2, driver, "accepted")]));
+    let facts: Vec<_> = live.timeline.into_iter().map(|recorded| recorded.decision.fact).collect();
+    assert_eq!(facts, [Fact::Requested { rider }, Fact::Started]);
 }
 
 #[sqlx::test(migrations = "./migrations")]

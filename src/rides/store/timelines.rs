@@ -59,6 +59,7 @@ struct Data {
     trouble: Option<String>,
     reason: Option<String>,
     stop: Option<u8>,
+    search_from: Option<Timestamp>,
     #[serde(default)]
     is_next: bool,
     #[serde(default)]
@@ -76,6 +77,7 @@ impl Data {
                 let is_next = self.is_next;
                 self.offer_id.zip(self.driver_id).map(|(offer, driver)| Fact::Assigned { driver, offer, is_next })
             }
+            "rescheduled" => self.search_from.map(|search_from| Fact::Rescheduled { search_from }),
             "search_began" => Some(Fact::SearchBegan),
             "driver_on_the_way" => Some(Fact::OnTheWay),
             "driver_nudged" => self.nudged(),
@@ -133,6 +135,7 @@ mod tests {
         let mut facts = vec![
             Fact::Requested { rider },
             Fact::OfferMade { offer, driver, pickup_eta, pickup_distance_m: 700, deadline },
+            Fact::Rescheduled { search_from: deadline },
             Fact::SearchBegan,
             Fact::Assigned { driver, offer, is_next: true },
             Fact::OnTheWay,

@@ -55,7 +55,7 @@ async fn how_far_a_ride_went_is_kept_and_the_way_to_the_pickup_is_not_part_of_it
     house.rides.arrive(driver, booked.id).await.expect("arrived");
     house.rides.start(driver, booked.id, &booked.pin.expect("the rider's own")).await.expect("started");
     let ridden_m = house.ride_south(driver, 5..=14);
-    let done = house.rides.complete(driver, booked.id).await.expect("completed");
+    let done = house.rides.complete(driver, booked.id, None).await.expect("completed");
     let matched_m = done.matched_distance_m.expect("there is a map");
     assert!((matched_m - ridden_m).abs() <= 30, "{matched_m} m of {ridden_m} m");
     assert_eq!(done.fare_rwf, booked.fare_rwf, "seen in part: the quote holds");
@@ -77,7 +77,7 @@ async fn a_ride_that_outlives_the_program_or_has_no_map_is_not_measured(pool: Pg
     house.ride_south(driver, 1..=5);
     house.stop().await;
     let house = House::open_on(Parts { streets: Some(street()), ..parts(&pool) }).await;
-    let done = house.rides.complete(driver, booked.id).await.expect("completed");
+    let done = house.rides.complete(driver, booked.id, None).await.expect("completed");
     assert_eq!((done.matched_distance_m, done.fare_rwf), (None, booked.fare_rwf));
     house.stop().await;
 }

@@ -59,7 +59,7 @@ impl House {
 }
 
 /// What the service is built from, on a store.
-fn parts(pool: &PgPool) -> Parts {
+pub(super) fn parts(pool: &PgPool) -> Parts {
     let document = ring::signature::Ed25519KeyPair::generate_pkcs8(&ring::rand::SystemRandom::new());
     let documents = [("a".to_owned(), document.expect("random").as_ref().to_vec())];
     let tokens = Arc::new(TokenKeys::new(&documents, Span::from_secs(900)).expect("valid"));
@@ -69,10 +69,12 @@ fn parts(pool: &PgPool) -> Parts {
     let cards = crate::drivers::Config { cards_remembered_max: 100, card_age_max: Span::from_minutes(60), home };
     let travel = Arc::new(StraightLine::new(1.33, 22.0).expect("valid"));
     let locations = Locations::new(location_config(), travel).expect("valid");
+    let hub = Hub::start(crate::realtime::Config::for_tests());
     Parts {
         config: config(),
         pool: pool.clone(),
-        hub: Hub::start(crate::realtime::Config::for_tests()),
+        steering: Steering::new(crate::steering::tests::config(), locations.clone(), Arc::clone(&hub)),
+        hub,
         bus: Bus::connect(&bus::Config { queue_max: 16, redis: None }).expect("in process"),
         drivers: Drivers::new(pool.clone(), auth.clone(), &cards),
         auth,
@@ -84,7 +86,7 @@ fn parts(pool: &PgPool) -> Parts {
     }
 }
 
-fn config() -> Config {
+pub(super) fn config() -> Config {
     Config {
         dispatch: dispatch::Config {
             offer_ttl: Span::from_secs(15),
@@ -104,7 +106,37 @@ fn config() -> Config {
         ride_distance_m_max: 60_000,
         detour_charged_max_percent: 0,
         arrival: crate::rides::arrival::Config { radius_m: 0.0, after: crate::time::Span::ZERO },
+        products: crate::rides::product::tests::config(),
         restored_decisions_max: 10_000,
+        queue: queue::Config { reach_m: 3_000.0, refresh: Span::from_secs(1) },
+        asking: asking::Config {
+            finishing_max: 4,
+            finishing_scan_max: 8,
+            finishing_radius_m: 1_500.0,
+            finishing_rest_max: Span::from_secs(300),
+            handover: Span::from_secs(45),
+        },
+        pickup: pickup::Config {
+            is_on: true,
+            look_every: Span::from_secs(5),
+            rules: pickup::Rules {
+                near_m: 150.0,
+                progress_m: 60.0,
+                stalled_after: Span::from_secs(150),
+                away_m: 500.0,
+                away_looks: 4,
+                gap_max: Span::from_secs(90),
+            },
+            dark_after: Span::from_secs(90),
+            sweep_every: Span::from_secs(5),
+        },
+        decisions: decisions::Config {
+            rounds_max: 40,
+            considered_max: 24,
+            retention: Span::from_minutes(60 * 24 * 60),
+            why_not_for: Span::from_minutes(60),
+            why_not_rounds_max: 20_000,
+        },
     }
 }
 
@@ -131,6 +163,7 @@ fn booking() -> BookRide {
         payment_method: None,
         quote_id: None,
         notes: None,
+        product: crate::rides::product::request::ProductRequest::default(),
     }
 }
 
@@ -157,11 +190,11 @@ async fn every_command_sent_again_is_answered_as_the_first_time_also_after_a_res
     house.rides.start(driver, id, &pin).await.expect("started");
     for round in ["while it is remembered", "from the store"] {
         for view in [
-            house.rides.complete(driver, id).await,
+            house.rides.complete(driver, id, None).await,
             house.rides.accept(driver, offer).await,
             house.rides.arrive(driver, id).await,
             house.rides.start(driver, id, &pin).await,
-            house.rides.complete(driver, id).await,
+            house.rides.complete(driver, id, None).await,
         ] {
             let view = view.unwrap_or_else(|error| panic!("{round}: {error}"));
             assert_eq!((view.status, view.pin), (RideStatus::Completed, None), "{round}");
@@ -169,7 +202,7 @@ async fn every_command_sent_again_is_answered_as_the_first_time_also_after_a_res
         let again = house.book(rider, "k").await.expect("replayed");
         assert!(again.replayed && again.ride.id == id, "{round}");
         assert_eq!(code(house.rides.accept(other, offer).await), "offer_gone", "{round}");
-        assert_eq!(code(house.rides.complete(other, id).await), "not_found", "{round}");
+        assert_eq!(code(house.rides.complete(other, id, None).await), "not_found", "{round}");
         let stranger = house.rides.cancel(caller(other, Role::Driver), id, "other", None).await;
         assert_eq!(code(stranger), "not_found", "{round}");
         house.stop().await;

@@ -213,6 +213,9 @@ impl Driver {
             ServerMessage::Ack { .. }
             | ServerMessage::DriverPosition(_)
             | ServerMessage::DriversNearby { .. }
+            | ServerMessage::Stage { .. }
+            | ServerMessage::Hint { .. }
+            | ServerMessage::RideQueue { .. }
             | ServerMessage::Nudge { .. }
             | ServerMessage::Notice { .. }
             | ServerMessage::Heartbeat { .. } => {}

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::endpoint::Kind::{Number, Object, Text, Whole};
+use super::endpoint::Kind::{List, Number, Object, Text, Whole};
 use super::endpoint::{Endpoint, long};
 use crate::city::Corner;
 use crate::house::House;
@@ -22,12 +22,29 @@ pub async fn endpoints(house: &House) -> Vec<Endpoint> {
     booking["quote_id"] = Value::Null;
     let path = |command: &str| format!("/rides/{NOBODY}/{command}");
     vec![
-        from_here_to_there(Endpoint::post(&rider, "/quotes", question), corner),
+        from_here_to_there(Endpoint::post(&rider, "/quotes", question), corner)
+            .wrong("stops", [json!(vec![corner.pickup.json(); 4])]),
         from_here_to_there(Endpoint::post(&rider, "/rides", booking), corner)
             .may(Text, &["payment_method", "quote_id", "notes"])
             .wrong("payment_method", [json!("barter"), json!("")])
             .wrong("quote_id", [json!("x"), json!(NOBODY)])
-            .wrong("notes", [json!("a\u{0}b"), long()]),
+            .wrong("notes", [json!("a\u{0}b"), long()])
+            .may(Object, &["parcel"])
+            .wrong("parcel", [parcel()])
+            .wrong("stops", [json!(vec![json!({"place": corner.pickup.json()}); 4])]),
+        from_here_to_there(Endpoint::post(&rider, "/rides", delivery(corner)), corner)
+            .must(Object, &["parcel.receiver"])
+            .must(Text, &["parcel.description", "parcel.size", "parcel.receiver.name", "parcel.receiver.phone"])
+            .may(Object, &["parcel.sender"])
+            .name("parcel.description")
+            .name("parcel.receiver.name")
+            .wrong("parcel.size", [json!("huge"), json!(""), long()])
+            .wrong("parcel.receiver.phone", [json!("0751234567"), json!(""), json!("+1 555"), long()]),
+        Endpoint::post(&rider, path("reschedule"), json!({"pickup_at": "2026-11-27T07:30:00+02:00"}))
+            .must(Text, &["pickup_at"]),
+        Endpoint::post(&driver, path("complete"), json!({"pin": "1234"}))
+            .may(Text, &["pin"])
+            .wrong("pin", [json!("12"), json!("12345"), json!("abcd"), json!("١٢٣٤"), json!("+123"), long()]),
         Endpoint::post(&rider, path("cancel"), json!({"reason": "other", "note": "x"}))
             .must(Text, &["reason"])
             .may(Text, &["note"])
@@ -62,11 +79,27 @@ fn from_here_to_there(endpoint: Endpoint, corner: Corner) -> Endpoint {
         .must(Object, &["pickup", "destination"])
         .place("pickup.lat", "pickup.lng")
         .place("destination.lat", "destination.lng")
-        .may(Text, &["ride_type", "pickup.address"])
+        .may(Text, &["ride_type", "pickup.address", "pickup_at"])
+        .may(List, &["stops"])
+        .wrong(
+            "pickup_at",
+            [json!("tomorrow"), json!(""), json!("2020-01-01T00:00:00Z"), json!("2026-11-27T07:30:00"), long()],
+        )
         .wrong("ride_type", [json!("cab"), json!("")])
         .wrong("pickup.address", [json!("a\u{7}b"), long()])
         // No ride at all, and one longer than any.
         .wrong("destination", [corner.pickup.json(), corner.pickup.north(180_000.0).json()])
+}
+
+fn parcel() -> Value {
+    json!({"receiver": {"name": "Keza", "phone": "0788000001"}, "description": "a book", "size": "small"})
+}
+
+fn delivery(corner: Corner) -> Value {
+    let mut booking = corner.question();
+    booking["ride_type"] = "delivery".into();
+    booking["parcel"] = parcel();
+    booking
 }
 
 fn incident(corner: Corner) -> Value {

@@ -9,12 +9,8 @@ use super::super::queue::{Doing, Leaving, Place, Queues, Rules, Sight};
 use crate::ids::{DriverId, ZoneId};
 use crate::time::{Span, Timestamp};
 
-const RULES: Rules = Rules {
-    reentry_grace: Span::from_secs(120),
-    dark_grace: Span::from_secs(300),
-    declines_max: 2,
-    places_max: 4,
-};
+const RULES: Rules =
+    Rules { reentry_grace: Span::from_secs(120), dark_grace: Span::from_secs(300), declines_max: 2, places_max: 4 };
 
 fn driver(number: u128) -> DriverId {
     DriverId(Uuid::from_u128(number))
@@ -95,10 +91,8 @@ fn who_leaves_keeps_the_place_for_the_grace_and_no_longer() {
 fn a_phone_that_goes_dark_keeps_the_place_for_a_while() {
     let mut queues = queues();
     came(&mut queues, &[1, 2]);
-    let look = |now| move |who| Sight {
-        doing: Doing::Waiting,
-        seen_at: Some(if who == driver(1) { at(0) } else { now }),
-    };
+    let look =
+        |now| move |who| Sight { doing: Doing::Waiting, seen_at: Some(if who == driver(1) { at(0) } else { now }) };
     queues.sweep(at(299), look(at(299)));
     assert_eq!(order(&queues, 1), [1, 2]);
     queues.sweep(at(300), look(at(300)));
@@ -157,10 +151,8 @@ fn a_full_stage_takes_the_next_one_when_a_place_is_free() {
     came(&mut queues, &[1, 2, 3, 4, 6, 5]);
     assert_eq!(order(&queues, 1), [1, 2, 3, 4]);
     queues.took_ride(driver(2));
-    let look = |who| Sight {
-        doing: if who == driver(2) { Doing::Riding } else { Doing::Waiting },
-        seen_at: Some(at(60)),
-    };
+    let look =
+        |who| Sight { doing: if who == driver(2) { Doing::Riding } else { Doing::Waiting }, seen_at: Some(at(60)) };
     queues.sweep(at(60), look);
     assert_eq!(order(&queues, 1), [1, 3, 4, 6], "who came first of those without a place");
 }

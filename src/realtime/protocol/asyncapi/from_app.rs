@@ -54,13 +54,22 @@ pub fn messages() -> Vec<Message> {
         command(
             "start",
             "Driver: the rider is on.",
+            ride().into_iter().chain([("pin", Required, pin("What the rider said."))]),
+        ),
+        command(
+            "reach_stop",
+            "Driver: at a stop between pickup and destination.",
             ride().into_iter().chain([(
-                "pin",
+                "stop",
                 Required,
-                json!({ "type": "string", "pattern": "^[0-9]{4}$", "description": "What the rider said." }),
+                json!({ "type": "integer", "minimum": 1, "maximum": u8::MAX, "description": "Which, from 1." }),
             )]),
         ),
-        command("complete", "Driver: at the destination.", ride()),
+        command(
+            "complete",
+            "Driver: at the destination.",
+            ride().into_iter().chain([("pin", Optional, pin("What the receiver of a parcel said."))]),
+        ),
         command(
             "cancel",
             "Driver or rider: end the ride early.",
@@ -92,6 +101,10 @@ fn ping() -> Vec<Field> {
         ("accuracy_m", Optional, measure("Radius of 68 % confidence.", ACCURACY_M_MAX)),
         ("ack", Optional, json!({ "type": "boolean", "description": "Whether to say when the ping is searchable." })),
     ]
+}
+
+fn pin(description: &str) -> Value {
+    json!({ "type": "string", "pattern": "^[0-9]{4}$", "description": description })
 }
 
 fn command(name: &str, summary: &str, fields: impl IntoIterator<Item = Field>) -> Message {

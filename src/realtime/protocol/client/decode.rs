@@ -43,8 +43,8 @@ pub fn decode_general(frame: &str) -> Result<ClientMessage<'_>, DecodeError> {
         "ping" => flat.ping().map(ClientMessage::Ping),
         "heartbeat" => Ok(ClientMessage::Heartbeat),
         "hello" => flat.hello(),
-        "go_online" | "go_offline" | "accept_offer" | "decline_offer" | "arrive" | "start" | "complete" | "cancel"
-        | "browse" | "stop_browsing" => flat.command(),
+        "go_online" | "go_offline" | "accept_offer" | "decline_offer" | "arrive" | "start" | "reach_stop"
+        | "complete" | "cancel" | "browse" | "stop_browsing" => flat.command(),
         unknown => {
             let shown: String = unknown.chars().take(COMMAND_ID_CHARS_MAX).collect();
             let id = flat.id.as_ref().map(|id| id.0.chars().take(COMMAND_ID_CHARS_MAX).collect());
@@ -79,6 +79,7 @@ struct Flat<'a> {
     note: Option<Text<'a>>,
     #[serde(borrow)]
     pin: Option<Text<'a>>,
+    stop: Option<u64>,
     #[serde(borrow)]
     epoch: Option<Text<'a>>,
     after: Option<u64>,
@@ -153,7 +154,15 @@ impl<'a> Flat<'a> {
                 let pin = fields.pin(self.pin.as_ref());
                 self.ride(&mut fields).zip(pin).map(|(ride, pin)| Command::Start { ride, pin })
             }
-            "complete" => self.ride(&mut fields).map(|ride| Command::Complete { ride }),
+            "reach_stop" => {
+                let stop = fields.stop(self.stop);
+                self.ride(&mut fields).zip(stop).map(|(ride, stop)| Command::ReachStop { ride, stop })
+            }
+            "complete" => {
+                // Only who completes a delivery has one.
+                let pin = self.pin.as_ref().and_then(|pin| fields.pin(Some(pin)));
+                self.ride(&mut fields).map(|ride| Command::Complete { ride, pin })
+            }
             "browse" => self.place(&mut fields).map(|place| Command::Browse { place }),
             "stop_browsing" => Some(Command::StopBrowsing),
             _cancel => {
@@ -253,6 +262,12 @@ impl Fields {
             self.accept("after", &after.to_string(), within)
         });
         Some(Resume { epoch: epoch?, after: StreamSeq(after?) })
+    }
+
+    fn stop(&mut self, value: Option<u64>) -> Option<u8> {
+        let stop = self.present("stop", value)?;
+        let within = u8::try_from(stop).ok().filter(|stop| *stop > 0).ok_or("is out of range 1..=255");
+        self.accept("stop", &stop.to_string(), within)
     }
 
     fn pin(&mut self, value: Option<&Text<'_>>) -> Option<String> {

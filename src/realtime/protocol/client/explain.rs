@@ -56,7 +56,7 @@ fn is_known(field: &str) -> bool {
             | "id"
             | "token"
             | "offer_id"
-    ) || matches!(field, "ride_id" | "reason" | "note" | "pin" | "epoch" | "after")
+    ) || matches!(field, "ride_id" | "reason" | "note" | "pin" | "stop" | "epoch" | "after")
 }
 
 /// What a field of that name must be, as a predicate of the value that is not.
@@ -65,6 +65,7 @@ fn expected(field: &str) -> &'static str {
         "t_ms" => "is not a whole number of milliseconds",
         "lat" | "lng" | "speed_mps" | "bearing_deg" | "accuracy_m" => "is not a finite number",
         "after" => "is not a position in the stream",
+        "stop" => "is not the number of a stop",
         "ack" => "is neither true nor false",
         _ => "is not a string",
     }

@@ -140,10 +140,19 @@ pub enum Command {
         /// What the rider said: four digits.
         pin: String,
     },
+    /// The driver is at a stop between pickup and destination.
+    ReachStop {
+        /// Which ride.
+        ride: RideId,
+        /// Which stop, from 1.
+        stop: u8,
+    },
     /// The rider is at the destination.
     Complete {
         /// Which ride.
         ride: RideId,
+        /// What the receiver of a parcel said: four digits.
+        pin: Option<String>,
     },
     /// End the ride early.
     Cancel {
@@ -173,6 +182,7 @@ impl Command {
             Self::DeclineOffer { .. } => "decline_offer",
             Self::Arrive { .. } => "arrive",
             Self::Start { .. } => "start",
+            Self::ReachStop { .. } => "reach_stop",
             Self::Complete { .. } => "complete",
             Self::Cancel { .. } => "cancel",
             Self::Browse { .. } => "browse",

@@ -109,6 +109,8 @@ fn every_client_example_of_the_document_is_read_as_what_it_says() {
         "decline_offer",
         "arrive",
         "start",
+        "reach_stop",
+        "complete",
         "complete",
         "cancel",
         "browse",
@@ -152,6 +154,9 @@ fn every_server_example_of_the_document_is_what_the_code_writes() {
         "nudge",
         "driver_position",
         "drivers_nearby",
+        "stage",
+        "hint",
+        "ride_queue",
         "notice",
         "heartbeat",
     ];
