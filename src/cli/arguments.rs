@@ -6,13 +6,14 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 
 use super::help;
 use crate::config::{Flag, Sources};
 use crate::geo::LatLng;
 use crate::notifications::Language;
 use crate::phone::Phone;
+use crate::simulation::trial::Policy;
 use crate::web::Role;
 
 /// Made-up people of one role: there are telephones and plates for more, but no city has more.
@@ -38,7 +39,7 @@ pub enum Command {
     /// Bring the database schema up to date
     #[command(after_help = help::MIGRATE)]
     Migrate(Place),
-    /// Play a city of drivers and riders against a running server
+    /// Play a city of drivers and riders: against a running server, or by itself to compare ways of matching
     #[command(after_help = help::SIMULATE)]
     Simulate(Simulate),
     /// Run the stand-ins of the outside world by themselves
@@ -175,32 +176,34 @@ pub struct Sandbox {
     config: Option<PathBuf>,
 }
 
-/// A city to be played.
+/// A city to be played: against a server, or by itself on a virtual clock.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("mode").required(true).args(["target", "policy", "compare"])))]
 pub struct Simulate {
-    /// The server: http://HOST:PORT
+    /// The server to play against, in real time: http://HOST:PORT
     #[arg(long, value_name = "URL")]
-    pub target: String,
-    /// Drivers on the road [default: 300]
+    pub target: Option<String>,
+    /// Drivers on the road; 400 on a virtual clock [default: 300]
     #[arg(long, value_name = "N")]
-    drivers: Option<String>,
+    pub drivers: Option<String>,
     /// Riders who exist at most [default: 2000]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", requires = "target")]
     riders_max: Option<String>,
-    /// Wishes to ride, on average [default: 40]
+    /// Wishes to ride, on average; on a virtual clock see --demand [default: 40]
     #[arg(long, value_name = "X")]
-    rides_per_minute: Option<String>,
+    pub rides_per_minute: Option<String>,
     /// How much faster than life people drive and decide [default: 1]
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "X", requires = "target")]
     speed_factor: Option<String>,
-    /// Where all chance comes from; the same seed is the same people [default: 1]
+    /// Where all chance comes from; the same seed is the same people. Of several, the first [default: 1]
     #[arg(long, value_name = "N")]
-    seed: Option<String>,
-    /// Map to ride on, made by `boda map import`; without one drivers ride straight
+    pub seed: Option<String>,
+    /// Map to ride on, made by `boda map import`; without one drivers ride straight against a server, else through a
+    /// generated town
     #[arg(long, value_name = "FILE")]
     pub map: Option<PathBuf>,
     /// Phone of an admin of the server [default: the demo's]
-    #[arg(long, value_name = "PHONE", value_parser = phone, requires = "password_stdin")]
+    #[arg(long, value_name = "PHONE", value_parser = phone, requires_all = ["password_stdin", "target"])]
     pub admin_phone: Option<Phone>,
     /// Read the admin's password from the first line of standard input
     #[arg(long, requires = "admin_phone")]
@@ -208,6 +211,62 @@ pub struct Simulate {
     /// TOML file with the keys that differ from the defaults
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    pub trial: Trial,
+}
+
+/// A city on a virtual clock.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "On a virtual clock, without a server")]
+pub struct Trial {
+    /// How rides are given to drivers: greedy (each to the nearest) or batch (together, at the least cost)
+    #[arg(long, value_name = "POLICY", value_parser = policy)]
+    pub policy: Option<Policy>,
+    /// Two policies on the same cities; the second is measured by the first
+    #[arg(long, value_names = ["A", "B"], num_args = 2, value_parser = policy)]
+    pub compare: Option<Vec<Policy>>,
+    /// How many cities, each of its own seed [with --compare 20, else 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000), conflicts_with = "target")]
+    pub seeds: Option<u32>,
+    /// Hours that are counted, of each; half an hour before them is not
+    #[arg(long, value_name = "H", default_value_t = 2.0, conflicts_with = "target")]
+    pub hours: f64,
+    /// Wishes to ride, over what the fleet can do
+    #[arg(long, value_name = "X", default_value_t = 1.0, conflicts_with_all = ["target", "rides_per_minute"])]
+    pub demand: f64,
+    /// Orders to take wishes from: CSV with placed_s, pickup_lat, pickup_lon, dest_lat, dest_lon
+    #[arg(long, value_name = "FILE", conflicts_with = "target")]
+    pub orders: Option<PathBuf>,
+    /// What drivers ride on without --map: town, or straight (6 m/s)
+    #[arg(long, value_name = "ROADS", default_value = "town", value_parser = ["town", "straight"], conflicts_with_all = ["target", "map"])]
+    pub roads: String,
+    /// Side of the square in which rides begin and end [of the town 10, straight 20, with --orders 14]
+    #[arg(long, value_name = "KM", conflicts_with = "target")]
+    pub side_km: Option<f64>,
+    /// Share of places around hot spots; the others are anywhere [in town 0.8, straight 0]
+    #[arg(long, value_name = "SHARE", conflicts_with = "target")]
+    pub spots: Option<f64>,
+    /// Median length of rides as the crow flies; 0: from anywhere to anywhere [in town 3.5, straight 0]
+    #[arg(long, value_name = "KM", conflicts_with = "target")]
+    pub ride_km: Option<f64>,
+    /// Median time that a rider waits for a driver to be found
+    #[arg(long, value_name = "S", default_value_t = 240, conflicts_with = "target")]
+    pub patience_s: u32,
+    /// Nobody is asked to ride longer to a pickup
+    #[arg(long, value_name = "S", default_value_t = 600, conflicts_with = "target")]
+    pub pickup_max_s: u32,
+    /// Move every driver once a second in the production index, in real time, for so many seconds
+    #[arg(long, value_name = "S", requires = "policy", value_parser = clap::value_parser!(u32).range(5..=3_600))]
+    pub moving_s: Option<u32>,
+    /// Cities side by side [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256), conflicts_with = "target")]
+    pub threads: Option<u32>,
+    /// Print JSON instead of the table
+    #[arg(long, conflicts_with = "target")]
+    pub json: bool,
+    /// Write a page with plots
+    #[arg(long, value_name = "HTML", conflicts_with = "target")]
+    pub report: Option<PathBuf>,
 }
 
 /// People to be made up.
@@ -295,6 +354,11 @@ impl Sandbox {
 }
 
 impl Simulate {
+    /// The configuration they name, of a city on a virtual clock: the numbers of the demo are not its.
+    pub fn sources_of_trial(&self) -> Sources {
+        Sources::of_process(self.config.clone(), Vec::new())
+    }
+
     /// The configuration they name.
     pub fn sources(&self) -> Sources {
         let flags = flags([
@@ -316,6 +380,11 @@ fn flags<const N: usize>(given: [(&'static str, &'static str, Option<&String>); 
 
 fn phone(typed: &str) -> Result<Phone, String> {
     Phone::parse(typed).map_err(|error| error.to_string())
+}
+
+fn policy(typed: &str) -> Result<Policy, String> {
+    let known = [Policy::Greedy, Policy::Batch].into_iter().find(|policy| policy.name() == typed);
+    known.ok_or_else(|| "is not one of greedy, batch".to_owned())
 }
 
 fn place(typed: &str) -> Result<LatLng, String> {

@@ -53,20 +53,28 @@ configuration.";
 
 /// Below `boda simulate --help`.
 pub const SIMULATE: &str = "\
-Plays drivers and riders who use the public API as phones do, until Ctrl-C. The server must run
-with its sandbox, where the simulated people read their SMS. An admin of the server approves the
-drivers: by default the one that `boda serve --demo` makes. Numbers not given are those of the
-section [demo] of the configuration.
+With --target: plays drivers and riders who use the public API as phones do, in real time, until
+Ctrl-C. The server must run with its sandbox, where the simulated people read their SMS. An admin
+of the server approves the drivers: by default the one that `boda serve --demo` makes. Numbers not
+given are those of the section [demo] of the configuration.
+
+With --policy or --compare: the same matching core by itself, on a virtual clock, thousands of times
+faster than life, on the sections [dispatch] and [matching] of the configuration. A table goes to
+standard output, how far it is to standard error. The same seed is the same city, byte for byte.
 
 Examples:
+  boda simulate --policy batch --seed 7 --hours 4 --demand 1.15
+  boda simulate --compare greedy batch --seeds 20 --demand 1.4 --report gain.html
+  boda simulate --compare greedy batch --orders nairobi_moto_orders.csv --json
+  boda simulate --policy greedy --moving-s 30 --drivers 600000
   boda serve --sandbox                                             # in one terminal
   echo 'a long password' | boda user create --role admin --phone +250788123456 \\
       --first-name Aline --last-name Uwera --password-stdin
   echo 'a long password' | boda simulate --target http://127.0.0.1:8080 --drivers 50 \\
       --rides-per-minute 10 --admin-phone +250788123456 --password-stdin
 
-Exit codes: 0 stopped when asked to, 1 the server could not be used, 64 wrong usage or
-configuration.";
+Exit codes: 0 done, or stopped when asked to, 1 the server or a file could not be used, 64 wrong
+usage or configuration.";
 
 /// Below `boda sandbox --help`.
 pub const SANDBOX: &str = "\

@@ -10,6 +10,7 @@ mod help;
 mod map;
 mod password;
 mod seed;
+mod trial;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -106,7 +107,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Error> {
             start(&place.sources(), app::migrate)?;
             print("the database schema is up to date\n")
         }
-        Command::Simulate(simulate) => play(simulate),
+        Command::Simulate(simulate) => match simulate.target.clone() {
+            Some(target) => play(simulate, target),
+            None => trial::run(&simulate),
+        },
         Command::Seed(seed) => seed::run(seed),
         Command::Sandbox(flags) => start(&flags.sources(), app::run_sandbox),
         Command::CheckConfig(flags) => {
@@ -141,13 +145,13 @@ fn worker(sources: &Sources) -> Result<(), Error> {
     run_until_done(config, app::worker)
 }
 
-fn play(simulate: Simulate) -> Result<(), Error> {
+fn play(simulate: Simulate, target: String) -> Result<(), Error> {
     let config = simulate.sources().load()?;
     let admin = match simulate.admin_phone {
         Some(phone) => Some(simulation::Admin { phone, password: password::read(io::stdin().lock())? }),
         None => None,
     };
-    let (target, map) = (simulate.target, simulate.map);
+    let map = simulate.map;
     let summary = run_until_done(config, async |config| app::simulate(config, target, admin, map).await)?;
     print_summary(&summary)
 }

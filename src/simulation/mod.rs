@@ -17,6 +17,7 @@ mod rider;
 mod routes;
 mod socket;
 mod tally;
+pub mod trial;
 mod world;
 
 use std::collections::VecDeque;

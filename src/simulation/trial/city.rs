@@ -107,7 +107,8 @@ impl<'w> City<'w> {
         let until = begin + world.span();
         let wishing = Wishing::new(world);
         let wishes = wishing.all(seed, begin, world.span(), per_hour);
-        let config = index::Config { area: world.ground.area(), cell_m: world.cell_m, drivers_max: world.drivers + SLACK };
+        let config =
+            index::Config { area: world.ground.area(), cell_m: world.cell_m, drivers_max: world.drivers + SLACK };
         let index = DriverIndex::new(config).expect("the numbers of a world were checked");
         let mut rides = Vec::new();
         rides.resize_with(wishes.len(), Ride::default);
@@ -233,9 +234,7 @@ impl<'w> City<'w> {
             match heard {
                 Heard::Asked(asked) => {
                     let answers = asked.iter().map(|one| (one.ride, self.suitable(one))).collect();
-                    for input in engine::candidates(answers) {
-                        self.engine.handle(self.now, input, out);
-                    }
+                    self.engine.handle(self.now, engine::candidates(answers), out);
                 }
                 Heard::State { driver, state } => self.state(driver, state),
                 Heard::Offered { ride, driver, offer, pickup } => {
@@ -277,7 +276,11 @@ impl<'w> City<'w> {
         waits.known = Vec::new();
         let wish = &self.wishes[ride as usize];
         let rest = if is_next { self.rest_of(driver) } else { Span::ZERO };
-        let from = if is_next { self.drivers[driver as usize].drive.as_ref().map_or(place, |motion| motion.to) } else { place };
+        let from = if is_next {
+            self.drivers[driver as usize].drive.as_ref().map_or(place, |motion| motion.to)
+        } else {
+            place
+        };
         let mut times = Vec::new();
         self.world.ground.durations(&[from], &wish.from, &mut times);
         let leg_ms = times.first().copied().flatten().unwrap_or(0);

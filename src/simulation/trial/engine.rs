@@ -6,9 +6,12 @@
 use uuid::Uuid;
 
 use super::Policy;
-use crate::dispatch::{Availability, Candidate, Canceller, Config, Decision, Dispatch, Fact, Input, OfferOutcome, Output};
-use crate::dispatch::{Pin, RideEnd};
+use crate::dispatch::{
+    Answer, Availability, Canceller, Candidate, Config, Decision, Dispatch, Fact, Input, OfferOutcome, Order,
+};
+use crate::dispatch::{Output, Pin, RideEnd, Wanted};
 use crate::ids::{DriverId, OfferId, RideId, RiderId};
+use crate::matching::record::Record;
 use crate::time::{Span, Timestamp};
 
 const RIDES: u128 = 0xA << 64;
@@ -25,15 +28,37 @@ pub(super) struct Engine {
 pub(super) enum Heard {
     /// Who could take these rides?
     Asked(Vec<Asked>),
-    Offered { ride: u32, driver: u32, offer: OfferId, pickup: Span },
-    OfferClosed { outcome: OfferOutcome },
-    Assigned { ride: u32, driver: u32, is_next: bool },
+    Offered {
+        ride: u32,
+        driver: u32,
+        offer: OfferId,
+        pickup: Span,
+    },
+    OfferClosed {
+        outcome: OfferOutcome,
+    },
+    Assigned {
+        ride: u32,
+        driver: u32,
+        is_next: bool,
+    },
     /// The driver has finished the ride before.
-    OnTheWay { ride: u32 },
+    OnTheWay {
+        ride: u32,
+    },
     /// The driver does not have the ride any more; another is looked for.
-    Released { ride: u32, driver: u32 },
-    Ended { ride: u32, end: RideEnd },
-    State { driver: u32, state: Availability },
+    Released {
+        ride: u32,
+        driver: u32,
+    },
+    Ended {
+        ride: u32,
+        end: RideEnd,
+    },
+    State {
+        driver: u32,
+        state: Availability,
+    },
     Solved(Solved),
     Refused,
     /// Nothing that anybody here acts on.
@@ -115,7 +140,7 @@ impl Engine {
 
 /// A rider asks.
 pub(super) fn request(ride: u32) -> Input {
-    Input::RequestRide { ride: ride_id(ride), rider: rider_id(ride), pin: pin() }
+    Input::RequestRide { ride: ride_id(ride), rider: rider_id(ride), pin: pin(), order: Order::default() }
 }
 
 /// A rider calls off.
@@ -140,11 +165,11 @@ pub(super) fn start(driver: u32, ride: u32) -> Input {
 }
 
 pub(super) fn complete(driver: u32, ride: u32) -> Input {
-    Input::Complete { driver: driver_id(driver), ride: ride_id(ride) }
+    Input::Complete { driver: driver_id(driver), ride: ride_id(ride), pin: None }
 }
 
 pub(super) fn go_online(driver: u32) -> Input {
-    Input::GoOnline { driver: driver_id(driver) }
+    Input::GoOnline { driver: driver_id(driver), record: Record::default() }
 }
 
 pub(super) fn go_offline(driver: u32) -> Input {
@@ -152,27 +177,35 @@ pub(super) fn go_offline(driver: u32) -> Input {
 }
 
 /// The answer to a question for candidates.
-pub(super) fn candidates(answers: Vec<(u32, Vec<Suitable>)>) -> Vec<Input> {
-    let answer = |(ride, suitable): (u32, Vec<Suitable>)| Input::Candidates {
+pub(super) fn candidates(answers: Vec<(u32, Vec<Suitable>)>) -> Input {
+    let answer = |(ride, suitable): (u32, Vec<Suitable>)| Answer {
         ride: ride_id(ride),
-        candidates: suitable.into_iter().filter(|one| one.finishing_ms.is_none()).map(candidate).collect(),
+        candidates: suitable.into_iter().map(candidate).collect(),
     };
-    answers.into_iter().map(answer).collect()
+    Input::Candidates { answers: answers.into_iter().map(answer).collect() }
 }
 
 fn candidate(one: Suitable) -> Candidate {
-    let pickup_eta = Span::from_millis(one.pickup_ms.into());
+    let span = |ms: u32| Span::from_millis(ms.into());
     // Nobody here looks at the distance: about 22 km/h.
-    Candidate { driver: driver_id(one.driver), pickup_eta, pickup_distance_m: one.pickup_ms / 164 }
+    let free = Candidate::free(driver_id(one.driver), span(one.pickup_ms), one.pickup_ms / 164);
+    Candidate { finishing: one.finishing_ms.map(span), ..free }
 }
 
 /// What an output means to a city.
 pub(super) fn heard(output: Output) -> Heard {
     match output {
-        Output::AskCandidates { ride, passed } => {
-            Heard::Asked(vec![Asked { ride: ride_of(ride), passed, holder: None }])
+        Output::AskCandidates { wanted } => {
+            let asked =
+                |one: Wanted| Asked { ride: ride_of(one.ride), passed: one.passed, holder: one.holder.map(driver_of) };
+            Heard::Asked(wanted.into_iter().map(asked).collect())
         }
-        Output::Availability { driver, availability } => Heard::State { driver: driver_of(driver), state: availability },
+        Output::Solved(round) => {
+            Heard::Solved(Solved { rides: round.rides.len() as u32, is_certified: round.certified })
+        }
+        Output::Availability { driver, availability } => {
+            Heard::State { driver: driver_of(driver), state: availability }
+        }
         Output::Decided(decision) => decided(&decision),
         Output::Refused(_) => Heard::Refused,
         Output::ShiftOpened { .. } | Output::ShiftClosed { .. } | Output::Done => Heard::Nothing,
@@ -186,8 +219,15 @@ fn decided(decision: &Decision) -> Heard {
             Heard::Offered { ride, driver: driver_of(driver), offer, pickup: pickup_eta }
         }
         Fact::OfferClosed { outcome, .. } => Heard::OfferClosed { outcome },
-        Fact::Assigned { driver, .. } => Heard::Assigned { ride, driver: driver_of(driver), is_next: false },
+        Fact::Assigned { driver, is_next, .. } => Heard::Assigned { ride, driver: driver_of(driver), is_next },
+        Fact::OnTheWay => Heard::OnTheWay { ride },
+        Fact::Released { driver, .. } => Heard::Released { ride, driver: driver_of(driver) },
         Fact::Ended(end) => Heard::Ended { ride, end },
-        Fact::Requested { .. } | Fact::Arrived | Fact::Started => Heard::Nothing,
+        Fact::Requested { .. }
+        | Fact::SearchBegan
+        | Fact::Nudged { .. }
+        | Fact::StopReached { .. }
+        | Fact::Arrived
+        | Fact::Started => Heard::Nothing,
     }
 }

@@ -49,7 +49,7 @@ pub(super) struct Drive {
 
 impl Ground {
     /// Where the city is.
-    pub(super) fn area(&self) -> Area {
+    pub fn area(&self) -> Area {
         match self {
             Self::Straight { area, .. } => *area,
             Self::Streets(router) => bounds(router.network()),
@@ -69,27 +69,27 @@ impl Ground {
         }
     }
 
-    /// Anywhere: at any junction, or anywhere in the area.
-    pub(super) fn anywhere(&self, rng: &mut impl Rng) -> Place {
+    /// Anywhere within: at any junction, or on any spot.
+    pub(super) fn anywhere(&self, rng: &mut impl Rng, within: Area) -> Place {
         for _ in 0..DRAWS_MAX {
             let at = match self {
                 Self::Streets(router) => {
                     let network = router.network();
                     network.node(NodeId(rng.random_range(0..network.node_count() as u32)))
                 }
-                Self::Straight { area, .. } => {
-                    let (low, high) = (area.south_west(), area.north_east());
+                Self::Straight { .. } => {
+                    let (low, high) = (within.south_west(), within.north_east());
                     let between = |low: i32, high: i32, share: f64| low + (f64::from(high - low) * share) as i32;
                     let lat = between(low.lat_e7(), high.lat_e7(), rng.random());
                     let lng = between(low.lng_e7(), high.lng_e7(), rng.random());
                     LatLng::from_e7(lat, lng).unwrap_or(low)
                 }
             };
-            if let Some(place) = self.place(at) {
+            if let Some(place) = self.place(at).filter(|place| within.contains(place.at)) {
                 return place;
             }
         }
-        Place { at: self.area().centre(), street: None }
+        self.place(within.centre()).unwrap_or(Place { at: within.centre(), street: None })
     }
 
     /// Riding times in milliseconds from many places to one.
@@ -232,7 +232,7 @@ pub(super) mod tests {
         for ground in [small_town(), square(3_000.0)] {
             let mut rng = super::super::chance::chance(3, super::super::chance::About::Drift, 0, 0);
             for _ in 0..20 {
-                let (from, to) = (ground.anywhere(&mut rng), ground.anywhere(&mut rng));
+                let (from, to) = (ground.anywhere(&mut rng, ground.area()), ground.anywhere(&mut rng, ground.area()));
                 let drive = ground.drive(from, to).expect("a way");
                 assert!(ground.along(&drive, 0.0).at.distance_m(from.at) < 1.0);
                 assert!(ground.along(&drive, 1.0).at.distance_m(to.at) < 1.0);

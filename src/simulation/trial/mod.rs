@@ -14,6 +14,7 @@ mod compare;
 mod driving;
 mod engine;
 mod ground;
+mod moving;
 mod orders;
 mod people;
 mod queue;
@@ -31,6 +32,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde::Serialize;
 
 use crate::dispatch;
+use crate::geo::Area;
 use crate::money::BasisPoints;
 use crate::time::{Span, Timestamp};
 use city::City;
@@ -38,6 +40,7 @@ use wishes::Wishing;
 
 pub use compare::{Comparison, Pair};
 pub use ground::Ground;
+pub use moving::{Moving, Pace};
 pub use orders::Orders;
 pub use statistics::Estimate;
 pub use tally::{Figures, Offers, Rounds, Slice, Spread};
@@ -68,6 +71,8 @@ impl Policy {
 pub struct World {
     /// Streets, or straight lines.
     pub ground: Ground,
+    /// Where rides begin and end; the ground may be larger.
+    pub service: Area,
     /// Drivers on shift.
     pub drivers: u32,
     /// How long is counted.
@@ -147,7 +152,11 @@ impl World {
         };
         number(load.is_finite() && (1e-8..=5.0).contains(&load), "the demand", range)?;
         number((0.0..=1.0).contains(&self.spots), "the share of hot spots", "0..=1")?;
-        number(self.ride_m.is_none_or(|metres| (300.0..=100_000.0).contains(&metres)), "the length of rides", "0.3..=100 km")?;
+        number(
+            self.ride_m.is_none_or(|metres| (300.0..=100_000.0).contains(&metres)),
+            "the length of rides",
+            "0.3..=100 km",
+        )?;
         number(self.patience >= Span::from_secs(10), "patience", "10 s and more")?;
         let drivers_max = self.drivers;
         crate::index::Config { area: self.ground.area(), cell_m: self.cell_m, drivers_max }.check()?;

@@ -9,7 +9,8 @@ use std::io::Read;
 use rand::Rng;
 use serde::Deserialize;
 
-use super::ground::{Ground, Place};
+use super::World;
+use super::ground::Place;
 use super::wishes::clamped;
 use crate::time::Span;
 
@@ -87,11 +88,10 @@ impl Orders {
     }
 
     /// Where an order begins and ends, on this ground; none where no street is near.
-    pub(super) fn ends(&self, number: usize, ground: &Ground) -> Option<(Place, Place)> {
+    pub(super) fn ends(&self, number: usize, world: &World) -> Option<(Place, Place)> {
         // Spread over the file, so that a small sample is of the whole day.
         let order = self.0.get(number % self.0.len())?;
-        let area = ground.area();
-        let place = |(lat, lng)| ground.place(clamped(area, lat, lng)?);
+        let place = |(lat, lng)| world.ground.place(clamped(world.service, lat, lng)?);
         Some((place(order.from)?, place(order.to)?))
     }
 }

@@ -78,8 +78,8 @@ pub(super) fn estimate(values: &[f64]) -> Estimate {
 /// The 97.5th percentile of Student's distribution (tables; beyond 30 degrees of freedom an expansion of the bell's).
 fn student(degrees: usize) -> f64 {
     const TABLE: [f64; 30] = [
-        12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
-        2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
+        12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
+        2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
     ];
     let bell = 1.959_964_f64;
     TABLE.get(degrees.wrapping_sub(1)).copied().unwrap_or(bell + (bell.powi(3) + bell) / (4.0 * degrees.max(1) as f64))

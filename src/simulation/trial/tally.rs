@@ -258,6 +258,7 @@ impl Tally {
             Heard::OfferClosed { outcome } => match outcome {
                 OfferOutcome::Declined => self.offers.declined += 1,
                 OfferOutcome::Expired => self.offers.expired += 1,
+                OfferOutcome::Withdrawn | OfferOutcome::Taken => self.offers.withdrawn += 1,
                 OfferOutcome::DriverLost | OfferOutcome::Cancelled => {}
             },
             Heard::Assigned { ride, driver, is_next } => {
@@ -285,7 +286,9 @@ impl Tally {
 
     /// What a driver keeps of a ride, in francs; nothing outside of the counted time.
     pub(super) fn earned(&self, now: Timestamp, distance_m: u32) -> i64 {
-        let Some(tariff) = self.tariff.as_ref().filter(|_| self.window.0 <= now && now < self.window.1) else { return 0 };
+        let Some(tariff) = self.tariff.as_ref().filter(|_| self.window.0 <= now && now < self.window.1) else {
+            return 0;
+        };
         let ride = Metered { begins_at: now, distance_m, riding: Span::ZERO, waiting: Span::ZERO };
         let fare = tariff.quote(&ride, BasisPoints::WHOLE).total;
         fare.amount() - commission(fare, self.commission).amount()
@@ -356,8 +359,10 @@ impl Tally {
             let from = begin + Span::from_minutes(minute);
             let within = |at: Timestamp| from <= at && at < from + Span::from_minutes(SLICE_MIN);
             let here = counted.iter().filter(|(wish, _)| within(wish.at));
-            let waits = here.filter_map(|(wish, ride)| Some(ride.arrived_at?.since(wish.at).as_millis() as f64 / 1_000.0));
-            let looks: Vec<[u32; 3]> = self.looks.iter().filter(|(at, _)| within(*at)).map(|(_, counts)| *counts).collect();
+            let waits =
+                here.filter_map(|(wish, ride)| Some(ride.arrived_at?.since(wish.at).as_millis() as f64 / 1_000.0));
+            let looks: Vec<[u32; 3]> =
+                self.looks.iter().filter(|(at, _)| within(*at)).map(|(_, counts)| *counts).collect();
             let mean_of = |value: fn(&[u32; 3]) -> f64| mean(&looks.iter().map(value).collect::<Vec<f64>>());
             Slice {
                 minute,

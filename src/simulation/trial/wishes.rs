@@ -23,8 +23,9 @@ const LENGTH_SIGMA: f64 = 0.5;
 const LENGTH_M_MIN: f64 = 600.0;
 /// How patience spreads around its median.
 const PATIENCE_SIGMA: f64 = 0.35;
-/// Riders who look at a promised arrival think of so many times their patience.
-const TOLERANCE_FACTOR: f64 = 5.0;
+/// Riders who are promised a driver wait for so long altogether: the median in seconds, how it spreads, and what everybody
+/// bears.
+const TOLERANCE_S: (f64, f64, f64) = (1_500.0, 0.3, 780.0);
 /// Rides take so much longer or shorter than the map says.
 const RIDE_SIGMA: f64 = 0.10;
 /// Boarding: helmet, PIN, where to. Median in seconds, and how it spreads.
@@ -73,7 +74,7 @@ pub(super) struct Wishing<'w> {
 
 impl<'w> Wishing<'w> {
     pub(super) fn new(world: &'w World) -> Self {
-        Self { world, city: City::within(world.ground.area()) }
+        Self { world, city: City::within(world.service) }
     }
 
     /// Where somebody is: near a hot spot, or anywhere.
@@ -85,7 +86,7 @@ impl<'w> Wishing<'w> {
                 }
             }
         }
-        self.world.ground.anywhere(rng)
+        self.world.ground.anywhere(rng, self.world.service)
     }
 
     fn ends(&self, rng: &mut impl Rng) -> (Place, Place) {
@@ -116,7 +117,7 @@ impl<'w> Wishing<'w> {
         let mut pickups = Vec::with_capacity(SAMPLE);
         for number in 0..SAMPLE {
             let (from, to) = match &world.orders {
-                Some(orders) => match orders.ends(number, &world.ground) {
+                Some(orders) => match orders.ends(number, world) {
                     Some(ends) => ends,
                     None => continue,
                 },
@@ -166,7 +167,7 @@ impl<'w> Wishing<'w> {
         let chosen = orders.chosen(&mut rng, span, count as usize);
         let mut wishes = Vec::with_capacity(chosen.len());
         for (at, number) in chosen {
-            if let Some(ends) = orders.ends(number, &self.world.ground) {
+            if let Some(ends) = orders.ends(number, self.world) {
                 wishes.push(self.wish(seed, wishes.len(), begin + at, ends));
             }
         }
@@ -178,7 +179,7 @@ impl<'w> Wishing<'w> {
         let patience_s = self.world.patience.as_millis() as f64 / 1_000.0;
         let patience_s = around(&mut rng, patience_s, PATIENCE_SIGMA).clamp(patience_s / 4.0, patience_s * 3.0);
         let span = |seconds: f64| Span::from_millis((seconds * 1_000.0) as i64);
-        let tolerance = span(patience_s * TOLERANCE_FACTOR);
+        let tolerance = span(around(&mut rng, TOLERANCE_S.0, TOLERANCE_S.1).max(TOLERANCE_S.2));
         let mut rng = chance(seed, About::Ride, number as u64, 0);
         let slower = (RIDE_SIGMA * bell(&mut rng)).exp();
         let boarding = span(around(&mut rng, BOARDING_S.0, BOARDING_S.1));
