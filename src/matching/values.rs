@@ -243,7 +243,7 @@ mod tests {
         let mut values = Values::new(LEARNING);
         (0..100).for_each(|_| values.learn(&Transition { to: None, ..ride(TOWN, TOWN, 8, 120) }));
         let before = values.value_of(spot(TOWN, monday_at(8, 0)));
-        (0..30).for_each(|_| values.learn(&ride(TOWN, TOWN, 8, 0)));
+        (0..60).for_each(|_| values.learn(&ride(TOWN, TOWN, 8, 0)));
         let after = values.value_of(spot(TOWN, monday_at(8, 0)));
         assert!(after.as_millis() * 2 < before.as_millis(), "{before}, then {after}");
     }
