@@ -340,6 +340,11 @@ impl Locations {
         self.inner.on_shift.contains_key(&driver)
     }
 
+    /// Whether a driver on shift serves a kind of ride.
+    pub fn serves(&self, driver: DriverId, class: RideClasses) -> bool {
+        self.inner.on_shift.get(&driver).is_some_and(|shift| shift.classes.meets(class))
+    }
+
     /// How many drivers are on shift.
     pub fn drivers_on_shift(&self) -> usize {
         self.inner.on_shift.len()

@@ -116,8 +116,8 @@ pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
         maps,
         legs: Legs::default(),
         matched: Arc::clone(&matched),
+        asking: Asking::new(config.asking, locations.clone(), drivers.clone()),
         waits: Arc::clone(&waits),
-        asking: Asking::new(config.asking, locations.clone()),
         left_out: FxHashMap::default(),
     };
     let terms = Terms {

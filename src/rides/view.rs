@@ -62,8 +62,8 @@ pub fn ride_view(ride: &Ride, cast: &Cast, viewer: Viewer) -> RideView {
         pin: (viewer == Viewer::Rider && live && ride.started_at.is_none()).then(|| ride.pin.to_string()),
         rider: PersonView { id: ride.rider.into(), first_name: cast.rider_name.clone() },
         driver,
-        is_next: ride.is_next,
         queue: None,
+        is_next: ride.is_next,
         cancellation: ride.cancellation.as_ref().map(|cancellation| CancellationView {
             by: cancellation.by.to_owned(),
             reason: cancellation.reason.as_str().to_owned(),

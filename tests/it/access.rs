@@ -37,6 +37,21 @@ const DOORS: &[(&str, &str, [bool; 4])] = &[
     ("PUT", "/admin/geofences/8f1b2c3d-0000-8000-8000-000000000001", [false, false, true, false]),
     ("DELETE", "/admin/geofences/8f1b2c3d-0000-8000-8000-000000000001", [false, false, true, false]),
     ("GET", "/admin/geofences/8f1b2c3d-0000-8000-8000-000000000001/events", [false, false, true, false]),
+    ("GET", "/driver/stage", [false, true, false, false]),
+    ("GET", "/driver/hints", [false, true, false, false]),
+    ("GET", "/heatmap", [false, true, true, false]),
+    ("GET", "/admin/stages/8f1b2c3d-0000-8000-8000-000000000001/queue", [false, false, true, false]),
+    ("GET", "/admin/stages/8f1b2c3d-0000-8000-8000-000000000001/overrides", [false, false, true, false]),
+    (
+        "POST",
+        "/admin/stages/8f1b2c3d-0000-8000-8000-000000000001/queue/8f1b2c3d-0000-8000-8000-000000000002/move",
+        [false, false, true, false],
+    ),
+    (
+        "POST",
+        "/admin/stages/8f1b2c3d-0000-8000-8000-000000000001/queue/8f1b2c3d-0000-8000-8000-000000000002/remove",
+        [false, false, true, false],
+    ),
     ("GET", "/admin/jobs", [false, false, true, false]),
     ("GET", "/admin/users?phone=0788123456", [false, false, true, false]),
     ("POST", "/admin/users", [false, false, true, false]),
@@ -97,7 +112,7 @@ async fn a_ride_of_others_does_not_exist() {
     let (other_rider, other_driver) = (Person::rider(&house).await, Person::driver(&house).await);
     let nobody = "00000000-0000-4000-8000-000000000000";
     for (person, id) in [(&other_rider, id), (&other_driver, id), (&rider, nobody), (&driver, nobody)] {
-        for path in ["", "/events", "/track"] {
+        for path in ["", "/events", "/track", "/queue"] {
             person.api.get(&format!("/rides/{id}{path}")).await.refused(404, "not_found");
         }
         let cancel = format!("/rides/{id}/cancel");

@@ -27,7 +27,12 @@ const READY_WITHIN: Duration = Duration::from_secs(60);
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 
 /// Settings that let many tests live in one city: a search does not reach the next test's corner.
-const NEIGHBOURLY: &[(&str, &str)] = &[("city.search_radius_m", "400"), ("dispatch.search_interval_ms", "200")];
+const NEIGHBOURLY: &[(&str, &str)] = &[
+    ("city.search_radius_m", "400"),
+    ("dispatch.search_interval_ms", "200"),
+    // The rides of one test end where those of the next begin.
+    ("asking.finishing_max", "0"),
+];
 
 /// Where a house keeps its facts.
 #[derive(Debug)]

@@ -55,6 +55,15 @@ const ROUTES: &[&str] = &[
     "POST /rides/{id}/arrive",
     "POST /rides/{id}/start",
     "POST /rides/{id}/complete",
+    "GET /rides/{id}/queue",
+    "GET /driver/stage",
+    "GET /driver/hints",
+    "GET /heatmap",
+    "GET /stages",
+    "GET /admin/stages/{id}/queue",
+    "POST /admin/stages/{id}/queue/{driver_id}/move",
+    "POST /admin/stages/{id}/queue/{driver_id}/remove",
+    "GET /admin/stages/{id}/overrides",
     "GET /offers",
     "GET /driver/why-not",
     "POST /offers/{offer_id}/accept",
@@ -199,6 +208,7 @@ async fn every_described_route_is_served() {
     for route in ROUTES {
         let (method, path) = route.split_once(' ').expect("method and path");
         let path = path.replace("{id}", "00000000-0000-4000-8000-000000000000");
+        let path = path.replace("{driver_id}", "00000000-0000-4000-8000-000000000000");
         let path = path.replace("{n}", "1");
         let path = path.replace("{offer_id}", "00000000-0000-4000-8000-000000000000.1");
         let is_own_session = path.starts_with("/auth/logout");

@@ -1,8 +1,9 @@
 //! The queues as everybody reaches them: pings and dispatch write, the shard and the service read.
 //!
 //! Separate from the rules so that those stay pure. One lock for all queues: it is taken when a driver enters or leaves a
-//! zone, gets or ends a ride, and once a second for a sweep; never for a ping that changes nothing. Held for microseconds and
-//! never while another lock is asked for.
+//! zone, gets or ends a ride, and once a second for a sweep; never for a ping that changes nothing. Held for microseconds.
+//! Order of the locks: a driver's presence, this one, then (for a sweep, which looks) those of shifts and index; nobody who
+//! holds one of the latter asks for this one.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -273,11 +273,11 @@ pub struct RideView {
     pub rider: PersonView,
     /// Who drives; null before assignment.
     pub driver: Option<DriverView>,
-    /// The driver finishes another ride first and is not on the way yet.
-    pub is_next: bool,
     /// The place in the queue of an area without a free driver; null while one is in reach, and in control messages:
     /// there `ride_queue` says it.
     pub queue: Option<RideQueueView>,
+    /// The driver finishes another ride first and is not on the way yet.
+    pub is_next: bool,
     /// How it was cancelled; null unless it was.
     pub cancellation: Option<CancellationView>,
     /// When it was booked.

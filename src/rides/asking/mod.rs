@@ -6,11 +6,14 @@
 //! so that it can be explained. Nobody waits in here: everything is in memory.
 
 mod destinations;
+#[cfg(test)]
+mod tests;
 
 use crate::dispatch::{Candidate, Decision, Fact, Wanted};
+use crate::drivers::{self, Drivers, Unwished};
 use crate::geo::LatLng;
 use crate::ids::DriverId;
-use crate::index::Fix;
+use crate::index::{DriverState, Fix};
 use crate::locations::Locations;
 use crate::realtime::protocol::view::RideStatus;
 use crate::rides::decisions::{Looked, Reason};
@@ -18,6 +21,13 @@ use crate::rides::ride::Ride;
 use crate::time::{Span, Timestamp};
 
 use destinations::{Destinations, Ending};
+
+/// So often free drivers are searched for at most where wishes take out those who were found.
+const SEARCHES_MAX: usize = 3;
+
+/// So many of a stage's queue are named for a ride that begins there although others stand nearer: the head, and who comes
+/// next if it does not take the ride.
+const QUEUE_NAMED_MAX: usize = 4;
 
 /// Numbers of drivers about to finish.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -47,6 +57,7 @@ pub struct Asked {
 pub struct Asking {
     config: Config,
     locations: Locations,
+    drivers: Drivers,
     destinations: Destinations,
 }
 
@@ -70,9 +81,9 @@ impl Finishing {
 
 impl Asking {
     /// Nobody is under way.
-    pub fn new(config: Config, locations: Locations) -> Self {
+    pub fn new(config: Config, locations: Locations, drivers: Drivers) -> Self {
         let destinations = Destinations::new(config.finishing_radius_m);
-        Self { config, locations, destinations }
+        Self { config, locations, drivers, destinations }
     }
 
     /// Goes on with a ride that was live when the program began.
@@ -104,48 +115,104 @@ impl Asking {
 
     /// The drivers for a ride.
     pub fn candidates(&self, ride: &Ride, wanted: &Wanted, now: Timestamp) -> Asked {
-        let (pickup, class) = (ride.pickup.at, ride.ride_type.class());
-        let mut candidates = self.locations.candidates(pickup, class, &wanted.passed, now);
-        let mut left_out = Vec::new();
-        self.add_finishing(ride, wanted, now, &mut candidates, &mut left_out);
-        if let Some(holder) = wanted.holder
-            && candidates.iter().all(|candidate| candidate.driver != holder)
-            && let Some(candidate) = self.holder(holder, ride, now)
-        {
-            candidates.push(candidate);
+        let mut asked = Asked::default();
+        self.add_free(ride, wanted, now, &mut asked);
+        self.add_finishing(ride, wanted, now, &mut asked);
+        self.add_queue(ride, wanted, now, &mut asked);
+        let is_named = |driver| asked.candidates.iter().any(|candidate| candidate.driver == driver);
+        let holder = wanted.holder.filter(|holder| !is_named(*holder));
+        asked.candidates.extend(holder.and_then(|holder| self.holder(holder, ride, now)));
+        asked.candidates.sort_by_key(|candidate| (candidate.pickup_eta, candidate.driver));
+        asked
+    }
+
+    /// Free drivers. Where wishes take some out, those who come after them are looked at too.
+    fn add_free(&self, ride: &Ride, wanted: &Wanted, now: Timestamp, asked: &mut Asked) {
+        let (pickup, class, enough) = (ride.pickup.at, ride.ride_type.class(), self.locations.candidates_max());
+        let mut exclude = wanted.passed.clone();
+        for _ in 0..SEARCHES_MAX {
+            let found = self.locations.candidates(pickup, class, &exclude, now);
+            let (found_all, named) = (found.len() < enough, asked.candidates.len());
+            exclude.extend(found.iter().map(|candidate| candidate.driver));
+            for candidate in found {
+                // Whoever has the ride already does not wish for it anew.
+                let is_holder = wanted.holder == Some(candidate.driver);
+                match self.against(&candidate, ride, None, now).filter(|_| !is_holder) {
+                    None => asked.candidates.push(candidate),
+                    Some(reason) => asked.left_out.push(left_out(&candidate, reason)),
+                }
+            }
+            // All were asked for who are there, or nobody was taken out.
+            if found_all || asked.candidates.len() >= enough || asked.candidates.len() == named + enough {
+                return;
+            }
         }
-        candidates.sort_by_key(|candidate| (candidate.pickup_eta, candidate.driver));
-        Asked { candidates, left_out }
     }
 
     /// Drivers who will be free near the pickup, and soon.
-    fn add_finishing(
-        &self,
-        ride: &Ride,
-        wanted: &Wanted,
-        now: Timestamp,
-        candidates: &mut Vec<Candidate>,
-        left_out: &mut Vec<Looked>,
-    ) {
+    fn add_finishing(&self, ride: &Ride, wanted: &Wanted, now: Timestamp, asked: &mut Asked) {
         if self.config.finishing_max == 0 {
             return;
         }
         let mut found = Vec::new();
-        let near = self.destinations.near(ride.pickup.at, self.reach_m(ride.pickup.at, candidates));
+        let near = self.destinations.near(ride.pickup.at, self.reach_m(ride.pickup.at, &asked.candidates));
         let open = near.iter().filter(|(_, ending)| !wanted.passed.contains(&ending.driver) && ending.ride != ride.id);
         for (_, ending) in open.take(self.config.finishing_scan_max) {
-            match self.finishing(ending, ride.pickup.at, now) {
-                Some(driver) if driver.rest <= self.config.finishing_rest_max => found.push(driver),
-                Some(Finishing { driver, rest, leg, leg_m }) => {
-                    let (pickup_eta, reason) = (both(rest, leg), Reason::FinishesTooLate);
-                    left_out.push(Looked { driver, pickup_eta, pickup_distance_m: leg_m, reason });
-                }
-                // Not seen for a while, or no way leads there.
-                None => {}
+            // Not seen for a while, or no way leads there.
+            let Some(finishing) = self.finishing(ending, ride.pickup.at, now) else { continue };
+            let candidate = finishing.candidate();
+            let against = self.against(&candidate, ride, Some(ending.destination), now);
+            let is_late = finishing.rest > self.config.finishing_rest_max;
+            match against.or(is_late.then_some(Reason::FinishesTooLate)) {
+                None => found.push(candidate),
+                Some(reason) => asked.left_out.push(left_out(&candidate, reason)),
             }
         }
-        found.sort_by_key(|finishing| (finishing.eta(), finishing.driver));
-        candidates.extend(found.iter().take(self.config.finishing_max).map(Finishing::candidate));
+        found.sort_by_key(|candidate| (candidate.pickup_eta, candidate.driver));
+        asked.candidates.extend(found.iter().take(self.config.finishing_max));
+    }
+
+    /// The queue of the stage at the pickup: who of it is named already gets their place, and its first are named in any
+    /// case, though others stand nearer.
+    fn add_queue(&self, ride: &Ride, wanted: &Wanted, now: Timestamp, asked: &mut Asked) {
+        for (driver, place) in self.locations.queue_at(ride.pickup.at, now) {
+            if let Some(named) = asked.candidates.iter_mut().find(|candidate| candidate.driver == driver) {
+                named.queue_place = Some(place);
+                continue;
+            }
+            let is_out = wanted.passed.contains(&driver) || asked.left_out.iter().any(|looked| looked.driver == driver);
+            if is_out || usize::from(place) >= QUEUE_NAMED_MAX || !self.is_free_for(driver, ride) {
+                continue;
+            }
+            let Some(candidate) = self.way_to(driver, ride.pickup.at, now) else { continue };
+            match self.against(&candidate, ride, None, now) {
+                None => asked.candidates.push(Candidate { queue_place: Some(place), ..candidate }),
+                Some(reason) => asked.left_out.push(left_out(&candidate, reason)),
+            }
+        }
+    }
+
+    fn is_free_for(&self, driver: DriverId, ride: &Ride) -> bool {
+        let is_free = self.locations.index().state_of(driver) == Some(DriverState::Free);
+        is_free && self.locations.serves(driver, ride.ride_type.class())
+    }
+
+    /// What speaks against asking a driver at all. `from` is where they will be free, if not where they are.
+    fn against(&self, candidate: &Candidate, ride: &Ride, from: Option<LatLng>, now: Timestamp) -> Option<Reason> {
+        let from = from.or_else(|| self.locations.position_of(candidate.driver).map(|fix| fix.position))?;
+        let wish = drivers::Asked {
+            destination: ride.destination.at,
+            fare: ride.fare,
+            ride_type: ride.ride_type.as_str(),
+            from,
+            pickup_distance_m: candidate.pickup_distance_m,
+        };
+        self.drivers.wish_for(candidate.driver, &wish, now).err().map(|unwished| match unwished {
+            Unwished::PickupTooFar => Reason::PickupTooFar,
+            Unwished::FareTooLow => Reason::FareTooLow,
+            Unwished::RideType => Reason::OtherClass,
+            Unwished::NotHomeward => Reason::WrongDirection,
+        })
     }
 
     /// How far from the pickup a ride may end for its driver to be there before the last of the free ones.
@@ -175,8 +242,13 @@ impl Asking {
         if let Some(ending) = self.destinations.of(driver).filter(|ending| ending.ride != ride.id) {
             return self.finishing(&ending, ride.pickup.at, now).map(|finishing| finishing.candidate());
         }
+        self.way_to(driver, ride.pickup.at, now)
+    }
+
+    /// A driver who sets out from where they are.
+    fn way_to(&self, driver: DriverId, pickup: LatLng, now: Timestamp) -> Option<Candidate> {
         let fix = self.seen(driver, now)?;
-        let leg = self.locations.travel().route(fix.into(), ride.pickup.at).ok()?;
+        let leg = self.locations.travel().route(fix.into(), pickup).ok()?;
         Some(Candidate::free(driver, leg.duration, leg.distance_m))
     }
 
@@ -185,6 +257,11 @@ impl Asking {
         let fix = self.locations.position_of(driver)?;
         (now.since(fix.at) <= self.locations.position_age_max()).then_some(fix)
     }
+}
+
+fn left_out(candidate: &Candidate, reason: Reason) -> Looked {
+    let Candidate { driver, pickup_eta, pickup_distance_m, .. } = *candidate;
+    Looked { driver, pickup_eta, pickup_distance_m, reason }
 }
 
 /// One after the other.

@@ -10,6 +10,8 @@ mod packed;
 mod reading;
 mod round;
 pub(super) mod store;
+#[cfg(test)]
+mod tests;
 mod why;
 mod words;
 

@@ -83,12 +83,9 @@ impl Reason {
     }
 }
 
-/// The parts of a cost, in milliseconds of pickup time; negative ones speak for the driver.
+/// How many parts a cost has: pickup, acceptance, cancellation, idle, place, queue, favourite, switching, in this order. In
+/// milliseconds of pickup time; negative ones speak for the driver.
 pub const PARTS: usize = 8;
-
-/// Names of the parts, in the order in which they are kept.
-pub const PART_NAMES: [&str; PARTS] =
-    ["pickup", "acceptance", "cancellation", "idle", "place", "queue", "favourite", "switching"];
 
 /// One driver as weighed for one ride.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

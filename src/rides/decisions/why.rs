@@ -31,7 +31,7 @@ pub enum Why {
     Excluded(Reason),
 }
 
-/// Which part of a cost a difference is about, in the order of `PART_NAMES`.
+/// Which part of a cost a difference is about, in the order of `PARTS`.
 const PICKUP: usize = 0;
 const ACCEPTANCE: usize = 1;
 const CANCELLATION: usize = 2;

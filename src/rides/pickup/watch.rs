@@ -59,7 +59,7 @@ impl Rides {
 
 /// Whether its driver is on the way to its pickup now.
 pub fn is_ridden_to(ride: &Ride) -> bool {
-    ride.status == RideStatus::DriverAssigned
+    ride.status == RideStatus::DriverAssigned && !ride.is_next
 }
 
 /// Looks for drivers who have gone dark until told to stop.

@@ -59,7 +59,7 @@ impl House {
 }
 
 /// What the service is built from, on a store.
-fn parts(pool: &PgPool) -> Parts {
+pub(super) fn parts(pool: &PgPool) -> Parts {
     let document = ring::signature::Ed25519KeyPair::generate_pkcs8(&ring::rand::SystemRandom::new());
     let documents = [("a".to_owned(), document.expect("random").as_ref().to_vec())];
     let tokens = Arc::new(TokenKeys::new(&documents, Span::from_secs(900)).expect("valid"));
@@ -86,7 +86,7 @@ fn parts(pool: &PgPool) -> Parts {
     }
 }
 
-fn config() -> Config {
+pub(super) fn config() -> Config {
     Config {
         dispatch: dispatch::Config {
             offer_ttl: Span::from_secs(15),

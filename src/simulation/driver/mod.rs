@@ -213,10 +213,10 @@ impl Driver {
             ServerMessage::Ack { .. }
             | ServerMessage::DriverPosition(_)
             | ServerMessage::DriversNearby { .. }
-            | ServerMessage::Nudge { .. }
             | ServerMessage::Stage { .. }
             | ServerMessage::Hint { .. }
             | ServerMessage::RideQueue { .. }
+            | ServerMessage::Nudge { .. }
             | ServerMessage::Notice { .. }
             | ServerMessage::Heartbeat { .. } => {}
         }

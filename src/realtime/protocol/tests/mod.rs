@@ -154,6 +154,9 @@ fn every_server_example_of_the_document_is_what_the_code_writes() {
         "nudge",
         "driver_position",
         "drivers_nearby",
+        "stage",
+        "hint",
+        "ride_queue",
         "notice",
         "heartbeat",
     ];
