@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use super::reader::Reader;
 use crate::geo::{Area, LatLng, RWANDA};
 use crate::locations::{geofences, history};
+use crate::matching::costs::Weights;
+use crate::matching::record::Prior;
 use crate::money::BasisPoints;
 use crate::road::{correction, traffic};
 use crate::{dispatch, index, locations, maps, rides};
@@ -53,13 +55,34 @@ pub fn map(reader: &mut Reader<'_>) -> maps::Config {
 }
 
 fn dispatch(reader: &mut Reader<'_>) -> dispatch::Config {
+    let (weights, solve_steps_max) = matching(reader);
     let mut s = reader.section("dispatch");
+    let policies = [("batch", dispatch::Policy::Batch), ("greedy", dispatch::Policy::Greedy)];
     let config = dispatch::Config {
+        policy: s.choice("policy", &policies),
+        weights,
+        solve_steps_max,
+        at_once_drivers: s.whole("at_once_drivers", 1..=1_000),
+        at_once_reach: s.span("at_once_reach_s", 0..=7_200),
+        gather: s.span("gather_ms", 0..=10_000),
+        round_interval: s.span("round_interval_ms", 100..=60_000),
+        round_gap: s.span("round_gap_ms", 1..=10_000),
+        search_interval: s.span("search_interval_ms", 100..=60_000),
+        round_rides_max: s.whole("round_rides_max", 1..=10_000),
+        considered_max: s.whole("considered_max", 1..=1_000),
         offer_ttl: s.span("offer_ttl_s", 1..=120),
         lost_grace: s.span("lost_grace_ms", 0..=60_000),
-        search_interval: s.span("search_interval_ms", 100..=60_000),
         search_max: s.span("search_max_s", 1..=3_600),
         offers_max: s.whole("offers_max", 1..=1_000),
+        parallel_after: s.whole("parallel_after", 1..=1_000),
+        parallel_max: s.whole("parallel_max", 1..=10),
+        rematches_max: s.whole("rematches_max", 0..=100),
+        stand_by_interval: s.span("stand_by_interval_s", 0..=600),
+        stand_by_rides_max: s.whole("stand_by_rides_max", 1..=10_000),
+        next_late_max: s.span("next_late_max_s", 0..=3_600),
+        dark_after: s.span("dark_after_s", 10..=3_600),
+        nudge_grace: s.span("nudge_grace_s", 5..=3_600),
+        nudge_memory: s.span("nudge_memory_s", 5..=86_400),
         pin_attempts_max: s.whole("pin_attempts_max", 1..=20),
         pin_lock: s.span("pin_lock_s", 1..=3_600),
         lost_shift_max: s.span("lost_shift_max_s", 10..=86_400),
@@ -70,6 +93,12 @@ fn dispatch(reader: &mut Reader<'_>) -> dispatch::Config {
         "search_max_s",
         "dispatch.offer_ttl_s",
         "is less than offer_ttl_s",
+    );
+    s.require(
+        config.nudge_memory > config.nudge_grace,
+        "nudge_memory_s",
+        "dispatch.nudge_grace_s",
+        "is not more than nudge_grace_s: no driver would ever be replaced",
     );
     config
 }
@@ -89,10 +118,10 @@ fn products(reader: &mut Reader<'_>) -> rides::product::Config {
         contacts_kept: s.span("contacts_kept_days", 1..=365),
     };
     s.require(
-        config.lead_min >= config.search_lead,
+        config.lead_min > config.search_lead,
         "lead_min_minutes",
         "products.search_lead_s",
-        "is less than search_lead_s: the search would begin before the booking",
+        "is no more than search_lead_s: the search would begin before the booking",
     );
     s.require(
         config.horizon > config.lead_min,
@@ -142,6 +171,34 @@ fn decisions(reader: &mut Reader<'_>) -> rides::decisions::Config {
         why_not_for: s.span("why_not_minutes", 1..=1_440),
         why_not_rounds_max: s.whole("why_not_rounds_max", 100..=10_000_000),
     }
+}
+
+/// What a pairing costs, and how much work a round may be.
+fn matching(reader: &mut Reader<'_>) -> (Weights, u64) {
+    let mut s = reader.section("matching");
+    let weights = Weights {
+        patience: s.span("patience_s", 60..=86_400),
+        waiting_permille: s.whole("waiting_permille", 0..=100_000),
+        refusal: s.span("refusal_s", 0..=600),
+        acceptance_prior: Prior {
+            kept: s.whole("acceptance_prior_kept", 0..=1_000),
+            broken: s.whole("acceptance_prior_broken", 0..=1_000),
+        },
+        cancellation_prior: Prior {
+            kept: s.whole("cancellation_prior_kept", 0..=1_000),
+            broken: s.whole("cancellation_prior_broken", 0..=1_000),
+        },
+        cancellation_permille: s.whole("cancellation_permille", 0..=10_000),
+        idle_permille: s.whole("idle_permille", 0..=1_000),
+        idle_max: s.span("idle_max_s", 0..=3_600),
+        place_permille: s.whole("place_permille", 0..=10_000),
+        queue: s.span("queue_s", 0..=86_400),
+        favourite: s.span("favourite_s", 0..=3_600),
+        switching: s.span("switching_s", 0..=3_600),
+        stand_by: s.span("stand_by_s", 0..=3_600),
+        express_permille: s.whole("express_permille", 1_000..=10_000),
+    };
+    (weights, s.whole("solve_steps_max", 1_000..=1_000_000_000))
 }
 
 pub fn rides(reader: &mut Reader<'_>) -> rides::Config {

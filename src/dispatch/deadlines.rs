@@ -1,6 +1,7 @@
 //! Everything that happens by time passing, in one ordered set.
 //!
-//! Ordered by time, then by what it is, so that two deadlines of one millisecond always fire in the same order.
+//! Ordered by time, then by what it is, so that two deadlines of one millisecond always fire in the same order: what ends
+//! comes before what begins, so that a round sees every driver who is free.
 
 use std::collections::BTreeSet;
 
@@ -12,12 +13,20 @@ use crate::time::Timestamp;
 pub enum Due {
     /// An offer goes unanswered.
     OfferLapses(OfferId),
-    /// A ride looks for candidates again.
-    LookAgain(RideId),
+    /// Nothing was heard for long of a driver who is on the way to a pickup.
+    GoneDark(DriverId),
+    /// A driver is too late for a next ride.
+    NextLate(RideId),
     /// A ride has searched long enough.
     GiveUp(RideId),
     /// A driver without a connection leaves the shift.
     ShiftLapses(DriverId),
+    /// The time of a scheduled ride has come.
+    SearchBegins(RideId),
+    /// Rides that wait are matched.
+    Round,
+    /// Better drivers are looked for.
+    StandBy,
     /// An ended ride is forgotten.
     Forget(RideId),
 }

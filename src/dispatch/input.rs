@@ -98,8 +98,8 @@ pub enum Input {
         ride: RideId,
         /// Whose.
         rider: RiderId,
-        /// When its search begins now.
-        search_from: Timestamp,
+        /// When its search begins and ends now; the rest of it stays as it was ordered.
+        order: Order,
     },
     /// The way to the pickup does not go well, says who watches it. The first time the driver is nudged, after a grace the
     /// ride is given to another.

@@ -3,7 +3,7 @@
 //! Nothing is decided here. Deadlines that passed while the process was down fire at the first tick; rides that were
 //! searching look for candidates at the first tick.
 
-use super::{Availability, Config, Dispatch, Driver, Due, Duty, LiveOffer, Order, Output, Pin, Ride, Stage};
+use super::{Availability, Config, Dispatch, Driver, Due, LiveOffer, Order, Output, Pin, Ride, Stage};
 use crate::ids::{DriverId, OfferId, RideId, RiderId};
 use crate::matching::record::Record;
 use crate::time::Timestamp;
@@ -96,73 +96,78 @@ impl Dispatch {
     /// A core that goes on where the persisted one stopped. All drivers count as disconnected until they come back.
     pub fn restore(config: Config, now: Timestamp, restored: Restored, out: &mut Vec<Output>) -> Self {
         let mut core = Self::new(config);
-        for driver in restored.drivers {
-            core.drivers.insert(driver.driver, Driver { duty: Duty::Free, lost_since: None });
+        for RestoredShift { driver, record, idle_since } in restored.drivers {
+            core.drivers.insert(driver, Driver { idle_since, ..Driver::new(now, record) });
         }
         for ride in restored.rides {
             core.restore_ride(now, ride);
         }
-        let mut on_shift: Vec<_> = core.drivers.iter().map(|(id, driver)| (*id, driver.duty)).collect();
-        on_shift.sort_unstable_by_key(|(id, _)| *id);
-        for (driver, duty) in on_shift {
+        let mut on_shift: Vec<DriverId> = core.drivers.keys().copied().collect();
+        on_shift.sort_unstable();
+        for driver in on_shift {
             core.mark_lost(now, driver);
-            out.push(Output::Availability { driver, availability: core.availability(duty) });
+            core.arm_dark(now, driver);
+            core.show(driver, out);
         }
+        core.hurry_all(now);
         core
-    }
-
-    fn availability(&self, duty: Duty) -> Availability {
-        match duty {
-            Duty::Free => Availability::Free,
-            Duty::Offered(_) => Availability::Offered,
-            Duty::OnRide(ride) => match self.rides.get(&ride).map(|ride| ride.stage) {
-                Some(Stage::Arrived) => Availability::AtPickup,
-                Some(Stage::InProgress) => Availability::OnTrip,
-                Some(Stage::Searching | Stage::Assigned | Stage::Ended(_)) | None => Availability::ToPickup,
-            },
-        }
     }
 
     fn restore_ride(&mut self, now: Timestamp, restored: RestoredRide) {
         let id = restored.ride;
-        let stage = match restored.driver.map(|driver| driver.availability) {
-            None => Stage::Searching,
-            Some(Availability::AtPickup) => Stage::Arrived,
-            Some(Availability::OnTrip) => Stage::InProgress,
-            Some(_) => Stage::Assigned,
+        let stage = match (&restored.driver, restored.searching_since) {
+            (None, None) => Stage::Scheduled,
+            (None, Some(_)) => Stage::Searching,
+            (Some(driver), _) => match driver.availability {
+                Availability::AtPickup => Stage::Arrived,
+                Availability::OnTrip => Stage::InProgress,
+                Availability::Off | Availability::Free | Availability::Offered | Availability::ToPickup => {
+                    Stage::Assigned
+                }
+            },
         };
-        let gives_up_at = restored.searching_since.unwrap_or(now) + self.config.search_max;
-        let mut ride = Ride {
-            rider: restored.rider,
-            pin: restored.pin,
-            stage,
-            gives_up_at,
-            looks_again_at: None,
-            passed: restored.passed,
-            offers_made: restored.offers_made,
-            offer: None,
-            driver: restored.driver.map(|driver| driver.driver),
-            accepted_offer: restored.accepted_offer,
-            facts: restored.facts,
-            pins_wrong: 0,
-            pin_locked_until: Timestamp::EPOCH,
-        };
+        let since = restored.searching_since.or(restored.order.search_from).unwrap_or(now);
+        let mut ride = Ride::new(restored.rider, restored.pin, restored.order, stage, since);
+        ride.driver = restored.driver.map(|driver| driver.driver);
+        ride.is_next = restored.is_next && stage == Stage::Assigned;
+        ride.accepted_offer = restored.accepted_offer;
+        ride.pickup_due = restored.pickup_due.unwrap_or(now);
+        ride.nudged_at = restored.nudged_at;
+        ride.passed = restored.passed;
+        ride.released = restored.released;
+        ride.is_taken_over = restored.is_taken_over;
+        ride.offers_made = restored.offers_made;
+        ride.refusals = restored.refusals;
+        ride.stops_reached = restored.stops_reached;
+        ride.facts = restored.facts;
+        ride.gives_up_at = ride.searched_until(since + self.config.search_max);
         // A driver with a ride or an offer is on shift by that fact alone.
         if let Some(driver) = ride.driver {
-            self.drivers.insert(driver, Driver { duty: Duty::OnRide(id), lost_since: None });
-        }
-        if stage == Stage::Searching {
-            self.deadlines.arm(gives_up_at, Due::GiveUp(id));
-            if let Some(&RestoredOffer { offer, driver, deadline, .. }) = restored.offers.first() {
-                self.drivers.insert(driver, Driver { duty: Duty::Offered(offer), lost_since: None });
-                ride.offer = Some(LiveOffer { id: offer, driver, deadline, lapses_at: deadline });
-                self.deadlines.arm(deadline, Due::OfferLapses(offer));
+            let driver = self.drivers.entry(driver).or_insert_with(|| Driver::new(now, Record::default()));
+            if ride.is_next {
+                driver.next = Some(id);
             } else {
-                ride.looks_again_at = Some(now);
-                self.deadlines.arm(now, Due::LookAgain(id));
+                driver.ride = Some(id);
             }
         }
-        self.live_by_rider.insert(ride.rider, id);
+        for &RestoredOffer { offer, driver, deadline, pickup_due } in &restored.offers {
+            self.drivers.entry(driver).or_insert_with(|| Driver::new(now, Record::default())).offer = Some(offer);
+            ride.offers.push(LiveOffer { id: offer, driver, deadline, lapses_at: deadline, pickup_due });
+            self.deadlines.arm(deadline, Due::OfferLapses(offer));
+        }
+        match stage {
+            Stage::Scheduled => {
+                self.deadlines.arm(since, Due::SearchBegins(id));
+                self.scheduled += 1;
+            }
+            Stage::Searching => self.deadlines.arm(ride.gives_up_at, Due::GiveUp(id)),
+            Stage::Assigned | Stage::Arrived | Stage::InProgress | Stage::Ended(_) => {}
+        }
+        if stage != Stage::Scheduled {
+            self.live_by_rider.insert(ride.rider, id);
+        }
         self.rides.insert(id, ride);
+        self.arm_lateness(id);
+        self.review(now, id);
     }
 }

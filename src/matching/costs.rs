@@ -34,6 +34,10 @@ pub struct Weights {
     pub stand_by: Span,
     /// What the pickup time of an express ride counts, of a thousand parts of it.
     pub express_permille: u32,
+    /// The dearest driver that a ride is offered to when it has just been requested,
+    pub patience: Span,
+    /// and how much dearer each moment of waiting lets a driver be, of a thousand parts of it: nobody waits for ever.
+    pub waiting_permille: u32,
 }
 
 /// What is known of a driver and a ride.
@@ -127,6 +131,12 @@ impl Weights {
             },
         }
     }
+
+    /// What it costs to let a ride wait on that has waited so long.
+    pub fn unassigned(&self, waited: Span, is_express: bool) -> i64 {
+        let cost = self.patience.as_millis() + permille(waited.as_millis(), self.waiting_permille);
+        if is_express { permille(cost, self.express_permille) } else { cost }
+    }
 }
 
 /// So many of a thousand parts of a time.
@@ -135,11 +145,10 @@ pub fn permille(ms: i64, permille: u32) -> i64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn weights() -> Weights {
-        Weights {
+impl Weights {
+    /// Small and round numbers.
+    pub(crate) fn for_tests() -> Self {
+        Self {
             refusal: Span::from_secs(10),
             acceptance_prior: Prior { kept: 8, broken: 2 },
             cancellation_prior: Prior { kept: 9, broken: 1 },
@@ -152,7 +161,18 @@ mod tests {
             switching: Span::from_secs(45),
             stand_by: Span::from_secs(180),
             express_permille: 1_500,
+            patience: Span::from_secs(1_200),
+            waiting_permille: 2_000,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn weights() -> Weights {
+        Weights::for_tests()
     }
 
     fn pairing() -> Pairing {
@@ -175,6 +195,16 @@ mod tests {
         let expected = Parts { pickup: 200_000, acceptance: 2_000, cancellation: 10_000, ..Parts::default() };
         assert_eq!(plain, expected);
         assert_eq!(plain.total(), 212_000);
+    }
+
+    #[test]
+    fn who_waits_longer_is_dearer_to_leave_out() {
+        let check = |waited_s, is_express, expected| {
+            assert_eq!(weights().unassigned(Span::from_secs(waited_s), is_express), expected);
+        };
+        check(0, false, 1_200_000);
+        check(60, false, 1_320_000);
+        check(60, true, 1_980_000);
     }
 
     #[test]

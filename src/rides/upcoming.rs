@@ -9,7 +9,7 @@ use super::ride::{Price, Ride};
 use super::view::{Viewer, ride_view};
 use super::{Rides, Unanswered, no_ride, store, wrong_state};
 use crate::clock;
-use crate::dispatch::{Input, Refusal};
+use crate::dispatch::{Input, Order, Refusal};
 use crate::error::{Checks, Error};
 use crate::ids::{RideId, RiderId};
 use crate::money::BasisPoints;
@@ -78,7 +78,12 @@ impl Rides {
         let priced = self.price(&way, wish, now)?;
         let moved = Moved { schedule, price: priced.price, express: priced.express };
         let actor = Actor { role: "customer", id: Some(rider.into()) };
-        let input = Input::Reschedule { ride: id, rider, search_from: schedule.search_from };
+        let order = Order {
+            search_from: Some(schedule.search_from),
+            search_until: Some(schedule.promised_to),
+            ..Order::default()
+        };
+        let input = Input::Reschedule { ride: id, rider, order };
         match self.command(actor, input, Details::Moved(Box::new(moved))).await {
             Ok(Some(ride)) => Ok(self.view(&ride, Viewer::Rider).await),
             // The search began meanwhile, or the ride ended.

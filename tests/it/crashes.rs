@@ -91,7 +91,7 @@ async fn an_app_that_was_away_while_the_server_was_killed_misses_nothing() {
 
 #[tokio::test]
 async fn an_offer_and_a_search_go_on_after_the_server_was_killed() {
-    let mut house = House::start(&[PATIENT, &[("dispatch.search_interval_ms", "200")]].concat());
+    let mut house = House::start(&[PATIENT, &[("dispatch.round_interval_ms", "200")]].concat());
     let (here, there) = (house.corner().await, house.corner().await);
     let (driver, mut wheel) = Person::driver_app_at(&house, here.pickup).await;
     let (asked, searching) = (Person::rider(&house).await, Person::rider(&house).await);

@@ -131,7 +131,7 @@ async fn a_driver_who_goes_offline_is_gone_at_once_and_the_offer_goes_on() {
 
 #[tokio::test]
 async fn a_position_that_is_too_old_finds_nobody() {
-    let house = House::start(&[("city.position_age_max_s", "1"), ("dispatch.search_interval_ms", "200")]);
+    let house = House::start(&[("city.position_age_max_s", "1"), ("dispatch.round_interval_ms", "200")]);
     let corner = house.corner().await;
     let driver = Person::driver_at(&house, corner.pickup).await;
     let rider = Person::rider(&house).await;

@@ -26,10 +26,12 @@ use crate::proxy::Proxy;
 const READY_WITHIN: Duration = Duration::from_secs(60);
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 
-/// Settings that let many tests live in one city: a search does not reach the next test's corner.
+/// Settings that let many tests live in one city: a search does not reach the next test's corner, and one driver, which is
+/// what most tests have, is enough to be asked at once.
 const NEIGHBOURLY: &[(&str, &str)] = &[
     ("city.search_radius_m", "400"),
-    ("dispatch.search_interval_ms", "200"),
+    ("dispatch.round_interval_ms", "200"),
+    ("dispatch.at_once_drivers", "1"),
     // The rides of one test end where those of the next begin.
     ("asking.finishing_max", "0"),
 ];

@@ -88,17 +88,7 @@ pub(super) fn parts(pool: &PgPool) -> Parts {
 
 pub(super) fn config() -> Config {
     Config {
-        dispatch: dispatch::Config {
-            offer_ttl: Span::from_secs(15),
-            lost_grace: Span::from_secs(3),
-            search_interval: Span::from_secs(2),
-            search_max: Span::from_secs(120),
-            offers_max: 4,
-            pin_attempts_max: 3,
-            pin_lock: Span::from_secs(60),
-            lost_shift_max: Span::from_secs(300),
-            remember_ended: Span::from_secs(600),
-        },
+        dispatch: dispatch::Config::for_tests(),
         inbox_max: 100,
         batch_max: 16,
         answer_within: Span::from_secs(10),
