@@ -12,7 +12,7 @@ use crate::index::Fix;
 use crate::matching::record::Record;
 use crate::realtime::Event;
 use crate::rides::ride::tests::ride as any_ride;
-use crate::rides::shard::Shard;
+use crate::rides::shard::{Shard, persist};
 use crate::rides::start::{Assembled, assemble};
 use crate::rides::words::RideType;
 use crate::time::Timestamp;
@@ -55,7 +55,7 @@ impl City {
     /// One round with these commands, kept as it was told.
     async fn round(&mut self, mut messages: Vec<Message>) {
         let decided = self.shard.decide(self.now, &mut messages);
-        self.shard.persist(&decided.round.batch).await.expect("fits");
+        persist(&self.shard.pool, &decided.round.batch).await.expect("fits");
         for said in &decided.round.said {
             assert!(said.seq > self.last, "{} after {}", said.seq, self.last);
             self.last = said.seq;
