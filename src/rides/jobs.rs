@@ -87,7 +87,8 @@ impl Words {
         let Some(ride) = store::find(&self.pool, ride_id).await? else { return Ok(()) };
         match word {
             Word::Reminder { pickup_at } => {
-                if ride.product.pickup_at() == Some(pickup_at) && ride.status == RideStatus::Scheduled {
+                let is_to_come = ride.status.is_live() && ride.started_at.is_none();
+                if is_to_come && ride.product.pickup_at() == Some(pickup_at) {
                     let params = Params::from([("time".to_owned(), pickup_at.kigali_time())]);
                     self.tell_rider(&ride, Key::RideReminder, params, &context).await?;
                 }
