@@ -121,7 +121,7 @@ fn moving(simulate: &Simulate, config: &Config, seed: u64, (seconds, policy): (u
         search_radius_m: config.locations.search_radius_m,
     };
     let told = |second: u32, took_s: f64| {
-        if second % 10 == 0 {
+        if second.is_multiple_of(10) {
             eprintln!("second {second} of {seconds}: {:.0} ms", took_s * 1_000.0);
         }
     };
