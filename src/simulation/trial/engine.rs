@@ -229,7 +229,6 @@ fn decided(decision: &Decision) -> Heard {
         Fact::Requested { .. }
         | Fact::Rescheduled { .. }
         | Fact::SearchBegan
-        | Fact::Rescheduled { .. }
         | Fact::Nudged { .. }
         | Fact::StopReached { .. }
         | Fact::Arrived
