@@ -41,7 +41,7 @@ pub enum Command {
     Migrate(Place),
     /// Play a city of drivers and riders: against a running server, or by itself to compare ways of matching
     #[command(after_help = help::SIMULATE)]
-    Simulate(Simulate),
+    Simulate(Box<Simulate>),
     /// Run the stand-ins of the outside world by themselves
     #[command(after_help = help::SANDBOX)]
     Sandbox(Sandbox),

@@ -297,14 +297,14 @@ impl<'w> City<'w> {
         if is_next {
             self.drivers[driver as usize].next = Some(ride);
         } else {
-            self.to_pickup(driver, ride);
+            self.sets_out(driver, ride);
         }
     }
 
     fn on_the_way(&mut self, ride: u32) {
         if let Some(driver) = self.rides[ride as usize].driver {
             self.drivers[driver as usize].next = None;
-            self.to_pickup(driver, ride);
+            self.sets_out(driver, ride);
         }
     }
 
