@@ -43,7 +43,7 @@ mod tell;
 mod tests;
 mod tidy;
 mod track;
-mod upcoming;
+pub mod upcoming;
 pub mod view;
 pub mod words;
 
