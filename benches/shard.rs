@@ -28,8 +28,10 @@ use boda::locations::Locations;
 use boda::locations::history::History;
 use boda::maps::Maps;
 use boda::realtime::Hub;
+use boda::rides::product::request::ProductRequest;
 use boda::rides::{BookRide, Parts, PlaceRequest, Rides, Started};
 use boda::road::StraightLine;
+use boda::steering::Steering;
 use boda::web::{Caller, Role, TokenKeys};
 use dashmap::DashMap;
 use rand::rngs::StdRng;
@@ -110,10 +112,12 @@ async fn open(config: &Config, database: &Database) -> Result<House, Failure> {
     let auth = Auth::new(pool.clone(), config.auth.clone(), &keys.code, tokens)?;
     let travel = Arc::new(StraightLine::new(config.travel.detour_factor, config.travel.speed_kmh)?);
     let locations = Locations::new(config.locations.clone(), travel)?;
+    let hub = Hub::start(config.sockets.clone());
+    let steering = Steering::new(config.steering.clone(), locations.clone(), Arc::clone(&hub));
     let parts = Parts {
         config: config.rides.clone(),
         pool: pool.clone(),
-        hub: Hub::start(config.sockets.clone()),
+        hub,
         bus: Bus::connect(&config.bus)?,
         drivers: Drivers::new(pool.clone(), auth.clone(), &config.drivers),
         auth,
@@ -121,6 +125,7 @@ async fn open(config: &Config, database: &Database) -> Result<House, Failure> {
         history: History::new(config.history.clone(), pool, locations.clone()),
         locations,
         tariffs: Arc::new(TariffBook::rwanda_moto()),
+        steering,
         streets: None,
     };
     let stop = CancellationToken::new();
@@ -162,7 +167,15 @@ fn booking(rng: &mut StdRng) -> BookRide {
         let at = place(rng);
         PlaceRequest { lat: at.lat(), lng: at.lng(), address: None, landmark: None }
     };
-    BookRide { pickup: spot(), destination: spot(), ride_type: None, payment_method: None, quote_id: None, notes: None }
+    BookRide {
+        pickup: spot(),
+        destination: spot(),
+        ride_type: None,
+        payment_method: None,
+        quote_id: None,
+        notes: None,
+        product: ProductRequest::default(),
+    }
 }
 
 /// Takes every offer as soon as it is seen.
@@ -171,7 +184,8 @@ async fn drivers(town: Arc<Town>) {
     while !town.is_over.load(Ordering::Relaxed) {
         let mut open = Vec::new();
         town.rides.for_each_offer(|driver, offer| open.push((driver, offer)));
-        taken.retain(|offer| open.iter().any(|(_, other)| other == offer));
+        let ids: rustc_hash::FxHashSet<_> = open.iter().map(|(_, offer)| *offer).collect();
+        taken.retain(|offer| ids.contains(offer));
         for (driver, offer) in open {
             if !taken.insert(offer) {
                 continue;

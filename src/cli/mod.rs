@@ -108,7 +108,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Error> {
             print("the database schema is up to date\n")
         }
         Command::Simulate(simulate) => match simulate.target.clone() {
-            Some(target) => play(simulate, target),
+            Some(target) => play(*simulate, target),
             None => trial::run(&simulate),
         },
         Command::Seed(seed) => seed::run(seed),

@@ -153,6 +153,7 @@ fn values_must_also_go_together() {
         ("[city]\ncell_m = 20.0", "city.cell_m"),
         ("[database]\nconnections_max = 2", "database.connections_max"),
         ("[dispatch]\nsearch_max_s = 10", "dispatch.search_max_s"),
+        ("[dispatch]\nnudge_memory_s = 60", "dispatch.nudge_memory_s"),
     ] {
         let faults = faults(text, &[]);
         assert!(faults.len() == 1 && faults[0].starts_with(key), "{text}: {faults:?}");

@@ -1,5 +1,8 @@
 //! The better driver: until the pickup, somebody who would be there much sooner may take a ride over.
 //!
+//! A driver who was the best a minute ago need not be now: others have become free since. (nammayatri looks for a better driver
+//! in this way; in a simulated city at nine tenths of its capacity it shortens waits more than the rounds themselves do.)
+//!
 //! Looked for now and then, for a few rides in one go. The ride stays with its driver until the better one has accepted;
 //! the gain must be large (`Weights::stand_by`), it happens once in a ride at most, and both drivers and the rider are told.
 

@@ -3,6 +3,10 @@
 //! Separate because it is where the policy of a city is written down as numbers. Each part is whole milliseconds, each
 //! weight has a unit and its reason in `config/default.toml`, and every part is kept with the decision, so that "why this
 //! driver?" is answered by a sum. Negative parts speak for the driver.
+//!
+//! The parts are those of the literature: time to the pickup, less what the driver's place is worth to later riders (Xu et
+//! al., KDD 2018; Azagirre et al., "A Better Match for Drivers and Riders", arXiv 2310.13810), and what is lost when a ride is
+//! called off after it was assigned (Qin et al., arXiv 2202.05118). The pressure of waiting and the floor of fairness are ours.
 
 use super::record::{Prior, Record};
 use crate::time::Span;

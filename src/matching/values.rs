@@ -4,8 +4,8 @@
 //! simulation has shown a gain it stays off (`place_value` of every candidate is zero).
 //!
 //! **The unit** is pickup time. What a driver was worth in the round that gave them a ride is the *price* of their column
-//! in the [assignment](super::assignment): so much longer would all pickups together have taken without them. A place is
-//! worth what drivers in it are going to earn of that, sooner counting more than later (temporal differences, as DiDi
+//! in the [assignment](super::assignment): so much longer, at least, would all pickups together have taken without them. A
+//! place is worth what drivers in it are going to earn of that, sooner counting more than later (temporal differences, as DiDi
 //! described in 2018):
 //!
 //! ```text
@@ -243,7 +243,7 @@ mod tests {
         let mut values = Values::new(LEARNING);
         (0..100).for_each(|_| values.learn(&Transition { to: None, ..ride(TOWN, TOWN, 8, 120) }));
         let before = values.value_of(spot(TOWN, monday_at(8, 0)));
-        (0..30).for_each(|_| values.learn(&ride(TOWN, TOWN, 8, 0)));
+        (0..60).for_each(|_| values.learn(&ride(TOWN, TOWN, 8, 0)));
         let after = values.value_of(spot(TOWN, monday_at(8, 0)));
         assert!(after.as_millis() * 2 < before.as_millis(), "{before}, then {after}");
     }

@@ -1,9 +1,10 @@
 //! The one owner of a city's desk: takes commands, lets the desk decide, commits, and only then speaks.
 //!
-//! Commands that arrive while a commit is under way are decided together afterwards and committed together: the slower
-//! the database, the larger the group. When the database is away the shard holds what it decided and tries again;
-//! meanwhile its inbox fills and new commands are refused with "try again". A ride is lost only if it was never
-//! acknowledged. What is decided, and what is written and said of it, is the desk's: here is the IO.
+//! Commands that arrive while a commit is under way are decided meanwhile and committed together afterwards: the slower
+//! the database, the larger the group, and neither waits for the other. One round is written at a time, and nothing is said
+//! of one before it is: the order of decisions is the order of commits and of what is told. When the database is away the
+//! shard holds what it decided and tries again; when a group is full its inbox fills, and then new commands are refused
+//! with "try again". A ride is lost only if it was never acknowledged. What is decided, and what is written and said of it, is the desk's: here is the IO.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
@@ -83,6 +85,29 @@ pub(super) struct Decided {
     waiting: Vec<oneshot::Sender<Answer>>,
 }
 
+impl Decided {
+    /// Takes in what was decided next.
+    fn extend(&mut self, later: Self) {
+        self.round.extend(later.round);
+        self.waiting.extend(later.waiting);
+    }
+}
+
+/// A round that is being written.
+struct Writing {
+    written: JoinHandle<Result<(), Error>>,
+    decided: Decided,
+}
+
+/// What wakes the shard.
+enum Wake {
+    Written(Result<Result<(), Error>, JoinError>),
+    /// So many messages came, or none and a deadline is due.
+    Due,
+    Closed,
+    Stop,
+}
+
 impl Shard {
     /// Works until told to stop and the inbox is empty, or until it cannot go on.
     ///
@@ -90,28 +115,64 @@ impl Shard {
     /// When Postgres refuses what the core decided: memory and store disagree, and only a restart can mend that.
     pub async fn run(mut self, mut inbox: mpsc::Receiver<Message>, stop: CancellationToken) -> Result<(), Error> {
         let mut messages = Vec::with_capacity(self.batch_max);
-        let mut is_stopping = false;
+        let (mut is_stopping, mut is_closed) = (false, false);
+        let mut writing: Option<Writing> = None;
+        // Decided while another round is written, and written in one when that is done.
+        let mut next: Option<Decided> = None;
         loop {
+            let room = self.batch_max.saturating_sub(next.as_ref().map_or(0, |next| next.waiting.len()));
             let wait = self.desk.next_deadline().map(|at| at.since(clock::now()).to_duration());
-            tokio::select! {
+            let wake = tokio::select! {
                 biased;
-                received = inbox.recv_many(&mut messages, self.batch_max) => {
-                    if received == 0 {
-                        return Ok(());
+                written = written(&mut writing) => Wake::Written(written),
+                received = inbox.recv_many(&mut messages, room), if room > 0 && !is_closed => {
+                    if received == 0 { Wake::Closed } else { Wake::Due }
+                }
+                () = sleep_or_never(wait), if room > 0 && !is_closed => Wake::Due,
+                // Not `!stop.is_cancelled()`: the order may come while a round is under way.
+                () = stop.cancelled(), if !is_stopping => Wake::Stop,
+            };
+            match wake {
+                Wake::Written(written) => {
+                    written.map_err(Error::internal)??;
+                    if let Some(Writing { decided, .. }) = writing.take() {
+                        self.speak(decided).await;
                     }
                 }
-                () = sleep_or_never(wait) => {}
-                // Not `!stop.is_cancelled()`: the order may come while a round is under way.
-                () = stop.cancelled(), if !is_stopping => {
+                Wake::Due => {
+                    metrics::gauge!(names::DISPATCH_QUEUE_DEPTH).set(count(inbox.len()));
+                    let decided = self.decide(clock::now(), &mut messages);
+                    match &mut next {
+                        Some(next) => next.extend(decided),
+                        None => next = Some(decided),
+                    }
+                }
+                Wake::Closed => is_closed = true,
+                Wake::Stop => {
                     is_stopping = true;
                     inbox.close();
                 }
             }
-            metrics::gauge!(names::DISPATCH_QUEUE_DEPTH).set(count(inbox.len()));
-            let decided = self.decide(clock::now(), &mut messages);
-            self.persist(&decided.round.batch).await?;
-            self.speak(decided).await;
+            if writing.is_none()
+                && let Some(decided) = next.take()
+            {
+                writing = self.write(decided).await;
+            }
+            if is_closed && writing.is_none() {
+                return Ok(());
+            }
         }
+    }
+
+    /// Has a round written beside what is decided next; one that has nothing to write is told at once.
+    async fn write(&mut self, mut decided: Decided) -> Option<Writing> {
+        if decided.round.batch.is_empty() {
+            self.speak(decided).await;
+            return None;
+        }
+        let (pool, batch) = (self.pool.clone(), std::mem::take(&mut decided.round.batch));
+        let written = tokio::spawn(async move { persist(&pool, &batch).await });
+        Some(Writing { written, decided })
     }
 
     /// Lets the desk take in what has come and what is due.
@@ -141,33 +202,6 @@ impl Shard {
         let booked = booked.into_iter().filter(|(number, ..)| is_done(*number));
         self.awaiting_offer.extend(booked.map(|(_, ride, arrived)| (ride, arrived)));
         Decided { round, at, waiting }
-    }
-
-    /// Writes the round, trying again for as long as the database is merely away.
-    pub(super) async fn persist(&self, batch: &Batch) -> Result<(), Error> {
-        if batch.is_empty() {
-            return Ok(());
-        }
-        let started = Instant::now();
-        let mut pause = RETRY_PAUSE;
-        loop {
-            let written = tokio::time::timeout(COMMIT_PATIENCE, commit(&self.pool, batch)).await;
-            match written.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(Error::from) {
-                Ok(()) => break,
-                Err(error @ Error::Unavailable { .. }) => {
-                    tracing::warn!(error = %crate::telemetry::chain(&error), "the database is away; decisions wait");
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(RETRY_PAUSE_MAX);
-                }
-                Err(error) => {
-                    tracing::error!(error = %crate::telemetry::chain(&error), "the store refused what dispatch decided");
-                    return Err(error);
-                }
-            }
-        }
-        metrics::histogram!(names::DISPATCH_COMMIT_SECONDS).record(started.elapsed().as_secs_f64());
-        metrics::histogram!(names::DISPATCH_COMMIT_BATCH_SIZE).record(count(batch.events.len()));
-        Ok(())
     }
 
     /// Everything was committed: publish the live state, tell the parties, answer the callers.
@@ -218,6 +252,41 @@ impl Shard {
                 FxHashMap::default()
             }
         }
+    }
+}
+
+/// Writes the round, trying again for as long as the database is merely away.
+pub(super) async fn persist(pool: &PgPool, batch: &Batch) -> Result<(), Error> {
+    if batch.is_empty() {
+        return Ok(());
+    }
+    let started = Instant::now();
+    let mut pause = RETRY_PAUSE;
+    loop {
+        let written = tokio::time::timeout(COMMIT_PATIENCE, commit(pool, batch)).await;
+        match written.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(Error::from) {
+            Ok(()) => break,
+            Err(error @ Error::Unavailable { .. }) => {
+                tracing::warn!(error = %crate::telemetry::chain(&error), "the database is away; decisions wait");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(RETRY_PAUSE_MAX);
+            }
+            Err(error) => {
+                tracing::error!(error = %crate::telemetry::chain(&error), "the store refused what dispatch decided");
+                return Err(error);
+            }
+        }
+    }
+    metrics::histogram!(names::DISPATCH_COMMIT_SECONDS).record(started.elapsed().as_secs_f64());
+    metrics::histogram!(names::DISPATCH_COMMIT_BATCH_SIZE).record(count(batch.events.len()));
+    Ok(())
+}
+
+/// When the round that is being written is written; never, when none is.
+async fn written(writing: &mut Option<Writing>) -> Result<Result<(), Error>, JoinError> {
+    match writing {
+        Some(writing) => (&mut writing.written).await,
+        None => std::future::pending().await,
     }
 }
 

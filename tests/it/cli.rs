@@ -69,6 +69,13 @@ fn wrong_usage_ends_with_64_and_says_why_on_standard_error() {
         (vec!["frobnicate"], "frobnicate"),
         (vec!["serve", "--port", "80"], "--port"),
         (vec!["simulate"], "--target"),
+        (vec!["simulate", "--policy", "best"], "greedy, batch"),
+        (vec!["simulate", "--compare", "greedy"], "--compare"),
+        (vec!["simulate", "--policy", "greedy", "--target", "http://127.0.0.1:1"], "cannot be used with"),
+        (vec!["simulate", "--policy", "greedy", "--speed-factor", "2"], "--target"),
+        (vec!["simulate", "--policy", "greedy", "--roads", "straight", "--demand", "0"], "demand"),
+        (vec!["simulate", "--policy", "greedy", "--roads", "straight", "--drivers", "many"], "--drivers"),
+        (vec!["simulate", "--policy", "greedy", "--roads", "straight", "--side-km", "-1"], "--side-km"),
         (vec!["simulate", "--target", "http://127.0.0.1:1", "--drivers", "many"], "demo.drivers: \"many\""),
         (vec!["simulate", "--target", "http://127.0.0.1:1", "--admin-phone", "0788123456"], "--password-stdin"),
         (vec!["seed", "--drivers", "9", "--riders", "9", "--out", "x"], "--sandbox-data"),
@@ -207,4 +214,38 @@ fn a_password_is_handed_in_by_standard_input_only() {
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(1), "read, and then nobody was there to store it");
     assert!(!String::from_utf8_lossy(&output.stderr).contains("a long password"));
+}
+
+#[test]
+fn a_city_on_a_virtual_clock_is_the_same_every_time_and_told_in_three_ways() {
+    let small = ["--roads", "straight", "--side-km", "6", "--drivers", "60", "--hours", "0.25", "--seeds", "2"];
+    let page = tempfile::NamedTempFile::new().expect("a file");
+    let report = page.path().to_str().expect("a name");
+    let compare = [&["simulate", "--compare", "greedy", "batch", "--json", "--report", report][..], &small].concat();
+    let (first, second) = (run(&compare), run(&compare));
+    assert_eq!((first.code, &first.out), (Some(0), &second.out), "{}", first.err);
+    let json: serde_json::Value = serde_json::from_str(&first.out).expect("JSON");
+    for key in ["mean_pickup_ratio", "p95_pickup_ratio", "mean_wait_ratio", "served_points"] {
+        assert!(json[key].is_number() && json["per_seed"][1][key].is_number(), "{key} in {}", first.out);
+    }
+    let html = fs::read_to_string(page.path()).expect("the page is written");
+    assert!(html.contains("batch against greedy") && html.contains("</svg>"), "{html}");
+    assert!(first.err.contains("times as fast as life"), "{}", first.err);
+    let table = run(&[&["simulate", "--policy", "batch", "--seed", "7"][..], &small].concat());
+    assert_eq!(table.code, Some(0), "{}", table.err);
+    for row in ["served", "wait, mean", "pickup, 95 %", "income, Gini"] {
+        assert!(table.out.contains(row), "{row} in {}", table.out);
+    }
+}
+
+#[test]
+fn orders_that_are_no_orders_end_a_trial_with_the_file_s_name() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(file.path(), "placed_s,pickup_lat\n1,2\n").expect("is written");
+    let orders = file.path().to_str().expect("a name");
+    for (orders, said) in [(orders, orders), ("no/such/orders.csv", "no/such/orders.csv")] {
+        let ran = run(&["simulate", "--policy", "greedy", "--roads", "straight", "--orders", orders]);
+        assert_eq!(ran.code, Some(1), "{}", ran.err);
+        assert!(ran.err.contains(said), "{}", ran.err);
+    }
 }

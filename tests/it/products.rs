@@ -61,7 +61,8 @@ async fn complete(driver: &Api, id: &str, body: &Value) -> crate::api::Answer {
 fn punctual(more: &[(&str, &str)]) -> House {
     let soon = [
         ("city.search_radius_m", "400"),
-        ("dispatch.search_interval_ms", "200"),
+        ("dispatch.round_interval_ms", "200"),
+        ("dispatch.at_once_drivers", "1"),
         ("products.lead_min_minutes", "1"),
         ("products.scheduled_max", "2"),
     ];

@@ -61,8 +61,9 @@ async fn who_came_first_is_first_until_a_ride_ends_the_place() {
     let house = House::start(&[("stages.sweep_ms", "50")]);
     let corner = house.corner().await;
     let stage = stage(&house, corner.pickup).await;
-    let (first, mut first_wheel) = arrives(&house, corner.pickup).await;
-    let (second, mut second_wheel) = arrives(&house, corner.pickup.north(50.0)).await;
+    // The second stands where the rider will be.
+    let (first, mut first_wheel) = arrives(&house, corner.pickup.north(150.0)).await;
+    let (second, mut second_wheel) = arrives(&house, corner.pickup).await;
     assert_eq!((place(&first).await, place(&second).await), (json!(1), json!(2)));
     let message = told(&mut first_wheel, 1, 2).await;
     assert_eq!((text(&message["stage_id"]), &message["name"]), (stage.as_str(), &json!("Nyabugogo")));
@@ -71,23 +72,14 @@ async fn who_came_first_is_first_until_a_ride_ends_the_place() {
     let near = format!("/stages?lat={}&lng={}", corner.pickup.lat, corner.pickup.lng);
     let shown = house.api().get(&near).await.expect(200)["items"][0].clone();
     assert_eq!((text(&shown["id"]), &shown["waiting"], &shown["distance_m"]), (stage.as_str(), &json!(2), &json!(0)));
-    // One of them takes a ride, here or there: the other one is the head.
+    // A rider at the stage gets the head of its queue, who is not the nearest.
     let rider = Person::rider(&house).await;
     rider.book(&corner.booking()).await;
-    let (taker, other) = eventually("an offer", async || {
-        for (one, other) in [(&first, &second), (&second, &first)] {
-            if !one.api.get("/offers").await.expect(200)["items"].as_array().expect("a list").is_empty() {
-                return Some((one, other));
-            }
-        }
-        None
-    })
-    .await;
-    taker.accept_offer().await;
-    taker.api.get("/driver/stage").await.refused(409, "no_place");
-    assert_eq!(place(other).await, 1);
-    let taker_wheel = if taker.id == first.id { &mut first_wheel } else { &mut second_wheel };
-    while !taker_wheel.expect("stage").await["place"].is_null() {}
+    first.accept_offer().await;
+    first.api.get("/driver/stage").await.refused(409, "no_place");
+    assert_eq!(place(&second).await, 1);
+    told(&mut second_wheel, 1, 1).await;
+    while !first_wheel.expect("stage").await["place"].is_null() {}
 }
 
 #[tokio::test]

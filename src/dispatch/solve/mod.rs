@@ -121,7 +121,7 @@ impl Dispatch {
         if instead != Instead::Nobody {
             // Without the one who has it there is nothing to compare with.
             let at = candidates.iter().position(|candidate| Some(candidate.driver) == holder)?;
-            candidates.swap(0, at);
+            candidates[..=at].rotate_right(1);
         }
         candidates.truncate(self.config.considered_max);
         let waited = now.since(ride.searching_since);

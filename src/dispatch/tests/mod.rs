@@ -1,6 +1,7 @@
 //! Scenarios in words, one file per concern, and random walks over all inputs with the invariants checked after every
 //! step. Here is the city they play in.
 
+mod audit;
 mod drivers;
 mod forward;
 mod offers;

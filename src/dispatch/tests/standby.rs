@@ -82,6 +82,21 @@ fn a_driver_who_calls_off_leaves_the_ride_to_the_better_one() {
 }
 
 #[test]
+fn the_nearest_are_considered_although_the_one_who_has_the_ride_is_named_last() {
+    let mut city = City::new(Config { considered_max: 2, ..config() }, 1);
+    city.know(1, 0, 500);
+    city.request(1);
+    city.accept(0, 1, 1);
+    for who in 1..4 {
+        city.fleet.push(driver(who));
+        city.know(1, who, 60 * who as i64);
+        city.online(who);
+    }
+    let facts = city.wait(config().stand_by_interval);
+    assert_eq!(offered(&facts), [driver(1)]);
+}
+
+#[test]
 fn stand_by_can_be_switched_off() {
     let mut city = City::new(Config { stand_by_interval: Span::ZERO, ..config() }, 1);
     city.know(1, 0, 500);

@@ -148,8 +148,12 @@ impl RideRound {
             .sort_by_key(|weighed| (weighed.excluded.is_some(), weighed.cost_ms, weighed.pickup_eta, weighed.driver));
     }
 
-    /// Whether it says anything that an earlier round of the ride has not said: a search that goes on in vain is kept once.
+    /// Whether it says anything that the round of the ride before has not said: a search that goes on in vain is kept once, and
+    /// that a ride keeps what it has is not kept at all.
     pub fn says_more_than(&self, before: &Self) -> bool {
+        if self.offer.is_none() && self.chosen.is_some() && self.chosen == before.chosen {
+            return false;
+        }
         let who = |round: &Self| -> Vec<(DriverId, Option<Reason>)> {
             let mut who: Vec<_> = round.considered.iter().map(|weighed| (weighed.driver, weighed.excluded)).collect();
             who.sort_unstable();
@@ -229,7 +233,10 @@ pub(crate) mod tests {
         };
         assert!(!again.says_more_than(&first));
         assert!(round(vec![excluded(Reason::Passed), weighed(2, 9)], None).says_more_than(&first));
-        assert!(round(first.considered.clone(), Some(2)).says_more_than(&first));
+        let offered = round(first.considered.clone(), Some(2));
+        assert!(offered.says_more_than(&first));
+        let stands = RideRound { round: 3, offer: None, considered: vec![weighed(2, 7)], ..offered.clone() };
+        assert!(!stands.says_more_than(&offered), "the offer stands");
     }
 
     #[test]

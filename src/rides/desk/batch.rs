@@ -93,6 +93,16 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Takes in what comes after it. Rides and offers are left to whoever knows how they stand in the end.
+    pub(super) fn extend(&mut self, later: Self) {
+        let Self { rides: _, offers: _, events, shifts, rounds, kept, jobs } = later;
+        self.events.extend(events);
+        self.shifts.extend(shifts);
+        self.rounds.extend(rounds);
+        self.kept.extend(kept);
+        self.jobs.extend(jobs);
+    }
+
     /// Whether there is anything to write.
     pub fn is_empty(&self) -> bool {
         self.events.is_empty() && self.shifts.is_empty() && self.kept.is_empty()

@@ -34,6 +34,18 @@ impl Round {
         self.changed.get(&id).cloned().or_else(|| live(id))
     }
 
+    /// Takes in what was decided right after it, before any of it was written: one round of it all.
+    pub fn extend(&mut self, later: Self) {
+        let Self { batch, changed, touched, answers, said, strays } = later;
+        self.batch.extend(batch);
+        self.changed.extend(changed);
+        self.touched.extend(touched);
+        self.answers.extend(answers);
+        self.said.extend(said);
+        self.strays.extend(strays);
+        self.close();
+    }
+
     /// Everything has been decided: the batch gets rides and offers in their final state.
     pub(super) fn close(&mut self) {
         self.keep_unheard();

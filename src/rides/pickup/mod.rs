@@ -136,3 +136,87 @@ impl Pickups {
 fn count(trouble: Trouble) {
     metrics::counter!(names::RIDES_PICKUP_TROUBLE_TOTAL, "trouble" => trouble_word(trouble)).increment(1);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use uuid::Uuid;
+
+    use super::*;
+
+    const DRIVER: DriverId = DriverId(Uuid::from_u128(1));
+
+    fn pickups(is_on: bool) -> Pickups {
+        let rules = Rules {
+            near_m: 100.0,
+            progress_m: 50.0,
+            stalled_after: Span::from_secs(60),
+            away_m: 300.0,
+            away_looks: 2,
+            gap_max: Span::from_secs(40),
+        };
+        let dark_after = Span::from_secs(40);
+        Pickups::new(Config { is_on, look_every: Span::from_secs(5), rules, dark_after, sweep_every: dark_after })
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_millis(1_790_000_000_000 + second * 1_000)
+    }
+
+    fn ride(number: u128) -> RideId {
+        RideId(Uuid::from_u128(number))
+    }
+
+    #[test]
+    fn the_router_is_asked_seldom_however_often_a_phone_pings() {
+        let (pickups, asked) = (pickups(true), Cell::new(0));
+        let left_m = || {
+            asked.set(asked.get() + 1);
+            Some(900.0)
+        };
+        for second in 0..=30 {
+            pickups.see(DRIVER, ride(1), at(second), left_m);
+        }
+        assert_eq!(asked.get(), 7, "once at the beginning, and every five seconds");
+    }
+
+    #[test]
+    fn trouble_is_told_at_every_look_for_as_long_as_it_lasts() {
+        let pickups = pickups(true);
+        let see = |second, metres| pickups.see(DRIVER, ride(1), at(second), || Some(metres));
+        assert!((0..60).step_by(5).all(|second| see(second, 900.0).is_none()));
+        assert_eq!((see(60, 900.0), see(65, 890.0)), (Some(Trouble::Stalled), Some(Trouble::Stalled)));
+        assert_eq!(see(67, 890.0), None, "not between looks");
+        assert_eq!((see(70, 830.0), see(75, 1_140.0)), (None, None));
+        assert_eq!((see(80, 1_140.0), see(85, 500.0)), (Some(Trouble::GoingAway), None));
+    }
+
+    #[test]
+    fn another_ride_begins_anew_and_where_there_is_no_way_nothing_is_said() {
+        let pickups = pickups(true);
+        let see = |number, second, left_m| pickups.see(DRIVER, ride(number), at(second), || left_m);
+        assert!((0..60).step_by(5).all(|second| see(1, second, Some(900.0)).is_none()));
+        assert_eq!((see(2, 60, Some(900.0)), see(2, 65, None)), (None, None));
+        assert!((70..120).step_by(5).all(|second| see(2, second, Some(900.0)).is_none()));
+        assert_eq!(see(2, 120, Some(900.0)), Some(Trouble::Stalled));
+        pickups.forget(DRIVER);
+        assert_eq!(see(2, 125, Some(900.0)), None);
+        pickups.keep(|driver, kept| driver == DRIVER && kept == ride(1));
+        assert!(pickups.watched.is_empty(), "the ride is not this driver's any more");
+    }
+
+    #[test]
+    fn who_is_silent_for_long_enough_is_dark_seen_before_or_not() {
+        let on = pickups(true);
+        assert!(!on.is_dark(DRIVER, ride(1), Span::from_secs(39)) && on.is_dark(DRIVER, ride(1), Span::from_secs(40)));
+        on.see(DRIVER, ride(1), at(0), || Some(900.0));
+        assert!(on.is_dark(DRIVER, ride(1), Span::from_secs(41)) && on.is_dark(DRIVER, ride(1), Span::from_secs(46)));
+        let off = pickups(false);
+        assert!(!off.is_dark(DRIVER, ride(1), Span::from_secs(400)));
+        assert!(
+            (0..200).all(|second| off.see(DRIVER, ride(1), at(second), || Some(900.0)).is_none()),
+            "nobody watches"
+        );
+    }
+}

@@ -3,6 +3,7 @@
 //! The order of the statements is what keeps the partial unique indexes (one ride under way, one next and one open offer for a
 //! driver, one live ride for a rider) satisfied at every step: what ends is written before what begins.
 
+use rustc_hash::FxHashSet;
 use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool};
 
@@ -26,9 +27,9 @@ pub async fn commit(pool: &PgPool, batch: &Batch) -> Result<(), sqlx::Error> {
     let mut transaction = pool.begin().await?;
     let (ended, live): (Vec<&Ride>, Vec<&Ride>) = batch.rides.iter().partition(|ride| !ride.status.is_live());
     let (closed, open): (Vec<_>, Vec<_>) = batch.offers.iter().partition(|(_, closing)| closing.is_some());
-    upsert_rides(&mut transaction, &ended).await?;
+    write_rides(&mut transaction, &ended, &batch.events).await?;
     free_drivers(&mut transaction, &batch.events).await?;
-    upsert_rides(&mut transaction, &live).await?;
+    write_rides(&mut transaction, &live, &batch.events).await?;
     upsert_offers(&mut transaction, &closed).await?;
     upsert_offers(&mut transaction, &open).await?;
     let new_events = insert_events(&mut transaction, &batch.events).await?;
@@ -75,6 +76,74 @@ async fn free_drivers(conn: &mut PgConnection, events: &[NewEvent]) -> Result<()
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// What never changes of a ride that was written: it is not sent again.
+const SETTLED: [&str; 19] = [
+    "rider_id",
+    "ride_type",
+    "payment_method",
+    "pickup_lat",
+    "pickup_lng",
+    "pickup_address",
+    "pickup_landmark",
+    "destination_lat",
+    "destination_lng",
+    "destination_address",
+    "destination_landmark",
+    "notes",
+    "request_hash",
+    "quote_id",
+    "estimated_distance_m",
+    "estimated_duration_s",
+    "surge_basis_points",
+    "pin",
+    "requested_at",
+];
+
+/// Rides that were booked in this batch are inserted, the others are there and changed: half the work of an upsert, which
+/// is written for those of whom that turns out to be wrong.
+async fn write_rides(conn: &mut PgConnection, rides: &[&Ride], events: &[NewEvent]) -> Result<(), sqlx::Error> {
+    let is_booked = |event: &&NewEvent| matches!(event.decision.fact, Fact::Requested { .. });
+    let booked: FxHashSet<RideId> = events.iter().filter(is_booked).map(|event| event.decision.ride).collect();
+    let (new, known): (Vec<&Ride>, Vec<&Ride>) = rides.iter().copied().partition(|ride| booked.contains(&ride.id));
+    if update_rides(conn, &known).await? < known.len() as u64 {
+        upsert_rides(conn, &known).await?;
+    }
+    upsert_rides(conn, &new).await
+}
+
+async fn update_rides(conn: &mut PgConnection, rides: &[&Ride]) -> Result<u64, sqlx::Error> {
+    if rides.is_empty() {
+        return Ok(0);
+    }
+    let row = |ride: &&Ride| {
+        let mut row = ride_json(ride);
+        if let Value::Object(fields) = &mut row {
+            fields.retain(|field, value| !value.is_null() && !SETTLED.contains(&field.as_str()));
+        }
+        row
+    };
+    let rows = Value::Array(rides.iter().map(row).collect());
+    let done = sqlx::query!(
+        "UPDATE rides SET
+             driver_id = r.driver_id, is_next = r.is_next, status = r.status, fare_rwf = r.fare_rwf,
+             waiting_s = r.waiting_s, matched_distance_m = r.matched_distance_m,
+             cancelled_by = r.cancelled_by, cancel_reason = r.cancel_reason,
+             cancel_note = r.cancel_note, cancellation_fee_rwf = r.cancellation_fee_rwf,
+             cancellation_compensation_rwf = r.cancellation_compensation_rwf,
+             cancellation_cause = r.cancellation_cause,
+             offers_made = r.offers_made, assigned_at = r.assigned_at, arrived_at = r.arrived_at,
+             started_at = r.started_at, ended_at = r.ended_at, stops = r.stops,
+             pickup_at = r.pickup_at, search_from = r.search_from,
+             promised_from = r.promised_from, promised_to = r.promised_to, tariff = r.tariff,
+             quoted_fare_rwf = r.quoted_fare_rwf, express_basis_points = r.express_basis_points
+         FROM jsonb_populate_recordset(null::rides, $1) AS r WHERE rides.id = r.id",
+        rows
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected())
 }
 
 async fn upsert_rides(conn: &mut PgConnection, rides: &[&Ride]) -> Result<(), sqlx::Error> {

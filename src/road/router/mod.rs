@@ -188,7 +188,13 @@ impl Router {
     }
 
     /// The quickest way to where a search is set on.
-    fn path_aimed(&self, live: &Live, from: Snapped, (to, ends): (Snap, &Ends), scratch: &mut Scratch) -> Option<RoutePath> {
+    fn path_aimed(
+        &self,
+        live: &Live,
+        from: Snapped,
+        (to, ends): (Snap, &Ends),
+        scratch: &mut Scratch,
+    ) -> Option<RoutePath> {
         let (start, duration_ms) = self.best_start(live, (from, &Kept::default()), ends, &mut scratch.search)?;
         let begin = Snap { arc: start.arc, along_dm: start.along_dm, ..from.snap };
         let mut arcs = vec![start.arc];

@@ -4,6 +4,9 @@
 //! who are about to finish a ride stand in a list by when. Riding times that were asked before and cannot have changed,
 //! because neither has moved, are not asked again.
 
+use rustc_hash::FxHashMap;
+
+use super::Policy;
 use super::city::{City, Doing};
 use super::engine::{self, Asked, Suitable};
 use super::ground::Place;
@@ -14,8 +17,6 @@ use crate::time::Span;
 const SCAN_FACTOR: usize = 4;
 /// Who stands needs no ping here: positions are never too old.
 const ANY_AGE: Span = Span::from_minutes(60 * 24 * 365);
-/// Known riding times of a ride; beyond that they are forgotten.
-const KNOWN_MAX: usize = 1_024;
 
 /// Somebody to be asked for the time to a pickup.
 #[derive(Clone, Copy)]
@@ -68,7 +69,8 @@ impl City<'_> {
     /// Adds those who are about to be free near the pickup.
     fn look_at_finishing(&self, asked: &Asked, pickup: Place, looked: &mut Vec<Looked>) {
         let within = self.world.finishing_within;
-        if within == Span::ZERO {
+        // What we compare with knows of free drivers only.
+        if within == Span::ZERO || self.policy == Policy::Greedy {
             return;
         }
         for (_, driver) in self.finishing.range(..=(self.now + within, u32::MAX)) {
@@ -92,18 +94,15 @@ impl City<'_> {
     /// The times to a pickup.
     fn timed(&mut self, ride: u32, pickup: Place, looked: &[Looked]) -> Vec<Suitable> {
         let known = &mut self.rides[ride as usize].known;
-        if known.len() > KNOWN_MAX {
-            known.clear();
-        }
-        let time_of = |known: &[(u32, u32, Option<u32>)], one: &Looked| {
-            known.iter().find(|(driver, moves, _)| (*driver, *moves) == (one.driver, one.moves)).map(|(_, _, ms)| *ms)
+        let time_of = |known: &FxHashMap<u32, (u32, Option<u32>)>, one: &Looked| {
+            known.get(&one.driver).filter(|(moves, _)| *moves == one.moves).map(|(_, ms)| *ms)
         };
         let unknown: Vec<&Looked> = looked.iter().filter(|one| time_of(known, one).is_none()).collect();
         if !unknown.is_empty() {
             let froms: Vec<Place> = unknown.iter().map(|one| one.from).collect();
             let mut times = Vec::with_capacity(froms.len());
             self.world.ground.durations(&froms, &pickup, &mut times);
-            known.extend(unknown.iter().zip(times).map(|(one, ms)| (one.driver, one.moves, ms)));
+            known.extend(unknown.iter().zip(times).map(|(one, ms)| (one.driver, (one.moves, ms))));
         }
         let suitable = |one: &Looked| {
             let leg_ms = time_of(known, one).flatten()?;

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeSet;
 
+use rustc_hash::FxHashMap;
+
 use crate::dispatch::{Availability, Input, Output, RideEnd};
 use crate::index::{self, DriverIndex, DriverState, Neighbour};
 use crate::time::{Span, Timestamp};
@@ -78,14 +80,15 @@ pub(super) struct Ride {
     pub(super) arrived_at: Option<Timestamp>,
     pub(super) distance_m: u32,
     pub(super) end: Option<End>,
-    /// Riding times to the pickup that are known: driver, where in number of moves, milliseconds.
-    pub(super) known: Vec<(u32, u32, Option<u32>)>,
+    /// Riding times to the pickup that are known: by driver, from where in number of moves, and milliseconds.
+    pub(super) known: FxHashMap<u32, (u32, Option<u32>)>,
 }
 
 /// The city.
 pub(super) struct City<'w> {
     pub(super) world: &'w World,
     pub(super) seed: u64,
+    pub(super) policy: Policy,
     pub(super) now: Timestamp,
     pub(super) wishing: Wishing<'w>,
     pub(super) wishes: Vec<Wish>,
@@ -115,6 +118,7 @@ impl<'w> City<'w> {
         let mut city = Self {
             world,
             seed,
+            policy,
             now: begin,
             wishing,
             engine: Engine::new(world.core.clone(), policy),
@@ -273,7 +277,7 @@ impl<'w> City<'w> {
         waits.plan += 1;
         waits.driver = Some(driver);
         waits.assigned_at = Some(self.now);
-        waits.known = Vec::new();
+        waits.known = FxHashMap::default();
         let wish = &self.wishes[ride as usize];
         let rest = if is_next { self.rest_of(driver) } else { Span::ZERO };
         let from = if is_next {
@@ -293,14 +297,14 @@ impl<'w> City<'w> {
         if is_next {
             self.drivers[driver as usize].next = Some(ride);
         } else {
-            self.to_pickup(driver, ride);
+            self.sets_out(driver, ride);
         }
     }
 
     fn on_the_way(&mut self, ride: u32) {
         if let Some(driver) = self.rides[ride as usize].driver {
             self.drivers[driver as usize].next = None;
-            self.to_pickup(driver, ride);
+            self.sets_out(driver, ride);
         }
     }
 
@@ -326,7 +330,7 @@ impl<'w> City<'w> {
             RideEnd::CancelledByDriver | RideEnd::CancelledBySystem => End::Dropped,
         };
         had.end = Some(end);
-        had.known = Vec::new();
+        had.known = FxHashMap::default();
         self.tally.ended(ride, end);
         if let Some(driver) = driver {
             self.lets_go(ride, driver);

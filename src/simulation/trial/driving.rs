@@ -128,7 +128,7 @@ impl City<'_> {
         (until, distance_m)
     }
 
-    pub(super) fn to_pickup(&mut self, driver: u32, ride: u32) {
+    pub(super) fn sets_out(&mut self, driver: u32, ride: u32) {
         self.does(driver, Doing::ToPickup(ride));
         self.rides[ride as usize].set_out_at = Some(self.now);
         let slower = people::pickup_slower(self.seed, driver, ride);

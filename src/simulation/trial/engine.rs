@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::Policy;
 use crate::dispatch::{
-    Answer, Availability, Canceller, Candidate, Config, Decision, Dispatch, Fact, Input, OfferOutcome, Order,
+    self, Answer, Availability, Canceller, Candidate, Config, Decision, Dispatch, Fact, Input, OfferOutcome, Order,
 };
 use crate::dispatch::{Output, Pin, RideEnd, Wanted};
 use crate::ids::{DriverId, OfferId, RideId, RiderId};
@@ -115,8 +115,11 @@ fn pin() -> Pin {
 
 impl Engine {
     pub(super) fn new(config: Config, policy: Policy) -> Self {
-        let _ = policy;
-        Self { core: Dispatch::new(config) }
+        let policy = match policy {
+            Policy::Greedy => dispatch::Policy::Greedy,
+            Policy::Batch => dispatch::Policy::Batch,
+        };
+        Self { core: Dispatch::new(Config { policy, ..config }) }
     }
 
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
@@ -224,6 +227,7 @@ fn decided(decision: &Decision) -> Heard {
         Fact::Released { driver, .. } => Heard::Released { ride, driver: driver_of(driver) },
         Fact::Ended(end) => Heard::Ended { ride, end },
         Fact::Requested { .. }
+        | Fact::Rescheduled { .. }
         | Fact::SearchBegan
         | Fact::Nudged { .. }
         | Fact::StopReached { .. }

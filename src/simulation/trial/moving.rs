@@ -309,7 +309,7 @@ impl<'m> Herd<'m> {
             self.gets_there(now, *driver);
         }
         for (driver, offer) in std::mem::take(&mut self.answers) {
-            let is_taken = hashed(u64::from(driver), u64::from(engine::ride_of(offer.ride))) % 10 > 0;
+            let is_taken = unit(hashed(u64::from(driver), u64::from(engine::ride_of(offer.ride)))) < 0.9;
             let answer = if is_taken { engine::accept(driver, offer) } else { engine::decline(driver, offer) };
             self.tell(now, answer);
         }

@@ -7,18 +7,17 @@ use super::ground::tests::{small_town, square};
 use super::report::{Paired, Setting, Single};
 use super::*;
 
-/// The numbers of the core in these tests.
+/// The numbers of the core in these tests: those of the default file that matter here.
 pub(super) fn core() -> dispatch::Config {
     dispatch::Config {
-        offer_ttl: Span::from_secs(15),
-        lost_grace: Span::from_secs(3),
-        search_interval: Span::from_secs(2),
+        at_once_drivers: 3,
+        at_once_reach: Span::from_secs(300),
+        round_rides_max: 200,
+        considered_max: 32,
         search_max: Span::from_secs(180),
         offers_max: 10,
-        pin_attempts_max: 5,
-        pin_lock: Span::from_secs(60),
-        lost_shift_max: Span::from_secs(600),
-        remember_ended: Span::from_secs(600),
+        parallel_after: 3,
+        ..dispatch::Config::for_tests()
     }
 }
 
@@ -115,6 +114,20 @@ fn demand_is_a_share_of_what_the_fleet_can_do() {
     assert!((capacity.rides_per_hour - 40.0 * 3_600.0 / capacity.cycle_s).abs() < 1e-6);
     let twice = World { drivers: 80, ..world.clone() }.capacity();
     assert!(twice.rides_per_hour > 2.0 * capacity.rides_per_hour, "a denser fleet is nearer");
+}
+
+#[test]
+fn batch_beats_greedy_where_drivers_are_short() {
+    let world = World { load: Load::OfCapacity(1.4), drivers: 80, ..world(square(8_000.0)) };
+    let per_hour = per_hour(&world);
+    let of = |policy| world.run_all(&[(1, policy), (2, policy), (3, policy)], per_hour, 2, &|_| {});
+    let comparison = Comparison::new(of(Policy::Greedy), of(Policy::Batch));
+    let (wait, pickup, served) = (comparison.mean_wait_ratio, comparison.mean_pickup_ratio, comparison.served_points);
+    assert!(wait < 0.9 && pickup < 0.85 && served > 1.0, "wait {wait}, pickup {pickup}, served {served}");
+    for pair in &comparison.per_seed {
+        assert_eq!(pair.b.rounds.solved, pair.b.rounds.certified, "every round is proven");
+        assert!(pair.mean_wait_ratio < 1.0, "seed {}: {}", pair.seed, pair.mean_wait_ratio);
+    }
 }
 
 #[test]

@@ -42,9 +42,6 @@ pub async fn endpoints(house: &House) -> Vec<Endpoint> {
             .wrong("parcel.receiver.phone", [json!("0751234567"), json!(""), json!("+1 555"), long()]),
         Endpoint::post(&rider, path("reschedule"), json!({"pickup_at": "2026-11-27T07:30:00+02:00"}))
             .must(Text, &["pickup_at"]),
-        Endpoint::post(&driver, path("complete"), json!({"pin": "1234"}))
-            .may(Text, &["pin"])
-            .wrong("pin", [json!("12"), json!("12345"), json!("abcd"), json!("١٢٣٤"), json!("+123"), long()]),
         Endpoint::post(&rider, path("cancel"), json!({"reason": "other", "note": "x"}))
             .must(Text, &["reason"])
             .may(Text, &["note"])

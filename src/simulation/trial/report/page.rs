@@ -106,8 +106,11 @@ fn table(out: &mut String, sides: &[(&str, &[Figures])]) {
     out.push_str("</table>\n");
 }
 
+/// Points from left to right.
+type Line = Vec<(f64, f64)>;
+
 fn plots(out: &mut String, sides: &[(&str, &[Figures])], more: Vec<Chart>) {
-    let lines = |points: &dyn Fn(&[Figures]) -> Vec<(f64, f64)>| -> Vec<Series> {
+    let lines = |points: &dyn Fn(&[Figures]) -> Line| -> Vec<Series> {
         let line = |(name, figures): &(&str, &[Figures])| Series {
             name: (*name).to_owned(),
             points: points(figures),
