@@ -175,6 +175,7 @@ impl Store {
             offers: self.open_offers().cloned().collect(),
             on_shift: self.shifts.iter().map(shift).collect(),
             last_seq: self.last_seq,
+            standings: Default::default(),
             rounds: Default::default(),
         }
     }
