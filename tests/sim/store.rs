@@ -174,6 +174,7 @@ impl Store {
             rides,
             offers: self.open_offers().cloned().collect(),
             on_shift: self.shifts.iter().map(shift).collect(),
+            standings: Default::default(),
             last_seq: self.last_seq,
             standings: Default::default(),
             rounds: Default::default(),
