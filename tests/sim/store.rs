@@ -176,7 +176,6 @@ impl Store {
             on_shift: self.shifts.iter().map(shift).collect(),
             standings: Default::default(),
             last_seq: self.last_seq,
-            standings: Default::default(),
             rounds: Default::default(),
         }
     }
