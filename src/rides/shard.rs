@@ -170,6 +170,8 @@ impl Shard {
             self.speak(decided).await;
             return None;
         }
+        // Once for all that was taken in: it looks at every ride of the round.
+        decided.round.close();
         let (pool, batch) = (self.pool.clone(), std::mem::take(&mut decided.round.batch));
         let written = tokio::spawn(async move { persist(&pool, &batch).await });
         Some(Writing { written, decided })
