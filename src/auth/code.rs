@@ -25,6 +25,14 @@ impl CodeKey {
         Self(hmac::Key::new(hmac::HMAC_SHA256, key.expose()))
     }
 
+    /// A key for one purpose: whoever learns it learns nothing of the others.
+    pub fn derive(&self, purpose: &str) -> Secret<[u8; 32]> {
+        let tag = hmac::sign(&self.0, format!("a key for {purpose}").as_bytes());
+        let mut key = [0; 32];
+        key.copy_from_slice(tag.as_ref());
+        Secret::new(key)
+    }
+
     /// The six digits of a challenge.
     pub fn code(&self, challenge: Uuid) -> Secret<String> {
         let tag = hmac::sign(&self.0, challenge.as_bytes());

@@ -17,6 +17,7 @@
 mod accounts;
 mod code;
 mod decoys;
+mod guests;
 pub mod http;
 mod jobs;
 pub mod keys;
@@ -44,6 +45,7 @@ use crate::time::Span;
 use crate::web::TokenKeys;
 
 pub use accounts::NewUser;
+pub use guests::Guest;
 pub use jobs::register;
 pub use people::Person;
 pub use profile::{Change, ChangeRequest, Gender, Profile};
@@ -126,6 +128,11 @@ impl Auth {
         let login_attempts = Mutex::new(attempts);
         let inner = Inner { pool, config, code_key, tokens, passwords, decoys, login_attempts, people };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// A key of the server's for another service, for one purpose, the same at every start.
+    pub fn key_for(&self, purpose: &str) -> Secret<[u8; 32]> {
+        self.inner.code_key.derive(purpose)
     }
 
     /// The look-up that `notifications` is given: number and language of a person who may be written to.

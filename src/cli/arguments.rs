@@ -303,7 +303,7 @@ pub struct Seed {
 /// An account to be made.
 #[derive(Debug, Args)]
 pub struct CreateUser {
-    /// customer, driver, admin or government
+    /// customer, driver, admin, government or agent
     #[arg(long, value_parser = role)]
     pub role: Role,
     /// Rwandan mobile number, as +250788123456 or 0788123456
@@ -394,7 +394,7 @@ fn place(typed: &str) -> Result<LatLng, String> {
 }
 
 fn role(typed: &str) -> Result<Role, String> {
-    Role::from_name(typed).ok_or_else(|| "is not one of customer, driver, admin, government".to_owned())
+    Role::from_name(typed).ok_or_else(|| "is not one of customer, driver, admin, government, agent".to_owned())
 }
 
 fn language(typed: &str) -> Result<Language, String> {

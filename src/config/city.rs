@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use super::reader::Reader;
+use super::riding;
 use crate::geo::{Area, LatLng, RWANDA};
 use crate::locations::{geofences, history};
 use crate::matching::costs::Weights;
@@ -209,6 +210,7 @@ pub fn rides(reader: &mut Reader<'_>) -> rides::Config {
     let inbox_max = s.whole("inbox_max", 16..=1 << 20);
     let batch_max = s.whole("batch_max", 1..=10_000);
     let answer_within = s.span("answer_within_s", 1..=120);
+    let (relations, agents, pairing) = (riding::relations(reader), riding::agents(reader), riding::pairing(reader));
     let mut s = reader.section("rides");
     rides::Config {
         dispatch,
@@ -228,6 +230,9 @@ pub fn rides(reader: &mut Reader<'_>) -> rides::Config {
         asking,
         pickup,
         decisions,
+        relations,
+        agents,
+        pairing,
     }
 }
 

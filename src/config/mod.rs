@@ -13,6 +13,7 @@ mod fault;
 mod machine;
 mod people;
 mod reader;
+mod riding;
 mod settings;
 mod shortage;
 

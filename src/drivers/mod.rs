@@ -37,7 +37,7 @@ pub use documents::{Document, DocumentKind, DocumentRequest};
 pub use papers::{Fuel, Papers, PapersRequest};
 pub use review::{Decision, Status};
 pub use seed::Begin;
-pub use store::{close_shift, on_shift, open_shift, record_completed, record_rating, ride_types};
+pub use store::{close_shift, on_shift, open_shift, record_completed, record_rating, ride_types, was_on_shift};
 pub use wishes::{Asked, Unwished, WishesRequest};
 pub use wishing::{HomeConfig, WishesNow};
 

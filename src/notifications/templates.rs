@@ -29,6 +29,10 @@ pub enum Key {
     DriverArrived,
     /// To the rider: the number the driver needs to start. `pin`.
     TripPin,
+    /// To a rider without an app: who comes, and the number the driver needs to start. `name`, `plate`, `eta`, `pin`.
+    WhoComes,
+    /// To a rider without an app: what calling off costs. `fee`.
+    CancelFee,
     /// To the rider: what the ride cost. `fare`.
     TripCompleted,
     /// To the rider: nobody was found.
@@ -61,11 +65,13 @@ struct Texts {
 
 impl Key {
     /// Every key.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::OtpCode,
         Self::DriverFound,
         Self::DriverArrived,
         Self::TripPin,
+        Self::WhoComes,
+        Self::CancelFee,
         Self::TripCompleted,
         Self::NoDrivers,
         Self::CancelledByRider,
@@ -86,6 +92,8 @@ impl Key {
             Self::DriverFound => "driver_found",
             Self::DriverArrived => "driver_arrived",
             Self::TripPin => "trip_pin",
+            Self::WhoComes => "who_comes",
+            Self::CancelFee => "cancel_fee",
             Self::TripCompleted => "trip_completed",
             Self::NoDrivers => "no_drivers",
             Self::CancelledByRider => "cancelled_by_rider",
@@ -102,7 +110,7 @@ impl Key {
 
     /// Whether a rendered text of this key opens something: such a text is sent and never stored.
     pub const fn holds_secret(self) -> bool {
-        matches!(self, Self::OtpCode | Self::TripPin | Self::ParcelComing)
+        matches!(self, Self::OtpCode | Self::TripPin | Self::WhoComes | Self::ParcelComing)
     }
 
     /// How long the text is worth sending: "your driver has arrived" half an hour later does harm.
@@ -112,12 +120,15 @@ impl Key {
             Self::DriverFound
             | Self::DriverArrived
             | Self::TripPin
+            | Self::WhoComes
             | Self::NoDrivers
             | Self::CancelledByRider
             | Self::CancelledByDriver => Span::from_minutes(10),
             Self::RideReminder => Span::from_minutes(30),
             // As long as a ride takes: without it the parcel is not handed over.
-            Self::ParcelComing | Self::ParcelDelivered | Self::TripCompleted => Span::from_minutes(60),
+            Self::ParcelComing | Self::ParcelDelivered | Self::TripCompleted | Self::CancelFee => {
+                Span::from_minutes(60)
+            }
             Self::AccountApproved | Self::AccountRejected | Self::AccountSuspended | Self::AccountRestored => {
                 Span::from_minutes(24 * 60)
             }
@@ -150,6 +161,16 @@ impl Key {
                 rw: "Urugendo rwarangiye. Igiciro: {fare} Frw.",
                 en: "Trip finished. Fare: {fare} Frw.",
                 fr: "Course terminée. Prix : {fare} Frw.",
+            },
+            Self::WhoComes => Texts {
+                rw: "Umumotari {name} ({plate}) ari mu nzira, iminota {eta}. PIN y'urugendo ni {pin}. Yivuge ari uko mugiye guhaguruka.",
+                en: "{name} ({plate}) is coming, {eta} min. Trip PIN: {pin}. Give it only when you start.",
+                fr: "{name} ({plate}) est en route, {eta} min. Code PIN de la course : {pin}. A donner au départ seulement.",
+            },
+            Self::CancelFee => Texts {
+                rw: "Amafaranga yo guhagarika urugendo ni {fee} Frw.",
+                en: "Cancellation fee: {fee} Frw.",
+                fr: "Frais d'annulation : {fee} Frw.",
             },
             Self::NoDrivers => Texts {
                 rw: "Nta mumotari uboneka hafi. Ongera ugerageze mu minota mike.",

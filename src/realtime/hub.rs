@@ -341,7 +341,7 @@ impl Hub {
         match role {
             Role::Driver => &self.drivers,
             // Other roles have no socket: a session checks that before it joins.
-            Role::Customer | Role::Admin | Role::Government => &self.customers,
+            Role::Customer | Role::Admin | Role::Government | Role::Agent => &self.customers,
         }
     }
 

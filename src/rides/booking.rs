@@ -20,7 +20,7 @@ use crate::clock;
 use crate::dispatch::{Input, Order, Pin, Refusal};
 use crate::error::{Checks, Error, Fault};
 use crate::geo::LatLng;
-use crate::ids::{QuoteId, RideId, RiderId};
+use crate::ids::{QuoteId, RideId, RiderId, UserId};
 use crate::money::BasisPoints;
 use crate::payments::PaymentMethod;
 use crate::realtime::protocol::view::RideView;
@@ -99,9 +99,29 @@ pub struct Booked {
     pub replayed: bool,
 }
 
+/// Who books.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Booker {
+    /// Who rides.
+    Rider,
+    /// Somebody on behalf of who rides.
+    Agent(UserId),
+}
+
+/// What a ride that is about to be requested is known by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Named {
+    /// Which.
+    pub(super) id: RideId,
+    /// Whose.
+    pub(super) rider: RiderId,
+    /// Of what was asked for.
+    pub(super) request_hash: [u8; 32],
+}
+
 /// A booking whose fields are in order.
-struct Checked {
-    pickup: Spot,
+pub(super) struct Checked {
+    pub(super) pickup: Spot,
     destination: Spot,
     ride_type: RideType,
     payment_method: PaymentMethod,
@@ -174,6 +194,17 @@ impl Rides {
         key: Option<&IdempotencyKey>,
         request: &BookRide,
     ) -> Result<Booked, Error> {
+        self.book_as(rider, Booker::Rider, key, request).await
+    }
+
+    /// As [`Rides::book`], by the rider or on their behalf.
+    pub(super) async fn book_as(
+        &self,
+        rider: RiderId,
+        booker: Booker,
+        key: Option<&IdempotencyKey>,
+        request: &BookRide,
+    ) -> Result<Booked, Error> {
         let request_hash = hash_of(request);
         let id = key.map_or_else(|| RideId(Uuid::now_v7()), |key| derived_id(rider, key));
         // Before the checks: a time of pickup that was in order then may be in the past by now.
@@ -183,12 +214,42 @@ impl Rides {
             return Ok(replayed);
         }
         let now = clock::now();
-        let mut checked = self.check_booking(request, now)?;
+        let checked = self.check_booking(request, now)?;
         // The store would refuse the ride of somebody who is not there, and with it everybody's of the same commit.
         // And it remembers the name, so that dispatch finds it in memory when there is something to tell.
         if !self.inner.people.knows(rider).await? {
             return Err(Error::unauthenticated("unauthenticated", "this account does not exist any more"));
         }
+        let ride = self.new_ride(Named { id, rider, request_hash }, request, checked, now).await?;
+        let (booked_by, actor) = match booker {
+            Booker::Rider => (None, Actor { role: "customer", id: Some(rider.into()) }),
+            Booker::Agent(agent) => (Some(agent), Actor { role: "agent", id: Some(agent) }),
+        };
+        let ride = Ride { booked_by, ..ride };
+        let order = Order { scheduled_max: Some(self.inner.config.products.scheduled_max), ..ride.order() };
+        let order = self.standing_of(rider, now).await?.on(order);
+        let input = Input::RequestRide { ride: id, rider, pin: ride.pin, order };
+        match self.command(actor, input, Details::Booking(Box::new(ride))).await {
+            Ok(Some(ride)) => Ok(Booked { ride: self.view(&ride, Viewer::Rider).await, replayed: false }),
+            Ok(None) => Err(Error::internal("a booked ride is not there")),
+            // Two requests with one key at once: the other one won.
+            Err(Unanswered::Refused(Refusal::AlreadyRequested)) => self
+                .replay(rider, id, request_hash)
+                .await?
+                .ok_or_else(|| Error::internal("a requested ride is not there")),
+            Err(refused) => Err(self.refused(refused)),
+        }
+    }
+
+    /// The record of a ride that is about to be requested: priced, and allowed where it begins and ends.
+    pub(super) async fn new_ride(
+        &self,
+        named: Named,
+        request: &BookRide,
+        mut checked: Checked,
+        now: Timestamp,
+    ) -> Result<Ride, Error> {
+        let Named { id, rider, request_hash } = named;
         self.refuse_no_go(&checked.way())?;
         let (price, express) = match request.quote_id {
             Some(quote) => self.quoted_price(rider, quote, &checked, now).await?,
@@ -198,7 +259,7 @@ impl Rides {
             }
         };
         checked.product.express = express;
-        let ride = Ride {
+        Ok(Ride {
             id,
             rider,
             driver: None,
@@ -225,24 +286,16 @@ impl Rides {
             arrived_at: None,
             started_at: None,
             ended_at: None,
-        };
-        let order = Order { scheduled_max: Some(self.inner.config.products.scheduled_max), ..ride.order() };
-        let input = Input::RequestRide { ride: id, rider, pin: ride.pin, order };
-        let actor = Actor { role: "customer", id: Some(rider.into()) };
-        match self.command(actor, input, Details::Booking(Box::new(ride))).await {
-            Ok(Some(ride)) => Ok(Booked { ride: self.view(&ride, Viewer::Rider).await, replayed: false }),
-            Ok(None) => Err(Error::internal("a booked ride is not there")),
-            // Two requests with one key at once: the other one won.
-            Err(Unanswered::Refused(Refusal::AlreadyRequested)) => self
-                .replay(rider, id, request_hash)
-                .await?
-                .ok_or_else(|| Error::internal("a requested ride is not there")),
-            Err(refused) => Err(self.refused(refused)),
-        }
+        })
     }
 
     /// The ride an earlier request with the same key booked, if there is one.
-    async fn replay(&self, rider: RiderId, id: RideId, request_hash: [u8; 32]) -> Result<Option<Booked>, Error> {
+    pub(super) async fn replay(
+        &self,
+        rider: RiderId,
+        id: RideId,
+        request_hash: [u8; 32],
+    ) -> Result<Option<Booked>, Error> {
         let ride = match self.inner.live.ride(id) {
             Some(ride) => ride,
             None => match store::find(&self.inner.pool, id).await? {
@@ -310,7 +363,7 @@ impl Rides {
         Ok((quote.price, quote.express))
     }
 
-    fn check_booking(&self, request: &BookRide, now: Timestamp) -> Result<Checked, Error> {
+    pub(super) fn check_booking(&self, request: &BookRide, now: Timestamp) -> Result<Checked, Error> {
         let limits = self.limits(now);
         let mut checks = Checks::new();
         let pickup = check_spot(&mut checks, "pickup", &request.pickup, limits.area);
@@ -334,7 +387,7 @@ impl Rides {
 }
 
 /// The ride that a rider's key stands for. A retry can only ever meet the same row.
-fn derived_id(rider: RiderId, key: &IdempotencyKey) -> RideId {
+pub(super) fn derived_id(rider: RiderId, key: &IdempotencyKey) -> RideId {
     let mut text = rider.0.as_bytes().to_vec();
     text.extend_from_slice(key.0.as_bytes());
     let hash = digest(&SHA256, &text);
@@ -351,6 +404,10 @@ fn hash_of(request: &BookRide) -> [u8; 32] {
     if !request.product.is_empty() {
         text.push_str(&request.product.canonical());
     }
+    hash_of_text(&text)
+}
+
+pub(super) fn hash_of_text(text: &str) -> [u8; 32] {
     let mut hash = [0; 32];
     hash.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
     hash

@@ -2,6 +2,7 @@
 
 use crate::dispatch::{Decision, Fact, RideEnd};
 use crate::jobs::{self, New, NewJob};
+use crate::money::Francs;
 use crate::notifications::{Key, Params, SendSms};
 use crate::payments::jobs::SettleRide;
 use crate::rides::jobs::{SendWord, Word};
@@ -33,6 +34,11 @@ pub fn enqueue(ride: &Ride, decision: &Decision, cause: Cause<'_>, jobs: &mut Ve
                 push(NewJob::of(&reminder, new.run_at(due)));
             }
         }
+        // Whoever had an agent book has no app to look at.
+        Fact::Assigned { driver, offer, .. } if ride.booked_by.is_some() => {
+            let word = SendWord { ride_id: ride.id, word: Word::WhoComes { driver: *driver } };
+            push(NewJob::of(&word, new(decision, cause, format!("who-comes:{offer}"))));
+        }
         // Whoever scheduled a ride does not look at the app meanwhile.
         Fact::Assigned { offer, .. } if ride.product.schedule.is_some() => {
             let word = SendWord { ride_id: ride.id, word: Word::DriverComing };
@@ -42,7 +48,7 @@ pub fn enqueue(ride: &Ride, decision: &Decision, cause: Cause<'_>, jobs: &mut Ve
             let word = SendWord { ride_id: ride.id, word: Word::ParcelComing };
             push(NewJob::of(&word, new(decision, cause, format!("parcel:{}", ride.id))));
         }
-        Fact::Ended(RideEnd::NoDriverFound) if ride.product.schedule.is_some() => {
+        Fact::Ended(RideEnd::NoDriverFound) if ride.product.schedule.is_some() || ride.booked_by.is_some() => {
             let word = SendSms::new(ride.rider.into(), Key::NoDrivers, Params::new(), decision.at);
             push(NewJob::of(&word, new(decision, cause, format!("no_driver:{}", ride.id))));
         }
@@ -58,8 +64,18 @@ pub fn enqueue(ride: &Ride, decision: &Decision, cause: Cause<'_>, jobs: &mut Ve
             push(NewJob::of(&settle, new(decision, cause, format!("settle:{}", ride.id))));
             push(NewJob::of(&receipt(ride, decision), new(decision, cause, format!("receipt:{}", ride.id))));
         }
+        Fact::Ended(_) if ride.booked_by.is_some() && owed(ride) > Francs::ZERO => {
+            let params = Params::from([("fee".to_owned(), owed(ride).amount().to_string())]);
+            let fee = SendSms::new(ride.rider.into(), Key::CancelFee, params, decision.at);
+            push(NewJob::of(&fee, new(decision, cause, format!("cancel-fee:{}", ride.id))));
+        }
         _ => {}
     }
+}
+
+/// What the rider owes for having called off.
+fn owed(ride: &Ride) -> Francs {
+    ride.cancellation.as_ref().map_or(Francs::ZERO, |cancellation| cancellation.fee)
 }
 
 /// What the rider is told at the end. Without the receiver's name: the text is kept, and they have no account.
@@ -151,5 +167,29 @@ mod tests {
             let ended = kinds(&ride, Fact::Ended(RideEnd::Completed));
             assert_eq!(ended, ["payments.settle_ride", "notifications.send_sms"]);
         }
+    }
+
+    #[test]
+    fn whoever_had_an_agent_book_is_told_by_sms() {
+        let driver = DriverId(Uuid::from_u128(9));
+        let assigned = Fact::Assigned { driver, offer: OfferId { ride: ride().id, ordinal: 1 }, is_next: false };
+        let booked = || Ride { booked_by: Some(crate::ids::UserId(Uuid::from_u128(3))), ..driven() };
+        assert_eq!(kinds(&booked(), assigned), ["rides.send_word"]);
+        assert_eq!(kinds(&booked(), Fact::Ended(RideEnd::NoDriverFound)), ["notifications.send_sms"]);
+        let ended = || Fact::Ended(RideEnd::CancelledByCustomer);
+        assert!(kinds(&booked(), ended()).is_empty(), "it cost nothing");
+        let cancellation = Some(crate::rides::ride::Cancellation {
+            by: "customer",
+            reason: crate::rides::words::CancelReason::ChangedMind,
+            note: None,
+            fee: Francs(200),
+            compensation: Francs(200),
+            cause: None,
+        });
+        assert_eq!(
+            kinds(&Ride { cancellation: cancellation.clone(), ..booked() }, ended()),
+            ["notifications.send_sms"]
+        );
+        assert!(kinds(&Ride { cancellation, ..driven() }, ended()).is_empty(), "the app says so");
     }
 }

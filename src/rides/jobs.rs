@@ -15,7 +15,7 @@ use super::store;
 use crate::auth::Auth;
 use crate::drivers::Drivers;
 use crate::error::Error;
-use crate::ids::RideId;
+use crate::ids::{DriverId, RideId};
 use crate::jobs::{Context, Failure, Job, New, Registry, enqueue_all};
 use crate::jobs::{Error as JobError, NewJob};
 use crate::notifications::{
@@ -44,6 +44,12 @@ pub enum Word {
     },
     /// The rider, who does not look at the app: a driver comes for the scheduled ride.
     DriverComing,
+    /// The rider, who has no app: who comes, and the PIN to say at the start. Of a driver who has lost the ride meanwhile
+    /// nothing is told.
+    WhoComes {
+        /// Who took it.
+        driver: DriverId,
+    },
     /// The receiver: the parcel is on its way, and the PIN to give for it.
     ParcelComing,
 }
@@ -87,7 +93,8 @@ impl Words {
         let Some(ride) = store::find(&self.pool, ride_id).await? else { return Ok(()) };
         match word {
             Word::Reminder { pickup_at } => {
-                if ride.product.pickup_at() == Some(pickup_at) && ride.status == RideStatus::Scheduled {
+                let is_to_come = ride.status.is_live() && ride.started_at.is_none();
+                if is_to_come && ride.product.pickup_at() == Some(pickup_at) {
                     let params = Params::from([("time".to_owned(), pickup_at.kigali_time())]);
                     self.tell_rider(&ride, Key::RideReminder, params, &context).await?;
                 }
@@ -105,6 +112,7 @@ impl Words {
                     self.tell_rider(&ride, Key::DriverFound, params, &context).await?;
                 }
             }
+            Word::WhoComes { driver } => return self.tell_who_comes(&ride, driver, &context).await,
             Word::ParcelComing => return self.tell_receiver(&ride, &context).await,
         }
         Ok(())
@@ -122,6 +130,37 @@ impl Words {
         enqueue_all(&mut transaction, &jobs).await.map_err(Error::from)?;
         transaction.commit().await?;
         Ok(())
+    }
+
+    /// By SMS only, and at once: the PIN is in no job and in no record.
+    async fn tell_who_comes(&self, ride: &Ride, driver: DriverId, context: &Context) -> Result<(), Failure> {
+        let waits = matches!(ride.status, RideStatus::DriverAssigned | RideStatus::DriverArrived);
+        if !waits || ride.driver != Some(driver) {
+            return Ok(());
+        }
+        let Some(to) = (self.recipients)(ride.rider.into()).await? else { return Ok(()) };
+        let Some(card) = self.people.cast(ride).await.driver else {
+            return Err(Failure::retry("the driver's card is missing"));
+        };
+        let promised_at = store::approach(&self.pool, ride).await?.promised_at;
+        let params = Params::from([
+            ("name".to_owned(), card.first_name),
+            ("plate".to_owned(), card.plate),
+            ("eta".to_owned(), minutes(promised_at.map_or(Span::ZERO, |at| at.since(context.now)))),
+            ("pin".to_owned(), ride.pin.to_string()),
+        ]);
+        let delivery = Delivery {
+            id: context.job_id.0,
+            user: ride.rider.into(),
+            to,
+            key: Key::WhoComes,
+            params: &params,
+            is_last_attempt: context.attempt >= SendWord::ATTEMPTS_MAX,
+        };
+        match self.notifications.deliver_sms(delivery, context.now).await? {
+            Delivered::Settled => Ok(()),
+            Delivered::TryAgain { reason } => Err(Failure::retry(reason)),
+        }
     }
 
     /// By SMS, in the rider's language: of the receiver nothing is known but name and number.

@@ -4,9 +4,11 @@
 //! `shard`, which owns the dispatch core, commits and then speaks; this file checks who asks, prepares the command and
 //! turns the answer into a view. Commands are idempotent, also for rides the core has forgotten: the store is asked then.
 
+pub mod agents;
 pub mod arrival;
 pub mod asking;
 mod booking;
+mod cancelling;
 mod city;
 pub mod decisions;
 pub mod desk;
@@ -17,6 +19,7 @@ mod legs;
 mod live;
 mod matched;
 mod on_shift;
+pub mod pairing;
 mod people;
 mod pressure;
 pub mod queue;
@@ -25,9 +28,11 @@ pub mod product;
 mod quote;
 mod rating;
 mod reading;
+pub mod relations;
 pub mod ride;
 pub mod said;
 mod shard;
+pub mod standing;
 mod start;
 mod store;
 mod streams;
@@ -38,7 +43,7 @@ mod tell;
 mod tests;
 mod tidy;
 mod track;
-mod upcoming;
+pub mod upcoming;
 pub mod view;
 pub mod words;
 
@@ -49,20 +54,20 @@ use sqlx::PgPool;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::dispatch::{self, Canceller, Input, Pin, Refusal};
+use crate::dispatch::{self, Input, Pin, Refusal};
 use crate::drivers::Drivers;
 use crate::error::{Checks, Error, Fault};
 use crate::fares::TariffBook;
+use crate::fares::cancellation::CancellationBook;
 use crate::ids::{DriverId, OfferId, RideId};
 use crate::locations::Locations;
 use crate::locations::history::History;
-use crate::money::Francs;
 use crate::realtime::Hub;
 use crate::realtime::protocol::view::RideView;
 use crate::steering::Steering;
 use crate::telemetry::names;
 use crate::time::Span;
-use crate::web::{Caller, RequestId, Role};
+use crate::web::RequestId;
 
 pub use booking::{AskPrice, BookRide, Booked, PlaceRequest};
 pub use city::{AreaView, CitySnapshot, EtaErrorView};
@@ -77,15 +82,16 @@ use arrival::Arrivals;
 use desk::{Actor, Command, Details};
 use live::Live;
 use matched::Matched;
+use pairing::Pairing;
 use people::People;
 use pickup::Pickups;
 use product::waits::Waits;
 use queue::RideQueue;
-use ride::{Cancellation, Ride};
+use ride::Ride;
 use shard::{Message, Request};
 use tally::Tally;
 use view::Viewer;
-use words::{CancelReason, DeclineReason};
+use words::DeclineReason;
 
 /// Longest note a person may leave.
 const NOTE_CHARS_MAX: usize = 500;
@@ -121,6 +127,12 @@ pub struct Config {
     pub pickup: pickup::Config,
     /// The record of rounds.
     pub decisions: decisions::Config,
+    /// Who avoids whom, and how far back records look.
+    pub relations: relations::Config,
+    /// What agents may do.
+    pub agents: agents::Config,
+    /// Rides that begin at the roadside.
+    pub pairing: pairing::Config,
 }
 
 /// The service. Clones share everything.
@@ -141,12 +153,14 @@ struct Inner {
     locations: Locations,
     history: History,
     tariffs: Arc<TariffBook>,
+    cancellations: Arc<CancellationBook>,
     matched: Arc<Matched>,
     waits: Arc<Waits>,
     arrivals: Arrivals,
     steering: Steering,
     queue: RideQueue,
     pickups: Pickups,
+    pairing: Pairing,
 }
 
 impl Rides {
@@ -251,46 +265,6 @@ impl Rides {
         Ok(self.view(&ride, Viewer::Driver).await)
     }
 
-    /// A party, or an operator, calls a ride off.
-    ///
-    /// # Errors
-    /// Not found unless it is the caller's ride; `wrong_state`; [`Error::Invalid`] for a reason the caller cannot give.
-    pub async fn cancel(
-        &self,
-        caller: Caller,
-        id: RideId,
-        reason: &str,
-        note: Option<&str>,
-    ) -> Result<RideView, Error> {
-        let (by, word, viewer) = match caller.role {
-            Role::Customer => (Canceller::Rider(caller.user.into()), "customer", Viewer::Rider),
-            Role::Driver => {
-                (Canceller::Driver { driver: caller.user.into(), rematch: false }, "driver", Viewer::Driver)
-            }
-            Role::Admin => (Canceller::System, "system", Viewer::Operator),
-            Role::Government => return Err(Error::forbidden("forbidden", "this role only reads")),
-        };
-        let cancellation = check_cancellation(caller.role, word, reason, note)?;
-        let actor = Actor { role: if caller.role == Role::Admin { "admin" } else { word }, id: Some(caller.user) };
-        let input = Input::Cancel { ride: id, by };
-        let ride = match self.command(actor, input.clone(), Details::Cancellation(cancellation)).await {
-            Ok(Some(ride)) => ride,
-            Ok(None) => Arc::new(self.stored(id).await?),
-            Err(Unanswered::Refused(Refusal::UnknownRide)) => {
-                let ride = self.stored(id).await?;
-                if caller.role != Role::Admin && !reading::is_party(&ride, caller) {
-                    return Err(no_ride());
-                }
-                if !reading::is_done_already(&ride, &input) {
-                    return Err(wrong_state(Some(&ride)));
-                }
-                Arc::new(ride)
-            }
-            Err(refused) => return Err(self.refused(refused)),
-        };
-        Ok(self.view(&ride, viewer).await)
-    }
-
     /// Hands a command to the shard and waits for what was committed.
     async fn command(&self, actor: Actor, input: Input, details: Details) -> Result<Option<Arc<Ride>>, Unanswered> {
         let (answer, answered) = oneshot::channel();
@@ -326,6 +300,14 @@ impl Rides {
 
     async fn stored(&self, id: RideId) -> Result<Ride, Error> {
         store::find(&self.inner.pool, id).await?.ok_or_else(no_ride)
+    }
+
+    /// A ride as it stands: live, or as it ended.
+    async fn current(&self, id: RideId) -> Result<Arc<Ride>, Error> {
+        match self.inner.live.ride(id) {
+            Some(ride) => Ok(ride),
+            None => self.stored(id).await.map(Arc::new),
+        }
     }
 
     async fn view(&self, ride: &Ride, viewer: Viewer) -> RideView {
@@ -400,22 +382,4 @@ fn wrong_state(ride: Option<&Ride>) -> Error {
         None => "the ride is in a state in which this is not possible".to_owned(),
     };
     Error::conflict("wrong_state", message)
-}
-
-fn check_cancellation(role: Role, by: &'static str, reason: &str, note: Option<&str>) -> Result<Cancellation, Error> {
-    let mut checks = Checks::new();
-    let parsed = CancelReason::check(&mut checks, "reason", reason);
-    if let Some(parsed) = parsed {
-        let allowed = match role {
-            Role::Customer => parsed.allowed_to_rider(),
-            Role::Driver => parsed.allowed_to_driver(),
-            Role::Admin => true,
-            Role::Government => false,
-        };
-        checks.require(allowed, "reason", reason, format_args!("is not a reason a {} can give", role.as_str()));
-    }
-    let note = checks.optional_text("note", note, NOTE_CHARS_MAX);
-    checks.finish()?;
-    let reason = parsed.unwrap_or(CancelReason::Other);
-    Ok(Cancellation { by, reason, note, fee: Francs::ZERO, compensation: Francs::ZERO, cause: None })
 }

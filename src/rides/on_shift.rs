@@ -12,7 +12,6 @@ use crate::geo::LatLng;
 use crate::ids::DriverId;
 use crate::index::{DriverState, Fix};
 use crate::locations::{Refused, Track};
-use crate::matching::record::Record;
 use crate::realtime::Position;
 use crate::realtime::protocol::view::RideStatus;
 use crate::rides::words::RideType;
@@ -37,7 +36,7 @@ impl Rides {
         self.inner.drivers.load_wishes_of(driver).await?;
         let ride_types = standing.ride_types.iter().filter_map(|word| RideType::from_word(word)).collect();
         let details = Details::Shift { fix, ride_types };
-        let input = Input::GoOnline { driver, record: Record::default() };
+        let input = Input::GoOnline { driver, record: self.record_of(driver, now).await? };
         self.command(driver_actor(driver), input, details).await.map_err(|e| self.refused(e))?;
         // On shift before: the index may know an older position, or none since a restart.
         match self.inner.locations.ping(driver, &mut Track::default(), fix, now) {

@@ -2,13 +2,15 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::auth::Auth;
+use crate::auth::{Auth, Guest};
 use crate::drivers::Drivers;
 use crate::error::Error;
 use crate::ids::{DriverId, RiderId, UserId};
 use crate::notifications::Language;
+use crate::phone::Phone;
 use crate::rides::ride::Ride;
 use crate::rides::view::Cast;
+use crate::time::Timestamp;
 
 /// The two services that know people.
 #[derive(Clone)]
@@ -37,6 +39,20 @@ impl People {
     /// When they are not in memory and the database does not answer.
     pub async fn language_of(&self, user: UserId) -> Result<Language, Error> {
         Ok(self.auth.people(&[user]).await?.get(&user).map(|person| person.language).unwrap_or_default())
+    }
+
+    /// The account of a rider for whom somebody books.
+    ///
+    /// # Errors
+    /// As [`Auth::guest`].
+    pub async fn guest(
+        &self,
+        phone: Phone,
+        first_name: &str,
+        language: Language,
+        now: Timestamp,
+    ) -> Result<Guest, Error> {
+        self.auth.guest(phone, first_name, language, now).await
     }
 
     /// Given names. Whoever does not exist is left out.

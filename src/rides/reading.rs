@@ -89,6 +89,7 @@ impl Rides {
             Role::Driver => (Party::Driver(caller.user.into()), Viewer::Driver),
             Role::Admin => (Party::Anyone, Viewer::Operator),
             Role::Government => return Err(Error::forbidden("forbidden", "this role reads reports, not rides")),
+            Role::Agent => return Err(Error::forbidden("forbidden", "agents find their rides under /agent/rides")),
         };
         let rides = store::history(&self.inner.pool, party, filter, page).await?;
         let page = Page::new(rides, page, |ride| Position { at: ride.requested_at, id: ride.id.0 });
@@ -159,7 +160,7 @@ pub(super) fn is_party(ride: &Ride, caller: Caller) -> bool {
     match caller.role {
         Role::Customer => ride.rider == caller.user.into(),
         Role::Driver => ride.driver == Some(caller.user.into()),
-        Role::Admin | Role::Government => false,
+        Role::Admin | Role::Government | Role::Agent => false,
     }
 }
 

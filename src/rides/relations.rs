@@ -5,7 +5,8 @@
 //! counts from the next booking on.
 
 use super::Rides;
-use super::store::relations::{self as store, Holder, Since, Standing};
+use super::standing::Standing;
+use super::store::relations::{self as store, Holder, Since};
 use super::words::Relation;
 use crate::clock;
 use crate::error::{Checks, Error};
@@ -134,12 +135,7 @@ impl Rides {
         Ok(records.get(&driver).copied().unwrap_or_default())
     }
 
-    async fn relate(
-        &self,
-        holder: Holder,
-        pair: (RiderId, DriverId),
-        relation: Relation,
-    ) -> Result<Timestamp, Error> {
+    async fn relate(&self, holder: Holder, pair: (RiderId, DriverId), relation: Relation) -> Result<Timestamp, Error> {
         let (what, other) = match holder {
             Holder::Rider(_) => ("driver", pair.1.0),
             Holder::Driver(_) => ("rider", pair.0.0),

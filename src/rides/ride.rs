@@ -180,7 +180,13 @@ impl Ride {
         let at = decision.at;
         match &decision.fact {
             // Another time comes with the command: see `Ride::moved`.
-            Fact::Requested { .. } | Fact::Rescheduled { .. } | Fact::OfferClosed { .. } | Fact::Nudged { .. } => {}
+            Fact::Rescheduled { .. } | Fact::OfferClosed { .. } | Fact::Nudged { .. } => {}
+            // Its time may have come while it was under way to us: then it is searched for at once.
+            Fact::Requested { .. } => {
+                if self.product.schedule.is_some_and(|schedule| schedule.search_from <= at) {
+                    self.status = RideStatus::Requested;
+                }
+            }
             Fact::StopReached { stop } => self.product.reached(*stop, at),
             Fact::SearchBegan => self.status = RideStatus::Requested,
             Fact::OfferMade { offer, .. } => self.offers_made = offer.ordinal,

@@ -15,16 +15,18 @@ use super::desk::{Desk, LiveRide, Stored, Terms};
 use super::legs::Legs;
 use super::live::Live;
 use super::matched::Matched;
+use super::pairing::Pairing;
 use super::people::People;
 use super::pickup::Pickups;
 use super::pressure::Pressure;
 use super::product::waits::Waits;
 use super::queue::RideQueue;
 use super::shard::{Message, Shard};
+use super::store::relations::Since;
 use super::surroundings::LiveCity;
 use super::tally::Tally;
 use super::tell::Teller;
-use super::{Config, Inner, Rides, decisions, store, streams};
+use super::{Config, Inner, Rides, decisions, relations, store, streams};
 use crate::auth::Auth;
 use crate::bus::Bus;
 use crate::clock;
@@ -32,12 +34,12 @@ use crate::dispatch::RestoredShift;
 use crate::drivers::{self, Drivers};
 use crate::error::Error;
 use crate::fares::TariffBook;
-use crate::ids::DriverId;
+use crate::fares::cancellation::CancellationBook;
+use crate::ids::{DriverId, RiderId};
 use crate::index::RideClasses;
 use crate::locations::Locations;
 use crate::locations::history::History;
 use crate::maps::Maps;
-use crate::matching::record::Record;
 use crate::realtime::Hub;
 use crate::rides::words::RideType;
 use crate::road::router::Router;
@@ -107,6 +109,7 @@ pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
     let matched = Arc::new(Matched::new(streets, maps.clone()));
     let waits = Arc::new(Waits::new(config.products.stop_left_m));
     let (live, tally) = (Arc::new(Live::default()), Arc::new(Tally::default()));
+    let pairing = Pairing::new(&auth.key_for("pairing"));
     let people = People::new(auth, drivers.clone());
     let pressure = Pressure { steering: steering.clone(), locations: locations.clone() };
     let teller = Teller::new(Arc::clone(&hub), bus, Arc::clone(&live), Arc::clone(&tally), pressure);
@@ -128,7 +131,7 @@ pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
         decisions: config.decisions,
     };
     drivers.load_wishes().await?;
-    let desk = restore(terms, &pool, &teller, &people, &mut city).await?;
+    let desk = restore(terms, &pool, &teller, &people, &mut city, &config.relations).await?;
     let shard = Shard {
         desk,
         city,
@@ -156,24 +159,28 @@ pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
         locations,
         history,
         tariffs,
+        cancellations: Arc::new(CancellationBook::rwanda_moto()),
         matched,
         waits,
         arrivals,
         steering,
         queue: RideQueue::default(),
         pickups,
+        pairing,
     };
     Ok(Assembled { rides: Rides { inner: Arc::new(inner) }, shard, inbox })
 }
 
 /// Who is on shift, and since when without a ride.
-async fn on_shift(pool: &PgPool) -> Result<Vec<RestoredShift>, Error> {
+async fn on_shift(pool: &PgPool, since: Since) -> Result<Vec<RestoredShift>, Error> {
     let on_shift = drivers::on_shift(pool).await?;
+    let drivers: Vec<DriverId> = on_shift.iter().map(|(driver, _)| *driver).collect();
+    let records = store::relations::driver_records(pool, &drivers, since.for_many(drivers.len())).await?;
     let ids: Vec<Uuid> = on_shift.iter().map(|(driver, _)| driver.0).collect();
     let last_ended = store::last_ended(pool, &ids).await?;
     let shift = |(driver, since): (DriverId, Timestamp)| {
         let idle_since = last_ended.get(&driver).map_or(since, |ended| since.max(*ended));
-        RestoredShift { driver, record: Record::default(), idle_since }
+        RestoredShift { driver, record: records.get(&driver).copied().unwrap_or_default(), idle_since }
     };
     Ok(on_shift.into_iter().map(shift).collect())
 }
@@ -185,11 +192,17 @@ async fn restore(
     teller: &Teller,
     people: &People,
     city: &mut LiveCity,
+    relations: &relations::Config,
 ) -> Result<Desk, Error> {
+    let rides = store::live_rides(pool).await?;
+    let waiting = rides.iter().map(|live| &live.ride).filter(|ride| ride.started_at.is_none());
+    let riders: Vec<RiderId> = waiting.map(|ride| ride.rider).collect();
+    let since = relations.since(clock::now());
     let mut stored = Stored {
-        rides: store::live_rides(pool).await?,
+        standings: store::relations::standings(pool, &riders, since.for_many(riders.len())).await?,
+        rides,
         offers: store::open_offers(pool).await?,
-        on_shift: on_shift(pool).await?,
+        on_shift: on_shift(pool, since).await?,
         last_seq: store::last_seq(pool).await?,
         rounds: FxHashMap::default(),
     };

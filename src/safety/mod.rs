@@ -139,7 +139,7 @@ impl Safety {
         checks.finish()?;
         let reporter = match caller.role {
             Role::Admin | Role::Government => None,
-            Role::Customer | Role::Driver => Some(caller.user),
+            Role::Customer | Role::Driver | Role::Agent => Some(caller.user),
         };
         let rows = store::list(&self.pool, &store::Selection { reporter, state, severity }, page).await?;
         let incidents = Page::new(rows, page, Incident::position);

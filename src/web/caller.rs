@@ -66,6 +66,10 @@ pub struct Admin(pub UserId);
 #[derive(Clone, Copy, Debug)]
 pub struct Official(pub UserId);
 
+/// A caller in the role of agent: books on behalf of others.
+#[derive(Clone, Copy, Debug)]
+pub struct Agent(pub UserId);
+
 /// The caller's session, for signing out.
 #[derive(Clone, Copy, Debug)]
 pub struct Session(pub SessionId, pub UserId);
@@ -86,6 +90,7 @@ role_extractor!(Rider, Role::Customer);
 role_extractor!(Driver, Role::Driver);
 role_extractor!(Admin, Role::Admin);
 role_extractor!(Official, Role::Government);
+role_extractor!(Agent, Role::Agent);
 
 impl<S: Sync> FromRequestParts<S> for Session {
     type Rejection = ApiError;

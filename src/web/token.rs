@@ -25,6 +25,8 @@ pub enum Role {
     Admin,
     /// Reads for a government agency.
     Government,
+    /// Books on behalf of people who call.
+    Agent,
 }
 
 impl Role {
@@ -35,12 +37,15 @@ impl Role {
             Self::Driver => "driver",
             Self::Admin => "admin",
             Self::Government => "government",
+            Self::Agent => "agent",
         }
     }
 
     /// From the name on the wire and in the database.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Customer, Self::Driver, Self::Admin, Self::Government].into_iter().find(|role| role.as_str() == name)
+        [Self::Customer, Self::Driver, Self::Admin, Self::Government, Self::Agent]
+            .into_iter()
+            .find(|role| role.as_str() == name)
     }
 }
 

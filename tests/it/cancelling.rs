@@ -66,7 +66,11 @@ async fn a_rider_may_cancel_until_the_ride_starts() {
         let mut scene = Scene::at(stage).await;
         let ride = scene.cancel(&scene.rider, "changed_mind").await.expect(200);
         assert_eq!(ride["status"], "cancelled_by_customer", "{stage:?}");
-        let expected = json!({"by": "customer", "reason": "changed_mind", "note": "for the test", "fee_rwf": 0});
+        let why = if stage >= Stage::Assigned { "in_time" } else { "no_driver" };
+        let expected = json!({
+            "by": "customer", "reason": "changed_mind", "note": "for the test", "fee_rwf": 0, "fee_reason": why,
+            "compensation_rwf": 0,
+        });
         assert_eq!(ride["cancellation"], expected, "{stage:?}");
         assert_eq!(ride["pin"], Value::Null);
         scene.phone.ride("cancelled_by_customer").await;

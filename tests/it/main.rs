@@ -37,6 +37,7 @@ mod maps;
 mod money;
 mod operations;
 mod outages;
+mod people_of_rides;
 mod products;
 mod random_input;
 mod roads;

@@ -30,7 +30,7 @@ struct NewUserRequest {
     phone: String,
     first_name: String,
     last_name: String,
-    /// `admin` or `government`.
+    /// `admin`, `government` or `agent`.
     #[schema(example = "government")]
     role: String,
     /// `rw` (unless said otherwise), `en` or `fr`.
@@ -65,7 +65,7 @@ struct FindParams {
     phone: String,
 }
 
-/// Makes an account of an admin or an official
+/// Makes an account of an admin, an official or an agent
 ///
 /// Its phone counts as proven.
 #[utoipa::path(
@@ -85,8 +85,8 @@ async fn create(
 ) -> Result<(StatusCode, Json<UserView>), ApiError> {
     let mut checks = Checks::new();
     let phone = phone(&mut checks, &request.phone);
-    let official = |role: &Role| matches!(role, Role::Admin | Role::Government);
-    let role = Role::from_name(&request.role).filter(official).ok_or("is not admin or government");
+    let official = |role: &Role| matches!(role, Role::Admin | Role::Government | Role::Agent);
+    let role = Role::from_name(&request.role).filter(official).ok_or("is not admin, government or agent");
     let role = checks.accept("role", &request.role, role);
     let language = match request.language.as_deref() {
         Some(code) => profile::language(&mut checks, "language", code),

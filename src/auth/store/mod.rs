@@ -17,5 +17,5 @@ pub use sessions::{
 };
 pub use users::{
     RecipientRow, change_profile, create_user, drop_unproven_passwords, language, lock_by_phone, lock_user, people,
-    phone, prove, recipient, record_rating, set_password, upsert_unproven, user, user_by_phone,
+    phone, prove, recipient, record_rating, set_password, upsert_guest, upsert_unproven, user, user_by_phone,
 };

@@ -163,6 +163,33 @@ pub async fn create_user(
     Ok(id.map(UserId))
 }
 
+/// Makes a guest's account. Of an account that nobody proved it makes a guest's; a proven one stays as it is.
+pub async fn upsert_guest(
+    pool: &PgPool,
+    id: UserId,
+    phone: Phone,
+    first_name: &str,
+    language: Language,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "INSERT INTO users (id, phone, first_name, last_name, language, role, guest_since, created_at, updated_at)
+         VALUES ($1, $2, $3, '', $4, 'customer', $5, $5, $5)
+         ON CONFLICT (phone) DO UPDATE
+         SET first_name = EXCLUDED.first_name, language = EXCLUDED.language, role = EXCLUDED.role, password_hash = NULL,
+             guest_since = coalesce(users.guest_since, EXCLUDED.guest_since), updated_at = EXCLUDED.updated_at
+         WHERE users.verified_at IS NULL",
+        id.0,
+        phone.as_str(),
+        first_name,
+        language.as_str(),
+        DateTime::from(now),
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
 /// Notes that the phone was proven.
 pub async fn prove(conn: &mut PgConnection, id: UserId, keep_password: bool, now: Timestamp) -> sqlx::Result<()> {
     sqlx::query!(
@@ -224,7 +251,7 @@ pub struct RecipientRow {
 pub async fn recipient(pool: &PgPool, id: UserId) -> sqlx::Result<Option<RecipientRow>> {
     sqlx::query_as!(
         RecipientRow,
-        "SELECT phone, language FROM users WHERE id = $1 AND verified_at IS NOT NULL AND disabled_at IS NULL",
+        "SELECT phone, language FROM users WHERE id = $1 AND (verified_at IS NOT NULL OR guest_since IS NOT NULL) AND disabled_at IS NULL",
         id.0
     )
     .fetch_optional(pool)

@@ -7,7 +7,7 @@ mod wishes;
 
 pub use documents::{documents, documents_count, insert_document};
 pub use seed::{seed_papers, seed_shifts};
-pub use shifts::{close_shift, on_shift, on_shift_without_standing, open_shift};
+pub use shifts::{close_shift, on_shift, on_shift_without_standing, open_shift, was_on_shift};
 pub use wishes::{all_wishes, home_uses, lock_wishes, put_wishes, use_home, wishes};
 
 use chrono::{DateTime, NaiveDate, Utc};

@@ -5,7 +5,7 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::ids::DriverId;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// Opens a shift within the caller's transaction; a second one is the first.
 ///
@@ -37,6 +37,22 @@ pub async fn close_shift(conn: &mut PgConnection, driver: DriverId, at: Timestam
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Whether a driver was on shift at an instant, give or take `about`.
+///
+/// # Errors
+/// When the database is away.
+pub async fn was_on_shift(pool: &PgPool, driver: DriverId, at: Timestamp, about: Span) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM shifts WHERE driver_id = $1 AND started_at <= $2
+                          AND (ended_at IS NULL OR ended_at >= $3)) AS "was_on_shift!""#,
+        driver.0,
+        DateTime::from(at + about),
+        DateTime::from(at - about),
+    )
+    .fetch_one(pool)
+    .await
 }
 
 /// Who is on shift: what a restart begins from. Ordered by driver.

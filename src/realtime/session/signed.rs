@@ -239,7 +239,7 @@ impl<H: Handler> Shared<H> {
         let caller = self.handler.authenticate(token, now).map_err(|_| CloseCode::NotAuthenticated)?;
         match caller.role {
             Role::Driver | Role::Customer => Ok(caller),
-            Role::Admin | Role::Government => Err(CloseCode::RoleWithoutSocket),
+            Role::Admin | Role::Government | Role::Agent => Err(CloseCode::RoleWithoutSocket),
         }
     }
 }

@@ -5,11 +5,12 @@ use rustc_hash::FxHashMap;
 use super::{Desk, Terms};
 use crate::dispatch::{Availability, Decision, Dispatch, Fact, OfferOutcome, Output, ReleaseReason, Restored};
 use crate::dispatch::{RestoredDriver, RestoredOffer, RestoredRide, RestoredShift};
-use crate::ids::{DriverId, OfferId, RideId, StreamSeq};
+use crate::ids::{DriverId, OfferId, RideId, RiderId, StreamSeq};
 use crate::realtime::protocol::view::RideStatus;
 use crate::rides::decisions::Keeper;
 use crate::rides::ride::{Offer, Ride};
 use crate::rides::said::Sequence;
+use crate::rides::standing::Standing;
 use crate::time::Timestamp;
 
 /// Everything a restart reads.
@@ -21,6 +22,8 @@ pub struct Stored {
     pub offers: Vec<Offer>,
     /// Drivers on shift.
     pub on_shift: Vec<RestoredShift>,
+    /// What is known of the riders who wait for a driver.
+    pub standings: FxHashMap<RiderId, Standing>,
     /// The last place in the city's stream that was given.
     pub last_seq: StreamSeq,
     /// How many rounds of live rides are kept, where any are.
@@ -50,11 +53,12 @@ pub struct Recorded {
 impl Desk {
     /// A desk that goes on where the persisted one stopped, and what each driver on shift is available for.
     pub fn restore(terms: Terms, now: Timestamp, stored: Stored) -> (Self, Vec<(DriverId, Availability)>) {
-        let Stored { rides, offers, on_shift, last_seq, rounds } = stored;
+        let Stored { rides, offers, on_shift, mut standings, last_seq, rounds } = stored;
         let mut restored = Restored { rides: Vec::new(), drivers: on_shift };
         let mut records = FxHashMap::default();
         for live in rides {
-            restored.rides.push(restored_ride(&live, &offers));
+            let standing = standings.remove(&live.ride.rider).unwrap_or_default();
+            restored.rides.push(restored_ride(&live, &offers, standing));
             records.insert(live.ride.id, live.ride);
         }
         let mut out = Vec::new();
@@ -73,7 +77,7 @@ impl Desk {
     }
 }
 
-fn restored_ride(live: &LiveRide, offers: &[Offer]) -> RestoredRide {
+fn restored_ride(live: &LiveRide, offers: &[Offer], standing: Standing) -> RestoredRide {
     let LiveRide { ride, timeline } = live;
     let availability = match ride.status {
         RideStatus::DriverArrived => Availability::AtPickup,
@@ -86,7 +90,7 @@ fn restored_ride(live: &LiveRide, offers: &[Offer]) -> RestoredRide {
         ride: ride.id,
         rider: ride.rider,
         pin: ride.pin,
-        order: ride.order(),
+        order: standing.on(ride.order()),
         searching_since: past.searching_since.filter(|_| ride.status != RideStatus::Scheduled),
         driver: ride.driver.map(|driver| RestoredDriver { driver, availability }),
         is_next: ride.is_next,

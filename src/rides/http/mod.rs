@@ -1,7 +1,11 @@
 //! The REST door to rides. Handlers read the request, call the use case and write the answer; nothing is decided here.
 
+mod agents;
+mod cancelling;
+mod pairing;
 mod products;
 mod queue;
+mod relations;
 mod shift;
 
 use axum::extract::State;
@@ -14,6 +18,7 @@ use utoipa_axum::routes;
 
 use super::{AskPrice, BookRide, EventView, Filter, PlaceRequest, Quote, Rides, TrackView};
 use crate::error::{Checks, Error, Fault};
+use crate::fares::cancellation::CancellationRules;
 use crate::ids::{OfferId, QuoteId, RideId};
 use crate::realtime::protocol::view::{OfferView, RideStatus, RideView};
 use crate::time::Timestamp;
@@ -22,6 +27,7 @@ use crate::web::caller::{Driver, Rider};
 use crate::web::page::{Items, Page, PageParams};
 use crate::web::{ApiError, Caller, ErrorBody, IdempotencyKey};
 
+use cancelling::RulesView;
 use products::{ParcelBody, StopBody, product};
 
 /// The routes of this service.
@@ -45,6 +51,10 @@ pub fn routes() -> OpenApiRouter<Rides> {
         .merge(shift::routes())
         .merge(queue::routes())
         .merge(super::decisions::http::routes())
+        .merge(relations::routes())
+        .merge(pairing::routes())
+        .merge(agents::routes())
+        .merge(cancelling::routes())
 }
 
 /// A place as a client names it.
@@ -108,6 +118,8 @@ struct QuoteView {
     expires_at: Timestamp,
     /// What the price is made of.
     breakdown: BreakdownView,
+    /// What calling the ride off would cost, if it is booked today; null when nothing does.
+    cancellation: Option<RulesView>,
 }
 
 /// The parts of a price; they add up to the fare.
@@ -135,7 +147,7 @@ struct BreakdownView {
 }
 
 impl QuoteView {
-    fn new(quote: &Quote) -> Result<Self, Error> {
+    fn new(quote: &Quote, rules: Option<&CancellationRules>) -> Result<Self, Error> {
         let fare = quote.fare.ok_or_else(|| Error::internal("a fresh quote has its parts"))?;
         Ok(Self {
             quote_id: quote.id,
@@ -155,6 +167,7 @@ impl QuoteView {
                 surge_basis_points: fare.surge_basis_points.0,
                 tariff: quote.price.tariff.clone(),
             },
+            cancellation: rules.map(RulesView::from),
         })
     }
 }
@@ -176,7 +189,7 @@ async fn quote(
         express: body.express.unwrap_or(false),
     };
     let quote = rides.quote(rider, &request).await?;
-    Ok(Json(QuoteView::new(&quote)?))
+    Ok(Json(QuoteView::new(&quote, rides.cancellation_rules(quote.created_at))?))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -206,14 +219,23 @@ struct BookBody {
     notes: Option<String>,
 }
 
+/// A ride that was booked, and what calling it off costs.
+#[derive(Debug, Serialize, ToSchema)]
+struct BookedView {
+    #[serde(flatten)]
+    ride: RideView,
+    /// What calling it off costs; null when nothing does.
+    cancellation_rules: Option<RulesView>,
+}
+
 /// Books a ride
 ///
 /// Now, or at `pickup_at`; over `stops`; of a person or of a parcel. Send an `Idempotency-Key`: a request repeated with the same key answers with the same ride and the header
 /// `idempotent-replayed: true`, and never books a second one. The answer comes after the booking is safely stored.
 #[utoipa::path(post, path = "/rides", tag = "rides", security(("bearer" = [])), request_body = BookBody,
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 printable characters of your choice")),
-    responses((status = 201, body = RideView, description = "Booked; drivers are being asked"),
-              (status = 200, body = RideView, description = "Booked by an earlier request with this key"),
+    responses((status = 201, body = BookedView, description = "Booked; drivers are being asked"),
+              (status = 200, body = BookedView, description = "Booked by an earlier request with this key"),
               (status = 409, body = ErrorBody, description = "`ride_in_progress`, `too_many_scheduled`, `idempotency_key_reused`, `quote_expired`, `quote_differs`"),
               (status = 422, body = ErrorBody), (status = 503, body = ErrorBody, description = "Try again with the same key")))]
 async fn book(
@@ -232,11 +254,13 @@ async fn book(
         product: product(body.pickup_at, body.stops, body.parcel, body.express),
     };
     let booked = rides.book(rider, key.as_ref(), &request).await?;
+    let rules = rides.cancellation_rules(booked.ride.requested_at).map(RulesView::from);
+    let view = BookedView { ride: booked.ride, cancellation_rules: rules };
     if booked.replayed {
         let header = (HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"));
-        return Ok((StatusCode::OK, [header], Json(booked.ride)).into_response());
+        return Ok((StatusCode::OK, [header], Json(view)).into_response());
     }
-    Ok((StatusCode::CREATED, Json(booked.ride)).into_response())
+    Ok((StatusCode::CREATED, Json(view)).into_response())
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -323,7 +347,7 @@ async fn track(
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct CancelBody {
+pub(super) struct CancelBody {
     /// Riders: `changed_mind`, `driver_too_far`, `driver_no_show`, `wrong_pickup`, `unsafe`, `other`. Drivers:
     /// `rider_no_show`, `vehicle_problem`, `unsafe`, `too_far`, `other`.
     #[schema(example = "changed_mind")]

@@ -1,7 +1,11 @@
 //! All SQL of this service: what is read here, what a group commit writes in [`commit`], the rows in [`row`].
 
+pub mod agents;
+mod approach;
 pub mod commit;
+pub mod pairing;
 mod products;
+pub mod relations;
 mod restore;
 mod row;
 mod streams;
@@ -12,6 +16,7 @@ mod timelines;
 use sqlx::PgPool;
 use uuid::Uuid;
 
+pub use approach::{approach, gave_back};
 pub use products::{accepted_eta, forget_contacts, scheduled_of};
 pub use restore::{last_ended, live_rides, open_offers};
 pub use row::RideRow;
@@ -43,6 +48,8 @@ pub enum Party {
     Rider(RiderId),
     /// Rides driven.
     Driver(DriverId),
+    /// Rides booked by an agent.
+    BookedBy(UserId),
     /// All rides, for an operator.
     Anyone,
 }
@@ -60,10 +67,11 @@ pub struct Filter {
 
 /// Rides newest first, one more than the page holds.
 pub async fn history(pool: &PgPool, party: Party, filter: &Filter, page: &PageRequest) -> Result<Vec<Ride>, Error> {
-    let (rider, driver) = match party {
-        Party::Rider(rider) => (Some(rider.0), None),
-        Party::Driver(driver) => (None, Some(driver.0)),
-        Party::Anyone => (None, None),
+    let (rider, driver, agent) = match party {
+        Party::Rider(rider) => (Some(rider.0), None, None),
+        Party::Driver(driver) => (None, Some(driver.0), None),
+        Party::BookedBy(agent) => (None, None, Some(agent.0)),
+        Party::Anyone => (None, None, None),
     };
     let statuses: Vec<String> = filter.statuses.iter().map(|status| status.as_str().to_owned()).collect();
     let before = page.before;
@@ -74,6 +82,7 @@ pub async fn history(pool: &PgPool, party: Party, filter: &Filter, page: &PageRe
            AND (cardinality($3::text[]) = 0 OR status = ANY($3))
            AND ($4::timestamptz IS NULL OR requested_at >= $4) AND ($5::timestamptz IS NULL OR requested_at < $5)
            AND ($6::timestamptz IS NULL OR (requested_at, id) < ($6, $7::uuid))
+           AND ($9::uuid IS NULL OR booked_by = $9)
          ORDER BY requested_at DESC, id DESC LIMIT $8",
         rider,
         driver,
@@ -83,6 +92,7 @@ pub async fn history(pool: &PgPool, party: Party, filter: &Filter, page: &PageRe
         before.map(|position| chrono::DateTime::<chrono::Utc>::from(position.at)),
         before.map(|position| position.id),
         page.limit + 1,
+        agent,
     )
     .fetch_all(pool)
     .await?;

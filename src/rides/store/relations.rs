@@ -9,22 +9,14 @@ use crate::error::Error;
 use crate::ids::{DriverId, RiderId};
 use crate::matching::record::Record;
 use crate::rides::relations::Bond;
+use crate::rides::standing::Standing;
 use crate::rides::words::Relation;
 use crate::time::Timestamp;
 
 /// Drivers that one rider is kept apart from at most: the newest count.
 const AVOIDED_MAX: i64 = 1_000;
-
-/// What the past says of a rider who books.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
-    /// Drivers who blocked the rider or are blocked by them.
-    pub avoid: Vec<DriverId>,
-    /// The rider's favourites.
-    pub favour: Vec<DriverId>,
-    /// Rides kept, and called off after a driver had set out.
-    pub record: Record,
-}
+/// Offers or rides that a start reads for the records of everybody: about a second.
+const ROWS_AT_ONCE: i64 = 200_000;
 
 /// How far back records look.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +25,15 @@ pub struct Since {
     pub from: Timestamp,
     /// And the newest of these only.
     pub newest: i64,
+}
+
+impl Since {
+    /// For so many people at once: a start does not wait for all that a whole city ever did.
+    #[must_use]
+    pub fn for_many(self, people: usize) -> Self {
+        let share = ROWS_AT_ONCE / i64::try_from(people.max(1)).unwrap_or(i64::MAX);
+        Self { newest: share.clamp(10, self.newest.max(10)), ..self }
+    }
 }
 
 /// Whose relations.
@@ -252,7 +253,6 @@ pub async fn relations_of_driver(pool: &PgPool, driver: DriverId) -> Result<Vec<
 }
 
 fn bond<T>(with: T, kind: &str, since: DateTime<Utc>) -> Result<Bond<T>, Error> {
-    let relation =
-        Relation::from_word(kind).ok_or_else(|| Error::internal("unknown kind in ride_relations"))?;
+    let relation = Relation::from_word(kind).ok_or_else(|| Error::internal("unknown kind in ride_relations"))?;
     Ok(Bond { with, relation, since: since.into() })
 }

@@ -1,6 +1,7 @@
 //! The service against a real database: whole rides, commands sent again, a restart, a database in trouble.
 
 mod matched;
+mod people;
 mod streams;
 
 use std::time::Duration;
@@ -18,7 +19,7 @@ use crate::maps::Maps;
 use crate::realtime::protocol::view::RideStatus;
 use crate::redact::Secret;
 use crate::road::StraightLine;
-use crate::web::{IdempotencyKey, TokenKeys};
+use crate::web::{Caller, IdempotencyKey, Role, TokenKeys};
 
 /// One process of the service. Another one may be opened on the same pool after [`House::stop`].
 struct House {
@@ -126,6 +127,24 @@ pub(super) fn config() -> Config {
             retention: Span::from_minutes(60 * 24 * 60),
             why_not_for: Span::from_minutes(60),
             why_not_rounds_max: 20_000,
+        },
+        relations: relations::Config {
+            blocked_max: 2,
+            favourites_max: 1,
+            record_span: Span::from_minutes(30 * 24 * 60),
+            record_newest_max: 100,
+        },
+        agents: agents::Config { live_rides_max: 2, actions_per_hour_max: 5 },
+        pairing: pairing::Config {
+            code_lifetime: Span::from_secs(180),
+            codes_apart_m: 5_000.0,
+            distance_m_max: 150.0,
+            guesses_max: 3,
+            guess_window: Span::from_secs(600),
+            driver_kit_lifetime: Span::from_minutes(960),
+            rider_kit_lifetime: Span::from_minutes(7 * 24 * 60),
+            clock_ahead_max: Span::from_secs(120),
+            handed_in_within: Span::from_minutes(24 * 60),
         },
     }
 }

@@ -6,15 +6,17 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::*;
-use crate::dispatch::Order;
+use crate::dispatch::{Canceller, Order};
 use crate::ids::StreamSeq;
 use crate::index::Fix;
 use crate::matching::record::Record;
+use crate::money::Francs;
 use crate::realtime::Event;
+use crate::rides::ride::Cancellation;
 use crate::rides::ride::tests::ride as any_ride;
 use crate::rides::shard::{Shard, persist};
 use crate::rides::start::{Assembled, assemble};
-use crate::rides::words::RideType;
+use crate::rides::words::{CancelReason, RideType};
 use crate::time::Timestamp;
 
 /// Where all chance of the walk comes from.
