@@ -281,6 +281,7 @@ pub(super) async fn persist(pool: &PgPool, batch: &Batch) -> Result<(), Error> {
     }
     metrics::histogram!(names::DISPATCH_COMMIT_SECONDS).record(started.elapsed().as_secs_f64());
     metrics::histogram!(names::DISPATCH_COMMIT_BATCH_SIZE).record(count(batch.events.len()));
+    metrics::counter!(names::RIDES_ROUNDS_KEPT_TOTAL).increment(batch.kept.len() as u64);
     Ok(())
 }
 
