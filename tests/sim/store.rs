@@ -169,6 +169,7 @@ impl Store {
             rides,
             offers: self.open_offers().cloned().collect(),
             on_shift: self.shifts.iter().map(shift).collect(),
+            standings: Default::default(),
             last_seq: self.last_seq,
             rounds: Default::default(),
         }
