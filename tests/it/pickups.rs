@@ -61,7 +61,7 @@ impl OnTheWay {
     }
 
     /// The ride is taken from the driver and goes to another, who is there by now.
-    async fn is_released(mut self, reason: &str, other: &Person) {
+    async fn comes_to_be_released(mut self, reason: &str, other: &Person) {
         let released = self.wheel.expect("ride_released").await;
         assert_eq!((&released["ride_id"], &released["reason"]), (&self.ride["id"], &reason.into()));
         self.phone.ride("requested").await;
@@ -96,7 +96,7 @@ async fn a_driver_who_stalls_is_nudged_and_then_loses_the_ride() {
     let other = Person::driver_at(&house, way.corner.pickup.north(200.0)).await;
     let place = way.corner.pickup.east(400.0);
     keeps_pinging(&mut way, place).await;
-    way.is_released("stalled", &other).await;
+    way.comes_to_be_released("stalled", &other).await;
 }
 
 #[tokio::test]
@@ -121,7 +121,7 @@ async fn a_driver_who_goes_away_is_nudged_and_then_loses_the_ride() {
     let other = Person::driver_at(&house, way.corner.pickup.north(200.0)).await;
     let place = way.corner.pickup.east(590.0);
     keeps_pinging(&mut way, place).await;
-    way.is_released("went_away", &other).await;
+    way.comes_to_be_released("went_away", &other).await;
 }
 
 #[tokio::test]
@@ -131,7 +131,7 @@ async fn a_driver_who_goes_dark_is_nudged_and_then_loses_the_ride() {
     // The socket is open, and no position comes over it.
     way.is_nudged("dark").await;
     let other = Person::driver_at(&house, way.corner.pickup.north(200.0)).await;
-    way.is_released("went_dark", &other).await;
+    way.comes_to_be_released("went_dark", &other).await;
 }
 
 #[tokio::test]
