@@ -153,7 +153,13 @@ impl World {
                 Owner::Rider(rider) => rider.to_string(),
                 Owner::Driver(driver) => driver.to_string(),
             };
-            hold(phone.rides.is_empty() && phone.offer.is_none(), Rule::AppsKnow, || {
+            // Its driver declined it, by going off shift even: that is told to nobody, and the app lets it lapse.
+            let is_declined = |offer| {
+                let closing = self.store.offers.get(&offer).and_then(|(_, closing)| closing.as_ref());
+                closing.is_some_and(|closing| closing.outcome == "declined")
+            };
+            let is_over = phone.offer.is_none_or(is_declined);
+            hold(phone.rides.is_empty() && is_over, Rule::AppsKnow, || {
                 format!("{whose} believes in {:?} and {:?}", phone.rides, phone.offer)
             })?;
         }

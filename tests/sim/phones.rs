@@ -116,7 +116,7 @@ impl Phone {
         let Some(Asked { command, .. }) = self.asked.remove(&request) else { return };
         match command.input {
             Input::GoOnline { .. } if result.is_ok() => self.is_online = true,
-            Input::GoOffline { .. } if result.is_ok() => self.is_online = false,
+            Input::GoOffline { .. } if result.is_ok() => (self.is_online, self.offer) = (false, None),
             // Answered one way or another it is not this driver's to answer any more; a win is told.
             Input::DeclineOffer { offer, .. } => self.drop_offer(offer),
             Input::AcceptOffer { offer, .. } if result.is_err() => self.drop_offer(offer),
