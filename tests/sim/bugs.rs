@@ -20,6 +20,8 @@ pub enum Bug {
     AssignsTwice,
     /// A next ride is written as one under way.
     ForgetsNext,
+    /// A next ride is written with a driver who has one.
+    NextTwice,
     /// An offer goes out to a driver who has one.
     OffersTwice,
     /// A rider's new ride is written although the old one goes on.
@@ -34,6 +36,10 @@ pub enum Bug {
     ForgetsWhoPassed,
     /// A restart takes an ended ride for a live one.
     RaisesTheDead,
+    /// A restart gives two rides one driver.
+    SharesADriver,
+    /// What went wrong with the store is never over.
+    NeverCommits,
     /// Nobody is told that an offer ended.
     SwallowsWithdrawals,
     /// The winner of a race is told before the losers.
@@ -46,7 +52,7 @@ pub enum Bug {
 
 impl Bug {
     /// All of them, and the rules one of which must catch it.
-    pub const ALL: [(Self, &'static [Rule]); 18] = [
+    pub const ALL: [(Self, &'static [Rule]); 21] = [
         (Self::SpeaksBeforeWriting, &[Rule::SaidIsWritten]),
         (Self::GivesUpRetrying, &[Rule::SaidIsWritten, Rule::Acknowledged]),
         (Self::AcksRefusals, &[Rule::Acknowledged]),
@@ -54,6 +60,7 @@ impl Bug {
         (Self::StaleClock, &[Rule::Deadlines]),
         (Self::AssignsTwice, &[Rule::OneUnderWay]),
         (Self::ForgetsNext, &[Rule::OneUnderWay]),
+        (Self::NextTwice, &[Rule::OneNext]),
         (Self::OffersTwice, &[Rule::OneOffer]),
         (Self::RequestsTwice, &[Rule::OneForRider]),
         (Self::LosesAFact, &[Rule::AppendOnly, Rule::SaidIsWritten]),
@@ -61,6 +68,8 @@ impl Bug {
         (Self::LosesARide, &[Rule::Restored]),
         (Self::ForgetsWhoPassed, &[Rule::NotAskedAgain]),
         (Self::RaisesTheDead, &[Rule::Audit, Rule::Restored, Rule::AppendOnly]),
+        (Self::SharesADriver, &[Rule::Audit]),
+        (Self::NeverCommits, &[Rule::Drains]),
         (Self::SwallowsWithdrawals, &[Rule::AppsKnow]),
         (Self::WinnersFirst, &[Rule::LosersFirst]),
         (Self::SwallowsReleases, &[Rule::AppsKnow]),

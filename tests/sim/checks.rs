@@ -3,17 +3,23 @@
 use boda::dispatch::{Canceller, Fact, Input, OfferOutcome, RideEnd};
 use boda::rides::desk::Round;
 use boda::rides::said::Said;
+use boda::time::Span;
 
 use crate::phones::Owner;
 use crate::rules::{Checked, Rule, hold};
 use crate::world::World;
+
+/// How much later than its deadline something may be done.
+const LATE: Span = Span::from_millis(100);
 
 impl World {
     /// After a round was decided, whatever becomes of it.
     pub fn check_round(&mut self, round: &Round) -> Checked {
         self.audit()?;
         let now = self.now();
-        hold(round.strays.is_empty(), Rule::Audit, || format!("decided about rides without a record: {:?}", round.strays))?;
+        hold(round.strays.is_empty(), Rule::Audit, || {
+            format!("decided about rides without a record: {:?}", round.strays)
+        })?;
         let next = self.server.as_ref().and_then(|process| process.desk.next_deadline());
         hold(next.is_none_or(|due| due >= now), Rule::Deadlines, || format!("at {now} the next deadline is {next:?}"))?;
         for (offer, closing) in round.touched.values() {
@@ -48,13 +54,27 @@ impl World {
         Ok(())
     }
 
+    /// Whenever something happens anywhere: a program at rest has nothing due.
+    pub fn check_awake(&self) -> Checked {
+        let late = self.now() - LATE;
+        let over = self.open.iter().find(|(_, deadline)| **deadline < late);
+        let is_excused = !self.is_idle() || self.is_clock_set;
+        hold(over.is_none() || is_excused, Rule::OffersEnd, || format!("nobody wakes for the end of {over:?}"))
+    }
+
     /// Before something is said.
     pub fn check_said(&mut self, said: &Said) -> Checked {
-        hold(self.store.has(&said.decision), Rule::SaidIsWritten, || format!("said and not written: {:?}", said.decision))?;
+        hold(self.store.has(&said.decision), Rule::SaidIsWritten, || {
+            format!("said and not written: {:?}", said.decision)
+        })?;
         let ride = said.decision.ride;
         match said.decision.fact {
-            Fact::OfferMade { offer, .. } => drop(self.heard_open.insert(offer)),
-            Fact::OfferClosed { offer, .. } => drop(self.heard_open.remove(&offer)),
+            Fact::OfferMade { offer, .. } => {
+                self.heard_open.insert(offer);
+            }
+            Fact::OfferClosed { offer, .. } => {
+                self.heard_open.remove(&offer);
+            }
             Fact::Assigned { offer, .. } => {
                 self.heard_open.remove(&offer);
                 let loser = self.heard_open.iter().find(|other| other.ride == ride);
@@ -91,9 +111,11 @@ impl World {
                 self.store.had(offer.ride, |fact| matches!(fact, Fact::Assigned { offer: won, .. } if *won == offer))
             }
             // Whoever has passed on a ride has passed on whatever offer of it.
-            Input::DeclineOffer { driver, offer } => self.store.offers.values().any(|(made, closing)| {
-                made.id.ride == offer.ride && made.driver == driver && closing.is_some()
-            }),
+            Input::DeclineOffer { driver, offer } => self
+                .store
+                .offers
+                .values()
+                .any(|(made, closing)| made.id.ride == offer.ride && made.driver == driver && closing.is_some()),
             Input::Arrive { ride, .. } => had(ride, |fact| *fact == Fact::Arrived),
             Input::Start { ride, .. } => had(ride, |fact| *fact == Fact::Started),
             Input::ReachStop { ride, stop, .. } => self.store.had(ride, |fact| *fact == Fact::StopReached { stop }),
@@ -101,9 +123,9 @@ impl World {
             Input::Cancel { ride, by } => match by {
                 Canceller::Rider(_) => had(ride, |fact| *fact == Fact::Ended(RideEnd::CancelledByCustomer)),
                 Canceller::System => had(ride, |fact| *fact == Fact::Ended(RideEnd::CancelledBySystem)),
-                Canceller::Driver { .. } => had(ride, |fact| {
-                    matches!(fact, Fact::Released { .. } | Fact::Ended(RideEnd::CancelledByDriver))
-                }),
+                Canceller::Driver { .. } => {
+                    had(ride, |fact| matches!(fact, Fact::Released { .. } | Fact::Ended(RideEnd::CancelledByDriver)))
+                }
             },
             Input::Reschedule { ride, .. } => self.store.rides.contains_key(&ride),
             Input::GoOnline { driver, .. } => self.store.drivers.contains_key(&driver),
@@ -122,7 +144,8 @@ impl World {
         hold(live.is_empty(), Rule::Drains, || format!("rides that do not end: {live:?}"))?;
         let open: Vec<_> = self.store.open_offers().map(|offer| offer.id).collect();
         hold(open.is_empty(), Rule::Drains, || format!("offers that do not end: {open:?}"))?;
-        let left = self.server.as_ref().map_or(0, |process| process.desk.rides_live() + process.desk.core().rides_live());
+        let left =
+            self.server.as_ref().map_or(0, |process| process.desk.rides_live() + process.desk.core().rides_live());
         hold(left == 0, Rule::Drains, || format!("{left} rides are left in memory"))?;
         self.check_promises()?;
         for phone in &self.phones {

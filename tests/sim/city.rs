@@ -32,7 +32,8 @@ impl City {
     /// Everybody somewhere.
     pub fn new(seed: u64, drivers: impl Iterator<Item = DriverId>) -> Self {
         let mut dice = StdRng::seed_from_u64(seed ^ 0xC17);
-        let places = drivers.map(|driver| (driver, (dice.random_range(0..4_000), dice.random_range(0..4_000)))).collect();
+        let places =
+            drivers.map(|driver| (driver, (dice.random_range(0..4_000), dice.random_range(0..4_000)))).collect();
         Self { dice, places, available: BTreeMap::new(), connected: BTreeSet::new(), stale_permille: 0 }
     }
 

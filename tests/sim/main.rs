@@ -57,17 +57,17 @@ fn number(name: &str) -> Option<u64> {
 
 fn one(seed: u64) -> Result<(), String> {
     let outcome = World::new(seed, None, number("SIM_TRACE").is_some()).run();
-    println!("seed {seed}: trace hash {:016x}, {} steps, {} facts", outcome.hash, outcome.steps, sum(&outcome.facts));
+    let Outcome { hash, steps, requests, ref facts, .. } = outcome;
+    println!("seed {seed}: trace hash {hash:016x}, {steps} steps, {requests} requests, {} facts", sum(facts));
     complain(seed, &outcome)
 }
 
 fn complain(seed: u64, outcome: &Outcome) -> Result<(), String> {
     match &outcome.violation {
         None => Ok(()),
-        Some(violation) => Err(format!(
-            "seed {seed}, step {}: {violation}\nSIM_SEED={seed} cargo test --test sim",
-            outcome.steps
-        )),
+        Some(violation) => {
+            Err(format!("seed {seed}, step {}: {violation}\nSIM_SEED={seed} cargo test --test sim", outcome.steps))
+        }
     }
 }
 
@@ -112,7 +112,12 @@ fn many(first: u64, count: u64) -> Result<(), String> {
         }
     }
     let steps: u64 = ran.values().map(|outcome| outcome.steps).sum();
-    println!("{} seeds, {steps} steps, {:.1} s; of all: trace hash {:016x}", ran.len(), began.elapsed().as_secs_f64(), all.hash());
+    println!(
+        "{} seeds, {steps} steps, {:.1} s; of all: trace hash {:016x}",
+        ran.len(),
+        began.elapsed().as_secs_f64(),
+        all.hash()
+    );
     for (fact, count) in &facts {
         println!("  {count:>9} {fact}");
     }

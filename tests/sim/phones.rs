@@ -195,9 +195,11 @@ impl Phone {
                 let pin = if dice.random_ratio(1, 8) { Pin::from_random(dice.random()) } else { pin_of(ride) };
                 Input::Start { driver, ride, pin }
             }
-            _ if seen.stops_left > 0 && dice.random_ratio(9, 10) => {
-                Input::ReachStop { driver, ride, stop: u8::try_from(stops_of(ride) - seen.stops_left + 1).expect("few") }
-            }
+            _ if seen.stops_left > 0 && dice.random_ratio(9, 10) => Input::ReachStop {
+                driver,
+                ride,
+                stop: u8::try_from(stops_of(ride) - seen.stops_left + 1).expect("few"),
+            },
             _ => Input::Complete { driver, ride, pin: dice.random_ratio(9, 10).then(|| pin_of(ride)) },
         }))
     }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use boda::dispatch::{Fact, Input, Refusal};
+use boda::dispatch::{Fact, Input, OfferOutcome, Refusal};
 use boda::ids::{DriverId, OfferId, RideId, StreamSeq, UserId};
 use boda::realtime::Event;
 use boda::realtime::protocol::view::RideStatus;
@@ -68,8 +68,16 @@ impl World {
             Some(Bug::RestartsTheStream) => stored.last_seq = StreamSeq::START,
             Some(Bug::LosesARide) => drop(stored.rides.pop()),
             Some(Bug::ForgetsWhoPassed) => {
-                for live in &mut stored.rides {
-                    live.timeline.retain(|at| !matches!(at.decision.fact, Fact::OfferClosed { .. }));
+                for at in stored.rides.iter_mut().flat_map(|live| &mut live.timeline) {
+                    if let Fact::OfferClosed { outcome, .. } = &mut at.decision.fact {
+                        *outcome = OfferOutcome::Cancelled;
+                    }
+                }
+            }
+            Some(Bug::SharesADriver) => {
+                let taken = stored.rides.iter().filter(|live| !live.ride.is_next).find_map(|live| live.ride.driver);
+                for live in stored.rides.iter_mut().filter(|live| live.ride.driver.is_some() && !live.ride.is_next) {
+                    live.ride.driver = taken;
                 }
             }
             Some(Bug::RaisesTheDead) => {
@@ -122,8 +130,8 @@ impl World {
         self.server = Some(Process { life, desk, inbox, pending, rides, offers, streams, wake });
         self.audit()?;
         self.check_promises()?;
-        self.sleep();
-        Ok(())
+        // What fell due while nobody was there is done first.
+        self.turn()
     }
 
     /// The program is killed. A commit under way may have been written.
@@ -203,7 +211,7 @@ impl World {
 
     fn attempt(&mut self) {
         let (fate, after_ms) = match self.dice.random_range(0..100) {
-            _ if self.is_store_away => (Fate::Failed, 1_000),
+            _ if self.is_store_away || !self.is_faulty && self.bug == Some(Bug::NeverCommits) => (Fate::Failed, 1_000),
             _ if !self.is_faulty => (Fate::Written, 3),
             0..4 => (Fate::Failed, 2_000),
             4..8 => (Fate::Unheard, 2_000),
@@ -296,6 +304,7 @@ impl World {
 
     /// Until the next deadline, by the clock as it stands.
     pub fn sleep(&mut self) {
+        self.is_clock_set = false;
         if self.bug == Some(Bug::SleepsThroughDeadlines) {
             return;
         }
@@ -308,6 +317,11 @@ impl World {
         } else if let Some(due) = process.desk.next_deadline() {
             self.at(due.since(now).as_millis(), Happening::Wakes { life, token });
         }
+    }
+
+    /// Whether it sleeps although there is something to do.
+    pub fn is_idle(&self) -> bool {
+        self.server.as_ref().is_some_and(|process| process.pending.is_none() && process.inbox.is_empty())
     }
 
     /// The time the shard slept for is over.
@@ -367,6 +381,13 @@ impl World {
                 }
             }
             Some(Bug::ForgetsNext) => round.batch.rides.iter_mut().for_each(|ride| ride.is_next = false),
+            Some(Bug::NextTwice) => {
+                let next = self.store.live().find(|ride| ride.is_next && !round.changed.contains_key(&ride.id));
+                let assigned = |ride: &&mut Ride| ride.status == RideStatus::DriverAssigned;
+                if let (Some(next), Some(ride)) = (next, round.batch.rides.iter_mut().find(assigned)) {
+                    (ride.driver, ride.is_next) = (next.driver, true);
+                }
+            }
             Some(Bug::OffersTwice) => {
                 let holder = self.store.open_offers().find(|offer| !round.touched.contains_key(&offer.id));
                 if let (Some(holder), Some((offer, None))) = (holder, round.batch.offers.first_mut()) {
@@ -374,15 +395,14 @@ impl World {
                 }
             }
             Some(Bug::RequestsTwice) => {
-                let other = self.store.live().find(|ride| {
-                    ride.status.is_under_way() && !round.changed.contains_key(&ride.id)
-                });
+                let other =
+                    self.store.live().find(|ride| ride.status.is_under_way() && !round.changed.contains_key(&ride.id));
                 let fresh = |ride: &&mut Ride| ride.status == RideStatus::Requested && ride.offers_made <= 1;
                 if let (Some(other), Some(ride)) = (other, round.batch.rides.iter_mut().find(fresh)) {
                     ride.rider = other.rider;
                 }
             }
-            Some(Bug::LosesAFact) if self.steps % 50 == 0 => drop(round.batch.events.pop()),
+            Some(Bug::LosesAFact) if self.steps.is_multiple_of(50) => drop(round.batch.events.pop()),
             _ => {}
         }
     }

@@ -34,7 +34,10 @@ impl Store {
     /// Writes a batch, all of it; a batch that is there already changes nothing.
     pub fn apply(&mut self, batch: &Batch) -> Checked {
         let is_there = |decision: &Decision| {
-            self.timelines.get(&decision.ride).and_then(|line| line.get(decision.seq as usize - 1)).map(|at| &at.decision)
+            self.timelines
+                .get(&decision.ride)
+                .and_then(|line| line.get(decision.seq as usize - 1))
+                .map(|at| &at.decision)
         };
         let there = batch.events.iter().filter(|event| is_there(&event.decision).is_some()).count();
         if there > 0 {
@@ -129,7 +132,9 @@ impl Store {
         }
         if closing.is_none() {
             let other = self.open.insert(offer.driver, offer.id);
-            hold(other.is_none(), Rule::OneOffer, || format!("driver {} has {} and {other:?}", offer.driver, offer.id))?;
+            hold(other.is_none(), Rule::OneOffer, || {
+                format!("driver {} has {} and {other:?}", offer.driver, offer.id)
+            })?;
         }
         self.offers.insert(offer.id, (offer.clone(), closing.cloned()));
         Ok(())
@@ -169,6 +174,7 @@ impl Store {
             rides,
             offers: self.open_offers().cloned().collect(),
             on_shift: self.shifts.iter().map(shift).collect(),
+            standings: Default::default(),
             last_seq: self.last_seq,
             rounds: Default::default(),
         }

@@ -79,13 +79,15 @@ pub struct World {
     sockets: u64,
     rides: u128,
     skew_ms: i64,
+    /// Set since the program went to sleep: it sleeps for as long as the clock said then.
+    pub is_clock_set: bool,
 }
 
 /// How a run went.
 pub struct Outcome {
     pub hash: u64,
     pub steps: u64,
-    pub rides: u128,
+    pub requests: u64,
     pub facts: BTreeMap<&'static str, u64>,
     pub violation: Option<Violation>,
 }
@@ -128,14 +130,15 @@ impl World {
             sockets: 0,
             rides: 0,
             skew_ms: 0,
+            is_clock_set: false,
         }
     }
 
     /// Plays it to the end, or to the first violation.
     pub fn run(mut self) -> Outcome {
         let violation = self.play().err();
-        let (hash, steps, rides, facts) = (self.trace.hash(), self.steps, self.rides, self.facts);
-        Outcome { hash, steps, rides, facts, violation }
+        let (hash, steps, requests, facts) = (self.trace.hash(), self.steps, self.requests, self.facts);
+        Outcome { hash, steps, requests, facts, violation }
     }
 
     fn play(&mut self) -> Checked {
@@ -156,6 +159,7 @@ impl World {
         }
         while self.ms < FAULTY_MS {
             self.step()?;
+            self.check_awake()?;
         }
         self.calm()?;
         while !self.is_drained() {
@@ -238,6 +242,7 @@ impl World {
             }
             Happening::ClockIsSet => {
                 let far_ms = [2_000, 30_000, 600_000][self.dice.random_range(0..3)];
+                self.is_clock_set = true;
                 self.skew_ms += self.dice.random_range(-far_ms..far_ms);
                 self.trace.note(format_args!("{} clock {}", self.ms, self.skew_ms));
                 self.again(60_000, Happening::ClockIsSet);
