@@ -27,6 +27,8 @@ pub(super) struct Meeting {
     pub(super) rider: RiderId,
     pub(super) driver: DriverId,
     pub(super) shown_at: Option<Timestamp>,
+    /// Whose code it was.
+    pub(super) shown_by: Shower,
 }
 
 impl Rides {
@@ -35,10 +37,10 @@ impl Rides {
         let refused =
             |reason: tokens::NotShown| Error::conflict("pairing_refused", format!("what was scanned {reason}"));
         let shown = self.inner.pairing.keys.read(scanned).map_err(refused)?;
-        let (user, shown_at) = (shown.token.user, Some(shown.at));
-        let meeting = match (shown.token.shower, caller.role) {
-            (Shower::Driver, Role::Customer) => Meeting { rider: caller.user.into(), driver: user.into(), shown_at },
-            (Shower::Rider, Role::Driver) => Meeting { rider: user.into(), driver: caller.user.into(), shown_at },
+        let (user, shown_by) = (shown.token.user, shown.token.shower);
+        let (rider, driver) = match (shown_by, caller.role) {
+            (Shower::Driver, Role::Customer) => (RiderId::from(caller.user), DriverId::from(user)),
+            (Shower::Rider, Role::Driver) => (RiderId::from(user), DriverId::from(caller.user)),
             _ => {
                 let text = "a rider scans what a driver shows, or the other way round";
                 return Err(Error::conflict("pairing_refused", text));
@@ -51,7 +53,7 @@ impl Rides {
         if shown.at + tokens::WINDOW < now - config.handed_in_within {
             return Err(Error::conflict("pairing_too_old", "this was scanned too long ago to be handed in"));
         }
-        Ok(meeting)
+        Ok(Meeting { rider, driver, shown_at: Some(shown.at), shown_by })
     }
 
     /// Two phones may hand in one meeting at the same moment.
@@ -92,7 +94,12 @@ impl Rides {
         if let Some(same) = others.iter().find(is_same) {
             return self.current(same.id).await.map(|ride| Some((*ride).clone()));
         }
-        if others.iter().any(|other| apart_ms(other) == Some(0) && other.driver == meeting.driver) {
+        // One phone shows one code at a time; the other's of the same half minute is another code.
+        let is_of_shower = |other: &store::Other| match meeting.shown_by {
+            Shower::Driver => other.driver == meeting.driver,
+            Shower::Rider => other.rider == meeting.rider,
+        };
+        if others.iter().any(|other| apart_ms(other) == Some(0) && is_of_shower(other)) {
             return Err(Error::conflict("pairing_replayed", "this code paired another ride"));
         }
         // Of what happens now, dispatch knows better who is busy.

@@ -194,7 +194,7 @@ impl Rides {
                     return Err(Error::Invalid(vec![Fault::without_value("ended_at", reason)]));
                 }
                 let driver = self.driver_of_code(rider, digits, checked.pickup.at, now)?;
-                let meeting = Meeting { rider, driver, shown_at: None };
+                let meeting = Meeting { rider, driver, shown_at: None, shown_by: Shower::Driver };
                 let booked = self.begin(caller, id, request, checked, &meeting).await?;
                 lock(&self.inner.pairing.codes).take_away(driver);
                 Ok(booked)
@@ -245,7 +245,7 @@ impl Rides {
     ) -> Result<Booked, Error> {
         let now = clock::now();
         let viewer = if caller.role == Role::Driver { Viewer::Driver } else { Viewer::Rider };
-        let &Meeting { rider, driver, shown_at } = meeting;
+        let &Meeting { rider, driver, shown_at, .. } = meeting;
         if !self.inner.people.knows(rider).await? {
             return Err(Error::unauthenticated("unauthenticated", "this account does not exist any more"));
         }
