@@ -95,7 +95,8 @@ async fn fill(pool: &PgPool) -> Result<(), Failure> {
     )
     .execute(pool)
     .await?;
-    sqlx::raw_sql("ANALYZE").execute(pool).await?;
+    // Not of the tables that are empty still: the server would remember that, and read them whole for some minutes.
+    sqlx::raw_sql("ANALYZE users, drivers").execute(pool).await?;
     Ok(())
 }
 

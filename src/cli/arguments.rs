@@ -187,13 +187,13 @@ pub struct Simulate {
     #[arg(long, value_name = "N")]
     pub drivers: Option<String>,
     /// Riders who exist at most [default: 2000]
-    #[arg(long, value_name = "N", requires = "target")]
+    #[arg(long, value_name = "N", conflicts_with_all = ["policy", "compare"])]
     riders_max: Option<String>,
     /// Wishes to ride, on average; on a virtual clock see --demand [default: 40]
     #[arg(long, value_name = "X")]
     pub rides_per_minute: Option<String>,
     /// How much faster than life people drive and decide [default: 1]
-    #[arg(long, value_name = "X", requires = "target")]
+    #[arg(long, value_name = "X", conflicts_with_all = ["policy", "compare"])]
     speed_factor: Option<String>,
     /// Where all chance comes from; the same seed is the same people. Of several, the first [default: 1]
     #[arg(long, value_name = "N")]
@@ -203,7 +203,7 @@ pub struct Simulate {
     #[arg(long, value_name = "FILE")]
     pub map: Option<PathBuf>,
     /// Phone of an admin of the server [default: the demo's]
-    #[arg(long, value_name = "PHONE", value_parser = phone, requires_all = ["password_stdin", "target"])]
+    #[arg(long, value_name = "PHONE", value_parser = phone, requires = "password_stdin", conflicts_with_all = ["policy", "compare"])]
     pub admin_phone: Option<Phone>,
     /// Read the admin's password from the first line of standard input
     #[arg(long, requires = "admin_phone")]
@@ -256,7 +256,7 @@ pub struct Trial {
     #[arg(long, value_name = "S", default_value_t = 600, conflicts_with = "target")]
     pub pickup_max_s: u32,
     /// Move every driver once a second in the production index, in real time, for so many seconds
-    #[arg(long, value_name = "S", requires = "policy", value_parser = clap::value_parser!(u32).range(5..=3_600))]
+    #[arg(long, value_name = "S", conflicts_with_all = ["target", "compare"], value_parser = clap::value_parser!(u32).range(5..=3_600))]
     pub moving_s: Option<u32>,
     /// Cities side by side [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256), conflicts_with = "target")]

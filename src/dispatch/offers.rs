@@ -122,7 +122,8 @@ impl Dispatch {
         let Some(ride) = self.rides.get(&id).filter(|ride| ride.stage == Stage::Searching) else { return };
         if !ride.offers.is_empty() {
             self.hurry(now, id, out);
-        } else if ride.refusals >= self.config.offers_max || now >= ride.gives_up_at {
+        // A time that was up stays up, also when the clock is set back meanwhile.
+        } else if ride.refusals >= self.config.offers_max || ride.is_time_up || now >= ride.gives_up_at {
             self.end(now, id, RideEnd::NoDriverFound, out);
         } else {
             self.hurry(now, id, out);

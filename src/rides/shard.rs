@@ -170,6 +170,8 @@ impl Shard {
             self.speak(decided).await;
             return None;
         }
+        // Once for all that was taken in: it looks at every ride of the round.
+        decided.round.close();
         let (pool, batch) = (self.pool.clone(), std::mem::take(&mut decided.round.batch));
         let written = tokio::spawn(async move { persist(&pool, &batch).await });
         Some(Writing { written, decided })
@@ -279,6 +281,7 @@ pub(super) async fn persist(pool: &PgPool, batch: &Batch) -> Result<(), Error> {
     }
     metrics::histogram!(names::DISPATCH_COMMIT_SECONDS).record(started.elapsed().as_secs_f64());
     metrics::histogram!(names::DISPATCH_COMMIT_BATCH_SIZE).record(count(batch.events.len()));
+    metrics::counter!(names::RIDES_ROUNDS_KEPT_TOTAL).increment(batch.kept.len() as u64);
     Ok(())
 }
 

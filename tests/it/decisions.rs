@@ -62,12 +62,12 @@ async fn a_driver_who_did_not_get_a_ride_hears_why_and_nothing_about_anybody_els
     let [one] = &missed[..] else { panic!("one ride: {missed:?}") };
     assert_eq!((&one["ride_id"], &one["reason"]), (&ride["id"], &"nearer".into()), "{one}");
     assert!(text(&one["text"]).starts_with("Undi mumotari yari hafi"), "drivers begin in Kinyarwanda: {one}");
-    assert_eq!(one["pickup_minutes"], 2, "{one}");
+    assert_eq!(one["pickup_minutes"], 1, "{one}");
     let fields: Vec<&String> = one.as_object().expect("an object").keys().collect();
     assert_eq!(fields, ["at", "pickup_minutes", "reason", "ride_id", "text"], "and nothing else");
     far.api.patch("/me", &serde_json::json!({"language": "en"})).await.expect(200);
     let by_ride = far.api.get(&format!("/driver/why-not?ride_id={}", text(&ride["id"]))).await.expect(200);
-    assert!(text(&by_ride["items"][0]["text"]).starts_with("Another driver was 1 min nearer"), "{by_ride}");
+    assert!(text(&by_ride["items"][0]["text"]).starts_with("Another driver was 58 s nearer"), "{by_ride}");
     assert!(why_not(&near).await.is_empty(), "who got it needs no explanation");
 }
 

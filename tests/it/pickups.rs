@@ -13,7 +13,7 @@ use crate::people::{Person, now_ms, text};
 fn watchful(more: &[(&str, &str)]) -> House {
     let settings = [
         ("city.search_radius_m", "600"),
-        ("dispatch.nudge_grace_s", "1"),
+        ("dispatch.nudge_grace_s", "5"),
         ("dispatch.stand_by_interval_s", "0"),
         ("pickup.look_every_s", "0"),
         ("pickup.near_m", "50.0"),
@@ -61,7 +61,7 @@ impl OnTheWay {
     }
 
     /// The ride is taken from the driver and goes to another, who is there by now.
-    async fn is_released(mut self, reason: &str, other: &Person) {
+    async fn comes_to_be_released(mut self, reason: &str, other: &Person) {
         let released = self.wheel.expect("ride_released").await;
         assert_eq!((&released["ride_id"], &released["reason"]), (&self.ride["id"], &reason.into()));
         self.phone.ride("requested").await;
@@ -74,12 +74,11 @@ impl OnTheWay {
 
 /// Pings until somebody hears of it: the grace passes by the server's clock, and positions go on.
 async fn keeps_pinging(way: &mut OnTheWay, place: Place) {
-    let mut second = 12;
     eventually("the ride to be taken away", async || {
-        second += 1;
         let mut frame = place.json();
         frame["type"] = "ping".into();
-        frame["t_ms"] = (now_ms() + second).into();
+        // Later than what was sent by the phone's clock before.
+        frame["t_ms"] = (now_ms() + 15_000).into();
         way.wheel.send(&frame).await;
         let shown = way.driver.api.get("/rides/active").await.expect(200);
         (shown["items"] == json!([])).then_some(())
@@ -97,7 +96,7 @@ async fn a_driver_who_stalls_is_nudged_and_then_loses_the_ride() {
     let other = Person::driver_at(&house, way.corner.pickup.north(200.0)).await;
     let place = way.corner.pickup.east(400.0);
     keeps_pinging(&mut way, place).await;
-    way.is_released("stalled", &other).await;
+    way.comes_to_be_released("stalled", &other).await;
 }
 
 #[tokio::test]
@@ -122,7 +121,7 @@ async fn a_driver_who_goes_away_is_nudged_and_then_loses_the_ride() {
     let other = Person::driver_at(&house, way.corner.pickup.north(200.0)).await;
     let place = way.corner.pickup.east(590.0);
     keeps_pinging(&mut way, place).await;
-    way.is_released("went_away", &other).await;
+    way.comes_to_be_released("went_away", &other).await;
 }
 
 #[tokio::test]
@@ -132,7 +131,7 @@ async fn a_driver_who_goes_dark_is_nudged_and_then_loses_the_ride() {
     // The socket is open, and no position comes over it.
     way.is_nudged("dark").await;
     let other = Person::driver_at(&house, way.corner.pickup.north(200.0)).await;
-    way.is_released("went_dark", &other).await;
+    way.comes_to_be_released("went_dark", &other).await;
 }
 
 #[tokio::test]
@@ -143,7 +142,8 @@ async fn a_driver_about_to_finish_takes_the_next_ride_and_goes_on_to_it() {
     let (first, second) = (Person::rider(&house).await, Person::rider_app(&house).await);
     let ride = first.book(&corner.booking()).await;
     let id = text(&ride["id"]).to_owned();
-    driver.accept_offer().await;
+    let offer = wheel.offer().await;
+    wheel.command(json!({"type": "accept_offer", "offer_id": offer["offer_id"]})).await;
     driver.drive(&id, "arrive").await;
     driver.api.post(&format!("/rides/{id}/start"), &json!({"pin": ride["pin"]})).await.expect(200);
     let (rider, mut phone) = second;

@@ -482,7 +482,9 @@ async fn nobodys_telephone_is_logged() {
     })
     .await
     .expect("in time");
-    let log = house.log().join("\n");
+    // The stand-in for the outside world shows what it was sent: that is what it is for.
+    let ours: Vec<_> = house.log().into_iter().filter(|line| !line.contains(" sandbox: ")).collect();
+    let log = ours.join("\n");
     for secret in [&receiver[4..], "788000001", "Mugisha", "Keza"] {
         assert!(!log.contains(secret), "{secret} is in the log");
     }

@@ -104,7 +104,7 @@ async fn who_leaves_comes_back_in_time_and_who_goes_off_shift_is_out() {
     assert_eq!(order(&house, &stage).await, [second.id.clone(), first.id.clone()]);
     second.api.post_empty("/drivers/me/offline").await.expect(200);
     second.api.get("/driver/stage").await.refused(409, "not_online");
-    assert_eq!(order(&house, &stage).await, [first.id.clone()]);
+    assert_eq!(order(&house, &stage).await, [first.id.as_str()]);
 }
 
 #[tokio::test]
@@ -200,7 +200,7 @@ async fn what_is_asked_wrongly_changes_nothing() {
         answer.refused(422, "invalid_value");
         assert!(answer.blames(field) || field == "lat", "{answer}");
     }
-    assert_eq!(order(&house, &stage).await, [inside.id.clone()]);
+    assert_eq!(order(&house, &stage).await, [inside.id.as_str()]);
     told(&mut wheel, 1, 1).await;
     admin.delete(&format!("/admin/geofences/{stage}")).await.expect(204);
     inside.api.get("/driver/stage").await.refused(409, "not_at_stage");

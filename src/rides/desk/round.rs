@@ -34,7 +34,7 @@ impl Round {
         self.changed.get(&id).cloned().or_else(|| live(id))
     }
 
-    /// Takes in what was decided right after it, before any of it was written: one round of it all.
+    /// Takes in what was decided right after it, before any of it was written: one round of it all, once it is closed again.
     pub fn extend(&mut self, later: Self) {
         let Self { batch, changed, touched, answers, said, strays } = later;
         self.batch.extend(batch);
@@ -43,11 +43,10 @@ impl Round {
         self.answers.extend(answers);
         self.said.extend(said);
         self.strays.extend(strays);
-        self.close();
     }
 
     /// Everything has been decided: the batch gets rides and offers in their final state.
-    pub(super) fn close(&mut self) {
+    pub fn close(&mut self) {
         self.keep_unheard();
         self.batch.rides = self.changed.values().map(|ride| (**ride).clone()).collect();
         self.batch.offers = self.touched.values().cloned().collect();

@@ -264,7 +264,7 @@ mod tests {
         assert_eq!(taken("2026-09-21T18:00:00+02:00".into()), evening);
         assert_eq!(taken("2026-09-21T16:00:00Z".into()), evening);
         for (text, reason) in [
-            (at(-1), "is in the past; now is 2026-09-21T14:13:20.000Z"),
+            ((NOW - Span::from_millis(1)).to_string(), "is in the past; now is 2026-09-21T14:13:20.000Z"),
             (at(29 * minute), "is sooner than 30 minutes from now; leave it out for a ride now"),
             (at(week + 1), "is beyond the 168 hours that can be booked ahead"),
             ("2026-09-21T18:00:00".into(), "is not a time with its offset, such as 2026-11-27T07:30:00+02:00"),

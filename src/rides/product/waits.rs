@@ -87,8 +87,11 @@ mod tests {
     use crate::rides::product::tests::stop;
     use crate::rides::ride::tests::ride;
 
-    /// What is said of each fact, with positions (minute, metres north of the first stop) seen before it.
-    fn follow(steps: &[(i64, Fact, &[(i64, f64)])]) -> Vec<Option<(u8, i64)>> {
+    /// A fact of a minute, with positions (minute, metres north of the first stop) seen before it.
+    type Step = (i64, Fact, &'static [(i64, f64)]);
+
+    /// What is said of each fact.
+    fn follow(steps: &[Step]) -> Vec<Option<(u8, i64)>> {
         let driver = DriverId(Uuid::from_u128(9));
         let mut ride = ride();
         ride.driver = Some(driver);

@@ -122,11 +122,12 @@ fn batch_beats_greedy_where_drivers_are_short() {
     let per_hour = per_hour(&world);
     let of = |policy| world.run_all(&[(1, policy), (2, policy), (3, policy)], per_hour, 2, &|_| {});
     let comparison = Comparison::new(of(Policy::Greedy), of(Policy::Batch));
-    let (wait, pickup, served) = (comparison.mean_wait_ratio, comparison.mean_pickup_ratio, comparison.served_points);
-    assert!(wait < 0.9 && pickup < 0.85 && served > 1.0, "wait {wait}, pickup {pickup}, served {served}");
+    let (pickup, served) = (comparison.mean_pickup_ratio, comparison.served_points);
+    // Of waits nothing is asked here: whoever serves fewer has fewer who waited.
+    assert!(pickup < 0.85 && served > 3.0, "pickup {pickup}, served {served}");
     for pair in &comparison.per_seed {
         assert_eq!(pair.b.rounds.solved, pair.b.rounds.certified, "every round is proven");
-        assert!(pair.mean_wait_ratio < 1.0, "seed {}: {}", pair.seed, pair.mean_wait_ratio);
+        assert!(pair.mean_pickup_ratio < 0.95 && pair.served_points > 0.0, "seed {}: {pair:?}", pair.seed);
     }
 }
 
