@@ -1,6 +1,7 @@
 //! The rules, asked after every step.
 
-use boda::dispatch::{Canceller, Fact, Input, OfferOutcome, RideEnd};
+use boda::dispatch::{Canceller, Decision, Fact, Input, OfferOutcome, RideEnd};
+use boda::ids::{DriverId, RideId};
 use boda::rides::desk::Round;
 use boda::rides::said::Said;
 use boda::time::Span;
@@ -39,15 +40,7 @@ impl World {
                     let passed = self.passed.contains(&(ride, driver));
                     hold(!passed, Rule::NotAskedAgain, || format!("driver {driver} is asked again for ride {ride}"))?;
                 }
-                Fact::OfferClosed { driver, outcome, .. } => {
-                    if matches!(outcome, OfferOutcome::Declined | OfferOutcome::Expired | OfferOutcome::DriverLost) {
-                        self.passed.insert((ride, driver));
-                    }
-                }
-                Fact::Released { driver, .. } => {
-                    self.passed.insert((ride, driver));
-                }
-                _ => {}
+                _ => self.passed.extend(passed_by(&said.decision)),
             }
             *self.facts.entry(name(fact)).or_default() += 1;
         }
@@ -164,6 +157,17 @@ impl World {
             })?;
         }
         Ok(())
+    }
+}
+
+/// Who is not to be asked for a ride again after a decision.
+pub fn passed_by(decision: &Decision) -> Option<(RideId, DriverId)> {
+    use OfferOutcome::{Declined, DriverLost, Expired};
+    match decision.fact {
+        Fact::OfferClosed { driver, outcome: Declined | Expired | DriverLost, .. } | Fact::Released { driver, .. } => {
+            Some((decision.ride, driver))
+        }
+        _ => None,
     }
 }
 

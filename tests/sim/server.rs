@@ -15,6 +15,7 @@ use boda::rides::view::Cast;
 use rand::Rng as _;
 
 use crate::bugs::Bug;
+use crate::checks::passed_by;
 use crate::phones::Owner;
 use crate::rules::{Checked, Rule, hold};
 use crate::world::{Happening, World};
@@ -123,6 +124,8 @@ impl World {
                 format!("offer {} is open and not restored", offer.id)
             })?;
         }
+        // What was decided and not written has not happened.
+        self.passed = self.store.timelines.values().flatten().filter_map(|at| passed_by(&at.decision)).collect();
         // What was written and not said before the crash is said by the streams now.
         self.heard_open = self.store.open_offers().map(|offer| offer.id).collect();
         self.open = self.store.open_offers().map(|offer| (offer.id, offer.deadline)).collect();
