@@ -94,8 +94,21 @@ impl Dispatch {
         self.review_stand_by(now, id, stands_by);
         if self.rounds.waiting.is_empty() {
             self.disarm_round();
-        } else if self.rounds.round_at.is_none() {
-            self.arm_round(now, if self.is_greedy() { self.config.search_interval } else { self.config.gather });
+        } else {
+            let (first, later) = self.intervals();
+            // None, or one that was armed before the clock was set back.
+            if self.rounds.round_at.is_none_or(|at| at > now + first.max(later)) {
+                self.arm_round(now, first);
+            }
+        }
+    }
+
+    /// From the moment somebody waits to the first round, and from round to round.
+    fn intervals(&self) -> (Span, Span) {
+        if self.is_greedy() {
+            (self.config.search_interval, self.config.search_interval)
+        } else {
+            (self.config.gather, self.config.round_interval)
         }
     }
 
@@ -125,7 +138,9 @@ impl Dispatch {
 
     /// Arms a round after so long, if none comes sooner.
     fn arm_round(&mut self, now: Timestamp, after: Span) {
-        let soonest = self.rounds.last_at.map_or(now, |last| last + self.config.round_gap);
+        // A last round in the future is of before the clock was set back.
+        let last_at = self.rounds.last_at.filter(|last| *last <= now);
+        let soonest = last_at.map_or(now, |last| last + self.config.round_gap);
         let at = (now + after).max(soonest);
         if self.rounds.round_at.is_none_or(|armed| at < armed) {
             self.disarm_round();
@@ -149,10 +164,16 @@ impl Dispatch {
         self.rounds.last_at = Some(now);
         let is_greedy = self.is_greedy();
         let on_offer = self.rounds.offered.iter().filter(|_| !is_greedy);
-        let ids: Vec<RideId> =
-            self.rounds.waiting.iter().chain(on_offer).take(self.config.round_rides_max).map(|(_, id)| *id).collect();
+        let (most, waiting) = (self.config.round_rides_max, &self.rounds.waiting);
+        let ids: Vec<RideId> = if waiting.len() <= most {
+            waiting.iter().chain(on_offer).take(most).map(|(_, id)| *id).collect()
+        } else {
+            // Those who wait longest may wait where nobody is: half of a round is for the newest.
+            let newest = waiting.iter().rev().take(most / 2);
+            waiting.iter().take(most - most / 2).chain(newest).map(|(_, id)| *id).collect()
+        };
         self.ask(&ids, out);
-        self.arm_round(now, if is_greedy { self.config.search_interval } else { self.config.round_interval });
+        self.arm_round(now, self.intervals().1);
     }
 
     /// Asks for these rides in one.

@@ -37,6 +37,9 @@ const RETRY_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// A commit that takes longer hangs on a connection that went silent: it is written again over another one. Well above
 /// what the server itself allows a statement.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(30);
+/// When a round has been written for longer than this nothing more is decided: what runs out meanwhile, offers above all, nobody
+/// has heard of.
+const DECIDED_AHEAD_MAX: Duration = Duration::from_secs(1);
 /// How long telling waits for names that are not in memory; a view without them beats a city that stands still.
 const NAMES_PATIENCE: Duration = Duration::from_millis(250);
 
@@ -97,6 +100,7 @@ impl Decided {
 struct Writing {
     written: JoinHandle<Result<(), Error>>,
     decided: Decided,
+    since: Instant,
 }
 
 /// What wakes the shard.
@@ -120,7 +124,9 @@ impl Shard {
         // Decided while another round is written, and written in one when that is done.
         let mut next: Option<Decided> = None;
         loop {
-            let room = self.batch_max.saturating_sub(next.as_ref().map_or(0, |next| next.waiting.len()));
+            let is_held_up = writing.as_ref().is_some_and(|writing| writing.since.elapsed() >= DECIDED_AHEAD_MAX);
+            let taken = next.as_ref().map_or(0, |next| next.waiting.len());
+            let room = if is_held_up { 0 } else { self.batch_max.saturating_sub(taken) };
             let wait = self.desk.next_deadline().map(|at| at.since(clock::now()).to_duration());
             let wake = tokio::select! {
                 biased;
@@ -174,7 +180,7 @@ impl Shard {
         decided.round.close();
         let (pool, batch) = (self.pool.clone(), std::mem::take(&mut decided.round.batch));
         let written = tokio::spawn(async move { persist(&pool, &batch).await });
-        Some(Writing { written, decided })
+        Some(Writing { written, decided, since: Instant::now() })
     }
 
     /// Lets the desk take in what has come and what is due.

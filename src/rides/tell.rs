@@ -67,7 +67,10 @@ impl Teller {
     /// known.
     pub fn tell(&self, said: &Said, decided: Instant, cast: &Cast) {
         let (decision, ride) = (&said.decision, &said.ride);
-        self.pressure.hear(decision, ride);
+        // An offer that nobody heard of was let pass by nobody.
+        if said.is_heard {
+            self.pressure.hear(decision, ride);
+        }
         match &decision.fact {
             Fact::Requested { .. } => self.tally.requested(),
             Fact::Rescheduled { .. }
@@ -97,7 +100,10 @@ impl Teller {
             }
             Fact::Ended(end) => {
                 self.tally.ended(status_of(*end).as_str(), *end == RideEnd::Completed);
-                self.hub.unwatch(ride.rider);
+                // Of a ride without a driver nobody was watched, and its rider may be on another one.
+                if ride.driver.is_some() {
+                    self.hub.unwatch(ride.rider);
+                }
             }
         }
         for (user, event) in said.messages(cast) {

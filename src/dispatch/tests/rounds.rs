@@ -315,3 +315,29 @@ fn an_answer_that_comes_late_twice_or_for_nobody_does_no_harm() {
     lost.wait(config().gather);
     assert_eq!(lost.offer_of(0), Some(offer(1, 1)), "a question without an answer is asked again");
 }
+
+#[test]
+fn a_full_round_has_room_for_the_newest_too() {
+    let mut city = City::new(Config { round_rides_max: 2, search_max: secs(600), ..scarce() }, 0);
+    for (n, eta_s) in [(1, 9_000), (2, 9_000), (3, 100)] {
+        city.know(n, 0, eta_s);
+        city.request(n);
+        city.wait(secs(10));
+    }
+    city.fleet.push(driver(0));
+    city.online(0);
+    city.wait(config().round_gap);
+    assert_eq!(city.offer_of(0), Some(offer(3, 1)), "although two wait longer, where nobody is");
+}
+
+#[test]
+fn rounds_do_not_wait_for_a_clock_that_was_set_back() {
+    let mut city = City::new(Config { search_max: secs(900), ..scarce() }, 0);
+    city.request(1);
+    city.wait(secs(10));
+    city.now = city.now - secs(300);
+    city.fleet.push(driver(0));
+    city.online(0);
+    city.wait(config().round_gap);
+    assert_eq!(city.offer_of(0), Some(offer(1, 1)));
+}

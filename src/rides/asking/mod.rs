@@ -118,10 +118,11 @@ impl Asking {
         let mut asked = Asked::default();
         self.add_free(ride, wanted, now, &mut asked);
         self.add_finishing(ride, wanted, now, &mut asked);
-        self.add_queue(ride, wanted, now, &mut asked);
         let is_named = |driver| asked.candidates.iter().any(|candidate| candidate.driver == driver);
         let holder = wanted.holder.filter(|holder| !is_named(*holder));
         asked.candidates.extend(holder.and_then(|holder| self.holder(holder, ride, now)));
+        // Last: the holder may be of the queue, and has its place there until the ride is taken.
+        self.add_queue(ride, wanted, now, &mut asked);
         asked.candidates.sort_by_key(|candidate| (candidate.pickup_eta, candidate.driver));
         asked
     }

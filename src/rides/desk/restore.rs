@@ -53,11 +53,12 @@ pub struct Recorded {
 impl Desk {
     /// A desk that goes on where the persisted one stopped, and what each driver on shift is available for.
     pub fn restore(terms: Terms, now: Timestamp, stored: Stored) -> (Self, Vec<(DriverId, Availability)>) {
-        let Stored { rides, offers, on_shift, mut standings, last_seq, rounds } = stored;
+        let Stored { rides, offers, on_shift, standings, last_seq, rounds } = stored;
         let mut restored = Restored { rides: Vec::new(), drivers: on_shift };
         let mut records = FxHashMap::default();
         for live in rides {
-            let standing = standings.remove(&live.ride.rider).unwrap_or_default();
+            // A rider may have several: one under way, others for later.
+            let standing = standings.get(&live.ride.rider).cloned().unwrap_or_default();
             restored.rides.push(restored_ride(&live, &offers, standing));
             records.insert(live.ride.id, live.ride);
         }

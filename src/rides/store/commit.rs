@@ -79,7 +79,7 @@ async fn free_drivers(conn: &mut PgConnection, events: &[NewEvent]) -> Result<()
 }
 
 /// What never changes of a ride that was written: it is not sent again.
-const SETTLED: [&str; 19] = [
+const SETTLED: [&str; 15] = [
     "rider_id",
     "ride_type",
     "payment_method",
@@ -93,10 +93,6 @@ const SETTLED: [&str; 19] = [
     "destination_landmark",
     "notes",
     "request_hash",
-    "quote_id",
-    "estimated_distance_m",
-    "estimated_duration_s",
-    "surge_basis_points",
     "pin",
     "requested_at",
 ];
@@ -137,7 +133,9 @@ async fn update_rides(conn: &mut PgConnection, rides: &[&Ride]) -> Result<u64, s
              started_at = r.started_at, ended_at = r.ended_at, stops = r.stops,
              pickup_at = r.pickup_at, search_from = r.search_from,
              promised_from = r.promised_from, promised_to = r.promised_to, tariff = r.tariff,
-             quoted_fare_rwf = r.quoted_fare_rwf, express_basis_points = r.express_basis_points
+             quoted_fare_rwf = r.quoted_fare_rwf, express_basis_points = r.express_basis_points,
+             quote_id = r.quote_id, estimated_distance_m = r.estimated_distance_m,
+             estimated_duration_s = r.estimated_duration_s, surge_basis_points = r.surge_basis_points
          FROM jsonb_populate_recordset(null::rides, $1) AS r WHERE rides.id = r.id",
         rows
     )
@@ -164,7 +162,9 @@ async fn upsert_rides(conn: &mut PgConnection, rides: &[&Ride]) -> Result<(), sq
              started_at = excluded.started_at, ended_at = excluded.ended_at, stops = excluded.stops,
              pickup_at = excluded.pickup_at, search_from = excluded.search_from,
              promised_from = excluded.promised_from, promised_to = excluded.promised_to, tariff = excluded.tariff,
-             quoted_fare_rwf = excluded.quoted_fare_rwf, express_basis_points = excluded.express_basis_points",
+             quoted_fare_rwf = excluded.quoted_fare_rwf, express_basis_points = excluded.express_basis_points,
+             quote_id = excluded.quote_id, estimated_distance_m = excluded.estimated_distance_m,
+             estimated_duration_s = excluded.estimated_duration_s, surge_basis_points = excluded.surge_basis_points",
         rows
     )
     .execute(conn)

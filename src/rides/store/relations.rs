@@ -111,7 +111,9 @@ pub async fn driver_records(
                FROM (SELECT outcome, outcome = 'accepted' AND EXISTS (
                                 SELECT FROM ride_events e
                                 WHERE e.ride_id = recent.ride_id AND e.kind IN ('driver_released', 'cancelled_by_driver')
-                                  AND e.actor_id = asked.driver_id) AS given_back
+                                  AND (e.actor_id = asked.driver_id
+                                       OR e.kind = 'driver_released' AND e.data ->> 'driver_id' = asked.driver_id::text
+                                          AND e.data ->> 'reason' IN ('stalled', 'went_away', 'went_dark'))) AS given_back
                      FROM (SELECT ride_id, outcome FROM offers
                            WHERE offers.driver_id = asked.driver_id AND offered_at >= $2
                            ORDER BY offered_at DESC LIMIT $3) AS recent) AS judged) AS past"#,
