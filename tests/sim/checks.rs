@@ -1,14 +1,17 @@
 //! The rules, asked after every step.
 
-use boda::dispatch::{Canceller, Decision, Fact, Input, OfferOutcome, RideEnd};
+use boda::dispatch::{Canceller, Decision, Fact, Input, OfferOutcome, Refusal, RideEnd};
 use boda::ids::{DriverId, RideId};
 use boda::rides::desk::Round;
 use boda::rides::said::Said;
 use boda::time::Span;
 
-use crate::phones::Owner;
+use crate::phones::{Asked, Owner};
 use crate::rules::{Checked, Rule, hold};
 use crate::world::World;
+
+/// How old the news of an offer's end may be at most when its app takes it, in calm: more than the network's delay.
+const TOLD_WITHIN_MS: i64 = 10_000;
 
 /// How much later than its deadline something may be done.
 const LATE: Span = Span::from_millis(100);
@@ -129,6 +132,20 @@ impl World {
             | Input::DriverBack { .. } => true,
         };
         hold(kept, Rule::Acknowledged, || format!("acknowledged and not written: {input:?}"))
+    }
+
+    /// While nothing goes wrong, an app takes an offer that has been over for a while only if nobody told it so.
+    pub fn check_gone(&self, phone: usize, request: u64, result: Result<(), Refusal>) -> Checked {
+        // Who asks again after a lost answer does not look whether the offer still stands.
+        let is_first = |asked: &&Asked| asked.tries <= 1 && result == Err(Refusal::OfferGone);
+        let Some(asked) = self.phones[phone].asked.get(&request).filter(is_first) else { return Ok(()) };
+        let Input::AcceptOffer { offer, .. } = &asked.command.input else { return Ok(()) };
+        let Some((_, Some(closing))) = self.store.offers.get(offer) else { return Ok(()) };
+        let is_known = closing.outcome == "declined" || closing.outcome == "accepted" || closing.at < self.calm_since();
+        let since_ms = self.at_ms(asked.sent_ms).since(closing.at).as_millis();
+        hold(is_known || since_ms < TOLD_WITHIN_MS, Rule::AppsKnow, || {
+            format!("{:?} took {offer}, which was {} {since_ms} ms before", self.phones[phone].owner, closing.outcome)
+        })
     }
 
     /// At the end: nothing is left, and everybody knows.

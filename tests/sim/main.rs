@@ -128,21 +128,19 @@ fn many(first: u64, count: u64) -> Result<(), String> {
     if count >= SEEDS { plant() } else { Ok(()) }
 }
 
-/// Every planted bug is caught, and by the rule that is there for it.
+/// Every planted bug is caught, and by the rule that is there for it; in some seeds another rule is quicker.
 fn plant() -> Result<(), String> {
     println!("{:<24} {:<16} seed   step", "planted bug", "caught by");
     for (bug, rules) in Bug::ALL {
         let caught = (1..=BUG_SEEDS).find_map(|seed| {
             let outcome = World::new(seed, Some(bug), false).run();
-            outcome.violation.map(|violation| (seed, outcome.steps, violation))
+            let violation = outcome.violation.filter(|violation| rules.contains(&violation.rule))?;
+            Some((seed, outcome.steps, violation.rule))
         });
-        let Some((seed, step, violation)) = caught else {
-            return Err(format!("{bug:?} is not caught in {BUG_SEEDS} seeds"));
+        let Some((seed, step, rule)) = caught else {
+            return Err(format!("{bug:?} is not caught by one of {rules:?} in {BUG_SEEDS} seeds"));
         };
-        println!("{:<24} {:<16} {seed:>4} {step:>6}", format!("{bug:?}"), format!("{:?}", violation.rule));
-        if !rules.contains(&violation.rule) {
-            return Err(format!("{bug:?} is caught by another rule than one of {rules:?}: {violation}"));
-        }
+        println!("{:<24} {:<16} {seed:>4} {step:>6}", format!("{bug:?}"), format!("{rule:?}"));
     }
     Ok(())
 }

@@ -211,6 +211,7 @@ impl World {
                 Ok(())
             }
             Happening::Answered { phone, request, result } => {
+                self.check_gone(phone, request, result)?;
                 self.phones[phone].answered(request, result);
                 Ok(())
             }
@@ -268,7 +269,17 @@ impl World {
 
     /// The program's clock.
     pub fn now(&self) -> Timestamp {
-        BEGIN + Span::from_millis(self.ms + self.skew_ms)
+        self.at_ms(self.ms)
+    }
+
+    /// What the program's clock, as it is set now, shows at a moment of the run.
+    pub fn at_ms(&self, ms: i64) -> Timestamp {
+        BEGIN + Span::from_millis(ms + self.skew_ms)
+    }
+
+    /// From when on nothing goes wrong.
+    pub fn calm_since(&self) -> Timestamp {
+        self.at_ms(FAULTY_MS)
     }
 
     /// Puts something on the agenda.
