@@ -288,3 +288,63 @@ async fn a_meeting_handed_in_later_by_both_phones_is_one_ride(pool: PgPool) {
     house.rides.complete(driver, later.ride.id, None).await.expect("completed");
     house.stop().await;
 }
+
+#[sqlx::test(migrations = "./migrations")]
+async fn of_one_person_one_meeting_at_a_time_is_handed_in(pool: PgPool) {
+    let rider = fixture::rider(&pool, 1).await;
+    let drivers = [fixture::driver(&pool, 2).await, fixture::driver(&pool, 3).await];
+    let house = House::open(&pool).await;
+    for driver in drivers {
+        house.rides.go_online(driver, place(-1.94)).await.expect("approved");
+    }
+    sqlx::query("UPDATE shifts SET started_at = started_at - interval '12 hours'").execute(&pool).await.expect("back");
+    let as_driver = |driver| caller(driver, Role::Driver);
+    let now = clock::now();
+    let pair = async |who, request: &PairRide| house.rides.pair(who, None, request).await;
+
+    // Two drivers scanned one rider.
+    let request = scanned(shown(&house, Shower::Rider, rider, now), Some(now));
+    let (one, two) = tokio::join!(pair(as_driver(drivers[0]), &request), pair(as_driver(drivers[1]), &request));
+    assert_eq!(one.expect("the first").ride.status, RideStatus::Completed);
+    assert!(matches!(two, Err(Error::Unavailable { .. })), "{two:?}");
+    let again = pair(as_driver(drivers[1]), &request).await.expect_err("is known by now");
+    assert_eq!(again.code(), "pairing_replayed");
+
+    // Both phones hand in what they scanned, in neighbouring half minutes, of a ride around the corner.
+    let then = now - Span::from_minutes(120);
+    let around_the_corner = |qr| {
+        let mut request = scanned(qr, Some(then + Span::from_secs(60)));
+        request.ride.destination.lat = -1.941;
+        request
+    };
+    let driver = drivers[0];
+    let by_rider = around_the_corner(shown(&house, Shower::Driver, driver, then));
+    let by_driver = around_the_corner(shown(&house, Shower::Rider, rider, then + Span::from_secs(30)));
+    let as_rider = caller(rider, Role::Customer);
+    let (one, two) = tokio::join!(pair(as_rider, &by_rider), pair(as_driver(driver), &by_driver));
+    let one = one.expect("the first").ride;
+    assert!(matches!(two, Err(Error::Unavailable { .. })), "{two:?}");
+    let two = pair(as_driver(driver), &by_driver).await.expect("is known by now");
+    assert_eq!((two.replayed, two.ride.id), (true, one.id));
+    house.stop().await;
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_rider_whose_account_is_closed_does_not_pair_and_the_driver_stays_signed_in(pool: PgPool) {
+    let (rider, driver) = (fixture::rider(&pool, 1).await, fixture::driver(&pool, 2).await);
+    let house = House::open(&pool).await;
+    house.rides.go_online(driver, place(-1.94)).await.expect("approved");
+    let disable = sqlx::query("UPDATE users SET disabled_at = now() WHERE id = $1").bind(rider.0);
+    disable.execute(&pool).await.expect("disabled");
+    let now = clock::now();
+    let by_driver = scanned(shown(&house, Shower::Rider, rider, now), None);
+    let refused = house.rides.pair(caller(driver, Role::Driver), None, &by_driver).await.expect_err("closed");
+    assert_eq!(refused.code(), "pairing_refused");
+    let nobody = scanned(shown(&house, Shower::Rider, UserId(Uuid::from_u128(7)), now), None);
+    let refused = house.rides.pair(caller(driver, Role::Driver), None, &nobody).await.expect_err("nobody");
+    assert_eq!(refused.code(), "pairing_refused");
+    let by_rider = scanned(shown(&house, Shower::Driver, driver, now), None);
+    let refused = house.rides.pair(caller(rider, Role::Customer), None, &by_rider).await.expect_err("closed");
+    assert_eq!(refused.code(), "unauthenticated");
+    house.stop().await;
+}
