@@ -71,7 +71,7 @@ struct BookForBody {
               (status = 200, body = RideView, description = "Booked by an earlier request with this key"),
               (status = 403, body = ErrorBody, description = "`forbidden`: not an agent; `account_disabled`: the rider's"),
               (status = 409, body = ErrorBody, description = "`ride_in_progress`, `phone_not_a_rider`, `too_many_live_rides`, `idempotency_key_reused`"),
-              (status = 422, body = ErrorBody), (status = 429, body = ErrorBody, description = "Too many bookings in an hour"),
+              (status = 422, body = ErrorBody), (status = 429, body = ErrorBody, description = "Too many bookings and cancellations in an hour"),
               (status = 503, body = ErrorBody, description = "Try again with the same key")))]
 async fn book(
     State(rides): State<Rides>,
@@ -126,7 +126,8 @@ async fn show(
 #[utoipa::path(post, path = "/agent/rides/{id}/cancel", tag = "agents", security(("bearer" = [])),
     params(("id" = Uuid, Path)), request_body = CancelBody,
     responses((status = 200, body = RideView), (status = 404, body = ErrorBody, description = "Not booked by this agent"),
-              (status = 409, body = ErrorBody, description = "`wrong_state`"), (status = 422, body = ErrorBody)))]
+              (status = 409, body = ErrorBody, description = "`wrong_state`"), (status = 422, body = ErrorBody),
+              (status = 429, body = ErrorBody, description = "Too many bookings and cancellations in an hour")))]
 async fn cancel(
     State(rides): State<Rides>,
     Agent(agent): Agent,
@@ -160,10 +161,10 @@ struct ActionView {
     /// `guest_made`, `booked`, `refused` or `cancelled`.
     #[schema(example = "booked")]
     action: &'static str,
-    /// For whom.
-    #[schema(value_type = Uuid)]
-    rider_id: UserId,
-    /// Which ride; null where there is none.
+    /// For whom; null where a refused booking was for a number that is nobody's.
+    #[schema(value_type = Option<Uuid>)]
+    rider_id: Option<UserId>,
+    /// Which ride; null where there is none, as for a booking that was refused.
     #[schema(value_type = Option<Uuid>)]
     ride_id: Option<RideId>,
     /// The code of a refusal.

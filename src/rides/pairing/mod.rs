@@ -183,9 +183,9 @@ impl Rides {
                     ));
                 };
                 let rider = RiderId::from(caller.user);
-                let id = key.map_or_else(|| RideId(Uuid::now_v7()), |key| booking::derived_id(rider, key));
+                let id = key.map_or_else(|| RideId(Uuid::now_v7()), |key| booking::derived_id(caller.user, key));
                 if key.is_some()
-                    && let Some(replayed) = self.replay(rider, id, request_hash).await?
+                    && let Some(replayed) = self.replay(id, request_hash, |ride| ride.rider == rider).await?
                 {
                     return Ok(replayed);
                 }

@@ -201,16 +201,38 @@ async fn agents_are_bounded_and_leave_a_trail(pool: PgPool) {
             .fetch_one(&pool)
             .await
             .expect("in the timeline");
+    assert!(book(agent, "0788123001", Some("a")).await.expect("at the limit too").replayed);
+    let reused = book(agent, "0788123005", Some("a")).await.expect_err("for somebody else");
+    assert_eq!(reused.code(), "idempotency_key_reused");
     assert_eq!(actor, "agent");
 
     let trail = house.rides.agent_actions(Some(agent), &PAGE).await.expect("read").items;
-    let what: Vec<What> = trail.iter().rev().map(|action| action.what).collect();
-    assert_eq!(what, [What::GuestMade, What::Booked, What::GuestMade, What::Booked, What::Cancelled]);
-    let refused = house.rides.agent_actions(Some(other), &PAGE).await.expect("read").items;
-    assert_eq!((refused[0].what, refused[0].detail.as_deref()), (What::Refused, Some("ride_in_progress")));
+    let what: Vec<_> = trail.iter().rev().map(|action| (action.what, action.detail.as_deref())).collect();
+    let refused = |code| (What::Refused, Some(code));
+    let expected = [
+        refused("phone_not_a_rider"),
+        (What::GuestMade, None),
+        (What::Booked, None),
+        (What::GuestMade, None),
+        (What::Booked, None),
+        refused("too_many_live_rides"),
+        refused("idempotency_key_reused"),
+        refused("invalid_value"),
+        (What::Cancelled, None),
+    ];
+    assert_eq!(what, expected);
+    assert!(trail.last().is_some_and(|first| first.rider.is_some()), "whose number it was");
+    let theirs = house.rides.agent_actions(Some(other), &PAGE).await.expect("read").items;
+    let codes: Vec<_> = theirs.iter().map(|action| action.detail.as_deref()).collect();
+    assert_eq!((codes, theirs[0].ride), (vec![Some("not_found"), Some("ride_in_progress")], Some(id)));
     let ride = book(agent, "0788123004", None).await.expect("booked").ride.id;
     house.rides.cancel_booked(agent, ride, "other", None).await.expect("called off");
-    let busy = book(agent, "0788123009", None).await.expect_err("too many in an hour");
+    for _ in 0..3 {
+        let busy = book(agent, "0788123009", None).await.expect_err("too many in an hour");
+        assert!(matches!(busy, Error::RateLimited { .. }), "{busy}");
+    }
+    let second = listed.items[0].id;
+    let busy = house.rides.cancel_booked(agent, second, "other", None).await.expect_err("counts too");
     assert!(matches!(busy, Error::RateLimited { .. }), "{busy}");
     house.stop().await;
 }
@@ -230,6 +252,32 @@ fn scanned(qr: String, ended_at: Option<Timestamp>) -> PairRide {
 async fn a_meeting_handed_in_later_by_both_phones_is_one_ride(pool: PgPool) {
     let (rider, driver) = (fixture::rider(&pool, 1).await, fixture::driver(&pool, 2).await);
     let (other_rider, other_driver) = (fixture::rider(&pool, 3).await, fixture::driver(&pool, 4).await);
+    house.rides.cancel_booked(agent, id, "changed_mind", None).await.expect("done before");
+    assert!(book(agent, "0788123001", Some("a")).await.expect("done before").replayed);
+    let trail = house.rides.agent_actions(Some(agent), &PAGE).await.expect("read").items;
+    let limited: Vec<_> = trail.iter().filter(|action| action.detail.as_deref() == Some("rate_limited")).collect();
+    assert!((1..=2).contains(&limited.len()), "once a minute: {limited:?}");
+    assert_eq!(limited.last().map(|action| action.rider), Some(None), "nobody has this number yet");
+    house.stop().await;
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_booking_that_could_not_be_written_down_is_when_it_is_sent_again(pool: PgPool) {
+    let agent = fixture::person(&pool, 1, "agent").await;
+    let house = House::open(&pool).await;
+    let calling = CallingRider { phone: "0788123001".into(), first_name: "Aline".into(), language: None };
+    let key = IdempotencyKey("a".to_owned());
+    let book = async || house.rides.book_for(agent, &calling, Some(&key), &booking()).await;
+    let alter = async |sql: &'static str| sqlx::query(sql).execute(&pool).await.expect("altered");
+    alter("ALTER TABLE agent_actions ADD CONSTRAINT none_booked CHECK (action <> 'booked')").await;
+    book().await.expect_err("not written down");
+    alter("ALTER TABLE agent_actions DROP CONSTRAINT none_booked").await;
+    for _ in 0..2 {
+        assert!(book().await.expect("was booked").replayed);
+    }
+    let trail = house.rides.agent_actions(Some(agent), &PAGE).await.expect("read").items;
+    let what: Vec<_> = trail.iter().rev().map(|action| action.what).collect();
+    assert_eq!(what, [What::GuestMade, What::Booked]);
     let house = House::open(&pool).await;
     house.rides.go_online(driver, place(-1.94)).await.expect("approved");
     let (as_rider, as_driver) = (caller(rider, Role::Customer), caller(driver, Role::Driver));

@@ -103,6 +103,9 @@ async fn the_same_key_of_an_agent_is_the_same_ride() {
     let mut differs = body.clone();
     differs["notes"] = "by the bank".into();
     book(&differs).await.refused(409, "idempotency_key_reused");
+    let mut differs = body.clone();
+    differs["rider"]["phone"] = fresh_phone().into();
+    book(&differs).await.refused(409, "idempotency_key_reused");
 }
 
 #[tokio::test]
