@@ -3,6 +3,8 @@
 use super::*;
 use crate::clock;
 use crate::ids::DriverId;
+use crate::index::Fix;
+use crate::locations::Track;
 use crate::matching::record::Record;
 use crate::money::Francs;
 use crate::rides::agents::{CallingRider, What};
@@ -83,6 +85,22 @@ async fn a_cancellation_costs_what_the_rules_say_and_that_is_kept(pool: PgPool) 
         let _ = house.rides.go_offline(driver).await;
         house.stop().await;
     }
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_driver_who_is_not_at_the_pickup_cannot_say_that_nobody_was_there(pool: PgPool) {
+    let (rider, driver) = (fixture::rider(&pool, 1).await, fixture::driver(&pool, 2).await);
+    let house = House::open(&pool).await;
+    let ride = house.assigned(driver, rider).await.id;
+    house.rides.arrive(driver, ride).await.expect("arrived, says the driver");
+    let house = house.after_minutes(&pool, ride, 5.5).await;
+    let now = clock::now();
+    let elsewhere = Fix::new(place(-1.945), now);
+    house.rides.ping(driver, &mut Track::default(), elsewhere, now).expect("half a kilometre away");
+    let view = house.rides.cancel(caller(driver, Role::Driver), ride, "rider_no_show", None).await.expect("cancelled");
+    let cancellation = view.cancellation.expect("called off");
+    assert_eq!((cancellation.fee_rwf, cancellation.fee_reason.as_deref()), (0, Some("by_driver")));
+    house.stop().await;
 }
 
 #[sqlx::test(migrations = "./migrations")]
@@ -183,6 +201,9 @@ async fn agents_are_bounded_and_leave_a_trail(pool: PgPool) {
     assert_eq!(book(other, "0788123001", Some("a")).await.expect_err("is riding").code(), "ride_in_progress");
     book(agent, "0788123002", None).await.expect("booked");
     assert_eq!(book(agent, "0788123003", None).await.expect_err("two are under way").code(), "too_many_live_rides");
+    assert!(book(agent, "0788123001", Some("a")).await.expect("at the limit too").replayed);
+    let reused = book(agent, "0788123005", Some("a")).await.expect_err("for somebody else");
+    assert_eq!(reused.code(), "idempotency_key_reused");
 
     let id = first.ride.id;
     assert!(house.rides.show_booked(agent, id).await.expect("their own").pin.is_some(), "to be read to the rider");
@@ -201,9 +222,6 @@ async fn agents_are_bounded_and_leave_a_trail(pool: PgPool) {
             .fetch_one(&pool)
             .await
             .expect("in the timeline");
-    assert!(book(agent, "0788123001", Some("a")).await.expect("at the limit too").replayed);
-    let reused = book(agent, "0788123005", Some("a")).await.expect_err("for somebody else");
-    assert_eq!(reused.code(), "idempotency_key_reused");
     assert_eq!(actor, "agent");
 
     let trail = house.rides.agent_actions(Some(agent), &PAGE).await.expect("read").items;
@@ -234,24 +252,6 @@ async fn agents_are_bounded_and_leave_a_trail(pool: PgPool) {
     let second = listed.items[0].id;
     let busy = house.rides.cancel_booked(agent, second, "other", None).await.expect_err("counts too");
     assert!(matches!(busy, Error::RateLimited { .. }), "{busy}");
-    house.stop().await;
-}
-
-/// What a phone showed at an instant.
-fn shown(house: &House, shower: Shower, user: impl Into<UserId>, at: Timestamp) -> String {
-    let keys: &Keys = &house.rides.inner.pairing.keys;
-    let (issued_at, expires_at) = (at - Span::from_minutes(60), at + Span::from_minutes(60));
-    keys.show(&Token { shower, user: user.into(), issued_at, expires_at }, at)
-}
-
-fn scanned(qr: String, ended_at: Option<Timestamp>) -> PairRide {
-    PairRide { proof: Proof::Scanned(qr), ride: booking(), ended_at }
-}
-
-#[sqlx::test(migrations = "./migrations")]
-async fn a_meeting_handed_in_later_by_both_phones_is_one_ride(pool: PgPool) {
-    let (rider, driver) = (fixture::rider(&pool, 1).await, fixture::driver(&pool, 2).await);
-    let (other_rider, other_driver) = (fixture::rider(&pool, 3).await, fixture::driver(&pool, 4).await);
     house.rides.cancel_booked(agent, id, "changed_mind", None).await.expect("done before");
     assert!(book(agent, "0788123001", Some("a")).await.expect("done before").replayed);
     let trail = house.rides.agent_actions(Some(agent), &PAGE).await.expect("read").items;
@@ -278,6 +278,24 @@ async fn a_booking_that_could_not_be_written_down_is_when_it_is_sent_again(pool:
     let trail = house.rides.agent_actions(Some(agent), &PAGE).await.expect("read").items;
     let what: Vec<_> = trail.iter().rev().map(|action| action.what).collect();
     assert_eq!(what, [What::GuestMade, What::Booked]);
+    house.stop().await;
+}
+
+/// What a phone showed at an instant.
+fn shown(house: &House, shower: Shower, user: impl Into<UserId>, at: Timestamp) -> String {
+    let keys: &Keys = &house.rides.inner.pairing.keys;
+    let (issued_at, expires_at) = (at - Span::from_minutes(60), at + Span::from_minutes(60));
+    keys.show(&Token { shower, user: user.into(), issued_at, expires_at }, at)
+}
+
+fn scanned(qr: String, ended_at: Option<Timestamp>) -> PairRide {
+    PairRide { proof: Proof::Scanned(qr), ride: booking(), ended_at }
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_meeting_handed_in_later_by_both_phones_is_one_ride(pool: PgPool) {
+    let (rider, driver) = (fixture::rider(&pool, 1).await, fixture::driver(&pool, 2).await);
+    let (other_rider, other_driver) = (fixture::rider(&pool, 3).await, fixture::driver(&pool, 4).await);
     let house = House::open(&pool).await;
     house.rides.go_online(driver, place(-1.94)).await.expect("approved");
     let (as_rider, as_driver) = (caller(rider, Role::Customer), caller(driver, Role::Driver));
