@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::{CancelBody, PlaceBody};
+use super::{CancelBody, PlaceBody, refuse_delivery};
 use crate::ids::{QuoteId, RideId, UserId};
 use crate::realtime::protocol::view::RideView;
 use crate::rides::agents::{Action, CallingRider};
@@ -30,7 +30,7 @@ pub(super) fn routes() -> OpenApiRouter<Rides> {
 }
 
 /// Who called.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CallingBody {
     /// A Rwandan mobile number, in any usual spelling.
@@ -44,7 +44,7 @@ struct CallingBody {
 }
 
 /// A booking on behalf of somebody.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct BookForBody {
     /// Who called.
@@ -53,7 +53,7 @@ struct BookForBody {
     pickup: PlaceBody,
     /// To.
     destination: PlaceBody,
-    /// `boda` when left out.
+    /// `boda` when left out; not `delivery`.
     ride_type: Option<String>,
     /// `cash` when left out.
     payment_method: Option<String>,
@@ -79,6 +79,7 @@ async fn book(
     key: Option<IdempotencyKey>,
     Json(body): Json<BookForBody>,
 ) -> Result<Response, ApiError> {
+    refuse_delivery(body.ride_type.as_deref())?;
     let CallingBody { phone, first_name, language } = body.rider;
     let calling = CallingRider { phone, first_name, language };
     let request = BookRide {

@@ -151,5 +151,8 @@ async fn a_call_that_makes_no_sense_is_refused_by_field() {
     let mut body = call(corner, &fresh_phone());
     body["pickup"]["lat"] = 51.0.into();
     assert!(agent.api.post("/agent/rides", &body).await.blames("pickup"));
+    let mut body = call(corner, &fresh_phone());
+    body["ride_type"] = "delivery".into();
+    assert!(agent.api.post("/agent/rides", &body).await.blames("ride_type"), "a parcel needs a receiver");
     assert_eq!(agent.api.get("/agent/rides").await.expect(200)["items"], json!([]));
 }

@@ -106,6 +106,9 @@ async fn what_is_not_a_meeting_is_refused_by_code() {
     let mut ended = with_code(corner, &shown["code"]);
     ended["ended_at"] = "2026-11-26T10:00:00Z".into();
     assert!(pair(&rider, &ended).await.blames("ended_at"));
+    let mut parcel = with_qr(corner, &shown["qr"]);
+    parcel["ride_type"] = "delivery".into();
+    assert!(pair(&rider, &parcel).await.blames("ride_type"), "a parcel needs a receiver");
     pair(&rider, &with_qr(corner, &"BODA1.AA.1.BB".into())).await.refused(409, "pairing_refused");
     let qr = text(&shown["qr"]);
     let forged = format!("{}{}", &qr[..qr.len() - 1], if qr.ends_with('0') { '1' } else { '0' });
