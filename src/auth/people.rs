@@ -54,6 +54,22 @@ impl Auth {
         Ok(found)
     }
 
+    /// Whether there is such an account and it is not disabled.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn is_open(&self, id: UserId) -> Result<bool, Error> {
+        Ok(store::is_open(&self.inner.pool, id).await?)
+    }
+
+    /// Whose this number is, in whatever role and state.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn account_of(&self, phone: Phone) -> Result<Option<UserId>, Error> {
+        Ok(store::user_by_phone(&self.inner.pool, phone).await?.map(|user| user.id))
+    }
+
     /// Forgets what was remembered of a person, whose name or rating changed.
     pub fn forget_person(&self, id: UserId) {
         lock(&self.inner.people).forget(&id);

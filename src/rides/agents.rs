@@ -8,8 +8,9 @@
 
 use uuid::Uuid;
 
-use super::booking::{BookRide, Booked, Booker};
-use super::store::agents as store;
+use super::booking::{self, BookRide, Booked, Booker};
+use super::ride::Ride;
+use super::store::agents::{self as store, Load};
 use super::store::{Filter, Party};
 use super::view::{Viewer, ride_view};
 use super::{Rides, no_ride};
@@ -47,7 +48,8 @@ pub struct CallingRider {
 }
 
 impl Rides {
-    /// Books for somebody who called. With a key, a repeated request meets the same ride.
+    /// Books for somebody who called. With a key, a repeated request meets the same ride: its id is derived from agent and
+    /// key, and the number of who called is part of what was asked for.
     ///
     /// # Errors
     /// As [`Rides::book`], and `phone_not_a_rider` for the number of a driver or of staff, `account_disabled`,
@@ -59,24 +61,45 @@ impl Rides {
         key: Option<&IdempotencyKey>,
         request: &BookRide,
     ) -> Result<Booked, Error> {
-        let now = clock::now();
-        let (phone, first_name, language) = check_calling(calling)?;
-        self.refuse_busy_agent(agent, now).await?;
-        let people = &self.inner.people;
-        let guest = people.guest(phone, &first_name, language, now).await?;
-        let Guest { user, is_new } = guest;
-        if is_new {
-            self.note(agent, What::GuestMade, user, None, None).await?;
-        }
-        // An agent's key is the agent's own: riders and other agents may use the same.
-        let key = key.map(|key| IdempotencyKey(format!("agent {agent} {}", key.0)));
-        let booked = self.book_as(RiderId::from(user), Booker::Agent(agent), key.as_ref(), request).await;
+        let called = check_calling(calling)?;
+        let phone = called.phone;
+        let booked = self.book_for_checked(agent, called, key, request).await;
         match &booked {
-            Ok(booked) if booked.replayed => {}
-            Ok(booked) => self.note(agent, What::Booked, user, Some(booked.ride.id), None).await?,
-            Err(error) => self.note(agent, What::Refused, user, None, Some(error.code())).await?,
+            // Also of one that is sent again: it was not written the first time if the database went away then.
+            Ok(Booked { ride, .. }) => self.note(agent, What::Booked, Some(ride.rider.id), Some(ride.id), None).await?,
+            Err(error) => {
+                let rider = self.inner.people.account_of(phone).await?;
+                self.note(agent, What::Refused, rider, None, Some(error.code())).await?;
+            }
         }
         booked
+    }
+
+    async fn book_for_checked(
+        &self,
+        agent: UserId,
+        called: Called,
+        key: Option<&IdempotencyKey>,
+        request: &BookRide,
+    ) -> Result<Booked, Error> {
+        let request_hash = booking::hash_for(called.phone, request);
+        let id = key.map(|key| booking::derived_id(agent, key));
+        // Before the bounds: what was booked is no more work, and an agent at a limit hears of it.
+        if let Some(id) = id
+            && let Some(replayed) = self.replay(id, request_hash, |ride| ride.booked_by == Some(agent)).await?
+        {
+            return Ok(replayed);
+        }
+        let now = clock::now();
+        let load = self.load_of(agent, now).await?;
+        self.refuse_hasty_agent(&load, now)?;
+        self.refuse_busy_agent(&load)?;
+        let Called { phone, first_name, language } = called;
+        let Guest { user, is_new } = self.inner.people.guest(phone, &first_name, language, now).await?;
+        if is_new {
+            self.note(agent, What::GuestMade, Some(user), None, None).await?;
+        }
+        self.book_as(RiderId::from(user), Booker::Agent(agent), id, request_hash, request).await
     }
 
     /// A ride that this agent booked.
@@ -106,7 +129,7 @@ impl Rides {
     /// Calls a ride off that this agent booked, as its rider would.
     ///
     /// # Errors
-    /// Not found for every other ride; as [`Rides::cancel`] otherwise.
+    /// Not found for every other ride; [`Error::RateLimited`]; as [`Rides::cancel`] otherwise.
     pub async fn cancel_booked(
         &self,
         agent: UserId,
@@ -115,15 +138,33 @@ impl Rides {
         note: Option<&str>,
     ) -> Result<RideView, Error> {
         let ride = self.current(id).await?;
-        if ride.booked_by != Some(agent) {
+        let rider = Some(ride.rider.into());
+        let cancelled = self.cancel_own(agent, &ride, reason, note).await;
+        match &cancelled {
+            // Again is once.
+            Ok(_) if !ride.status.is_live() => {}
+            Ok(_) => self.note(agent, What::Cancelled, rider, Some(id), None).await?,
+            Err(error) => self.note(agent, What::Refused, rider, Some(id), Some(error.code())).await?,
+        }
+        cancelled
+    }
+
+    async fn cancel_own(
+        &self,
+        agent: UserId,
+        ride: &Ride,
+        reason: &str,
+        note: Option<&str>,
+    ) -> Result<RideView, Error> {
+        let now = clock::now();
+        let is_own = ride.booked_by == Some(agent);
+        if ride.status.is_live() || !is_own {
+            self.refuse_hasty_agent(&self.load_of(agent, now).await?, now)?;
+        }
+        if !is_own {
             return Err(no_ride());
         }
-        let was_live = ride.status.is_live();
-        let view = self.cancel_for(agent, &ride, reason, note).await?;
-        if was_live {
-            self.note(agent, What::Cancelled, ride.rider.into(), Some(id), None).await?;
-        }
-        Ok(view)
+        self.cancel_for(agent, ride, reason, note).await
     }
 
     /// What agents did, newest first; of one of them, or of all.
@@ -135,14 +176,21 @@ impl Rides {
         Ok(Page::new(rows, page, |action| Position { at: action.at, id: action.id }))
     }
 
-    async fn refuse_busy_agent(&self, agent: UserId, now: Timestamp) -> Result<(), Error> {
-        let Config { live_rides_max, actions_per_hour_max } = self.inner.config.agents;
-        let hour = Span::from_minutes(60);
-        let load = store::load(&self.inner.pool, agent, now - hour).await?;
-        if load.actions >= i64::from(actions_per_hour_max) {
-            let retry_after = load.oldest.map_or(hour, |oldest| (oldest + hour).since(now));
+    /// What an agent did in the last hour, and has under way.
+    async fn load_of(&self, agent: UserId, now: Timestamp) -> Result<Load, Error> {
+        store::load(&self.inner.pool, agent, now - HOUR).await
+    }
+
+    fn refuse_hasty_agent(&self, load: &Load, now: Timestamp) -> Result<(), Error> {
+        if load.actions >= i64::from(self.inner.config.agents.actions_per_hour_max) {
+            let retry_after = load.oldest.map_or(HOUR, |oldest| (oldest + HOUR).since(now));
             return Err(Error::RateLimited { retry_after });
         }
+        Ok(())
+    }
+
+    fn refuse_busy_agent(&self, load: &Load) -> Result<(), Error> {
+        let live_rides_max = self.inner.config.agents.live_rides_max;
         if load.live_rides >= i64::from(live_rides_max) {
             let text = format!("you have {live_rides_max} rides under way; wait until one has ended");
             return Err(Error::conflict("too_many_live_rides", text));
@@ -154,25 +202,34 @@ impl Rides {
         &self,
         agent: UserId,
         what: What,
-        rider: UserId,
+        rider: Option<UserId>,
         ride: Option<RideId>,
         detail: Option<&str>,
     ) -> Result<(), Error> {
-        let action = Action {
-            id: Uuid::now_v7(),
-            agent,
-            at: clock::now(),
-            what,
-            rider,
-            ride,
-            detail: detail.map(str::to_owned),
-            request_id: RequestId::current_or_none(),
+        let at = clock::now();
+        let id = match (what, ride, detail) {
+            // Once, however often the booking is sent again.
+            (What::Booked, Some(ride), _) => ride.0,
+            // Those who knock at a closed door fill no table: one line a minute. No key of a booking looks like this.
+            (What::Refused, _, Some(store::RATE_LIMITED)) => {
+                let minute = at.as_millis() / 60_000;
+                booking::derived_id(agent, &IdempotencyKey(format!("\0{minute}"))).0
+            }
+            _ => Uuid::now_v7(),
         };
-        store::note(&self.inner.pool, &action).await
+        let (detail, request_id) = (detail.map(str::to_owned), RequestId::current_or_none());
+        store::note(&self.inner.pool, &Action { id, agent, at, what, rider, ride, detail, request_id }).await
     }
 }
 
-fn check_calling(calling: &CallingRider) -> Result<(Phone, String, Language), Error> {
+/// Who called: checked.
+struct Called {
+    phone: Phone,
+    first_name: String,
+    language: Language,
+}
+
+fn check_calling(calling: &CallingRider) -> Result<Called, Error> {
     let mut checks = Checks::new();
     let phone = checks.accept("rider.phone", &calling.phone, Phone::parse(&calling.phone));
     let first_name = checks.text("rider.first_name", &calling.first_name, FIRST_NAME_CHARS_MAX);
@@ -180,10 +237,12 @@ fn check_calling(calling: &CallingRider) -> Result<(Phone, String, Language), Er
     let language = checks.accept("rider.language", code, Language::from_code(code).ok_or("is not one of rw, en, fr"));
     checks.finish()?;
     match (phone, language) {
-        (Some(phone), Some(language)) => Ok((phone, first_name, language)),
+        (Some(phone), Some(language)) => Ok(Called { phone, first_name, language }),
         _ => Err(Error::internal("checked above")),
     }
 }
 
+/// What an agent did is bounded in this span.
+const HOUR: Span = Span::from_minutes(60);
 /// As long as the names that people register with.
 const FIRST_NAME_CHARS_MAX: usize = 60;

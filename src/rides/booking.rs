@@ -23,6 +23,7 @@ use crate::geo::LatLng;
 use crate::ids::{QuoteId, RideId, RiderId, UserId};
 use crate::money::BasisPoints;
 use crate::payments::PaymentMethod;
+use crate::phone::Phone;
 use crate::realtime::protocol::view::RideView;
 use crate::time::{Span, Timestamp};
 use crate::web::IdempotencyKey;
@@ -194,25 +195,28 @@ impl Rides {
         key: Option<&IdempotencyKey>,
         request: &BookRide,
     ) -> Result<Booked, Error> {
-        self.book_as(rider, Booker::Rider, key, request).await
+        let id = key.map(|key| derived_id(rider.into(), key));
+        let request_hash = hash_of(request);
+        // Before the checks: a time of pickup that was in order then may be in the past by now.
+        if let Some(id) = id
+            && let Some(replayed) = self.replay(id, request_hash, |ride| ride.rider == rider).await?
+        {
+            return Ok(replayed);
+        }
+        self.book_as(rider, Booker::Rider, id, request_hash, request).await
     }
 
-    /// As [`Rides::book`], by the rider or on their behalf.
+    /// As [`Rides::book`], by the rider or on their behalf; with the id that a key stands for, which the caller has looked
+    /// for.
     pub(super) async fn book_as(
         &self,
         rider: RiderId,
         booker: Booker,
-        key: Option<&IdempotencyKey>,
+        id: Option<RideId>,
+        request_hash: [u8; 32],
         request: &BookRide,
     ) -> Result<Booked, Error> {
-        let request_hash = hash_of(request);
-        let id = key.map_or_else(|| RideId(Uuid::now_v7()), |key| derived_id(rider, key));
-        // Before the checks: a time of pickup that was in order then may be in the past by now.
-        if key.is_some()
-            && let Some(replayed) = self.replay(rider, id, request_hash).await?
-        {
-            return Ok(replayed);
-        }
+        let id = id.unwrap_or_else(|| RideId(Uuid::now_v7()));
         let now = clock::now();
         let checked = self.check_booking(request, now)?;
         // The store would refuse the ride of somebody who is not there, and with it everybody's of the same commit.
@@ -233,10 +237,14 @@ impl Rides {
             Ok(Some(ride)) => Ok(Booked { ride: self.view(&ride, Viewer::Rider).await, replayed: false }),
             Ok(None) => Err(Error::internal("a booked ride is not there")),
             // Two requests with one key at once: the other one won.
-            Err(Unanswered::Refused(Refusal::AlreadyRequested)) => self
-                .replay(rider, id, request_hash)
-                .await?
-                .ok_or_else(|| Error::internal("a requested ride is not there")),
+            Err(Unanswered::Refused(Refusal::AlreadyRequested)) => {
+                let is_theirs = |ride: &Ride| match booker {
+                    Booker::Rider => ride.rider == rider,
+                    Booker::Agent(agent) => ride.booked_by == Some(agent),
+                };
+                let replayed = self.replay(id, request_hash, is_theirs).await?;
+                replayed.ok_or_else(|| Error::internal("a requested ride is not there"))
+            }
             Err(refused) => Err(self.refused(refused)),
         }
     }
@@ -289,12 +297,12 @@ impl Rides {
         })
     }
 
-    /// The ride an earlier request with the same key booked, if there is one.
+    /// The ride an earlier request with the same key booked, if there is one: of whoever sends it again.
     pub(super) async fn replay(
         &self,
-        rider: RiderId,
         id: RideId,
         request_hash: [u8; 32],
+        is_theirs: impl FnOnce(&Ride) -> bool,
     ) -> Result<Option<Booked>, Error> {
         let ride = match self.inner.live.ride(id) {
             Some(ride) => ride,
@@ -303,7 +311,7 @@ impl Rides {
                 None => return Ok(None),
             },
         };
-        if ride.rider != rider || ride.request_hash != request_hash {
+        if !is_theirs(&ride) || ride.request_hash != request_hash {
             let message = "this Idempotency-Key was used for another booking; use a new key for a new ride";
             return Err(Error::conflict("idempotency_key_reused", message));
         }
@@ -386,9 +394,9 @@ impl Rides {
     }
 }
 
-/// The ride that a rider's key stands for. A retry can only ever meet the same row.
-pub(super) fn derived_id(rider: RiderId, key: &IdempotencyKey) -> RideId {
-    let mut text = rider.0.as_bytes().to_vec();
+/// The ride that the key of who books stands for. A retry can only ever meet the same row.
+pub(super) fn derived_id(booker: UserId, key: &IdempotencyKey) -> RideId {
+    let mut text = booker.0.as_bytes().to_vec();
     text.extend_from_slice(key.0.as_bytes());
     let hash = digest(&SHA256, &text);
     let mut bytes = [0; 16];
@@ -398,13 +406,22 @@ pub(super) fn derived_id(rider: RiderId, key: &IdempotencyKey) -> RideId {
 
 /// Recognises the same booking sent again, field by field, whatever its JSON looked like.
 fn hash_of(request: &BookRide) -> [u8; 32] {
-    // The debug form names every field and tells absent from empty; it never leaves this function. An ordinary booking has
+    hash_of_text(&text_of(request))
+}
+
+/// The same of a booking for who has this number.
+pub(super) fn hash_for(phone: Phone, request: &BookRide) -> [u8; 32] {
+    hash_of_text(&format!("{} {}", phone.as_str(), text_of(request)))
+}
+
+fn text_of(request: &BookRide) -> String {
+    // The debug form names every field and tells absent from empty; it never leaves this file. An ordinary booking has
     // the text that it had before there were products, so that a retry over an upgrade is known.
     let mut text = format!("{request:?}");
     if !request.product.is_empty() {
         text.push_str(&request.product.canonical());
     }
-    hash_of_text(&text)
+    text
 }
 
 pub(super) fn hash_of_text(text: &str) -> [u8; 32] {
@@ -424,8 +441,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_stands_for_one_ride_of_one_rider() {
-        let (aline, eric) = (RiderId(Uuid::from_u128(1)), RiderId(Uuid::from_u128(2)));
+    fn a_key_stands_for_one_ride_of_one_person() {
+        let (aline, eric) = (UserId(Uuid::from_u128(1)), UserId(Uuid::from_u128(2)));
         let key = |text: &str| IdempotencyKey(text.to_owned());
         assert_eq!(derived_id(aline, &key("a")), derived_id(aline, &key("a")));
         assert_ne!(derived_id(aline, &key("a")), derived_id(aline, &key("b")));

@@ -82,7 +82,13 @@ impl Rides {
     ) -> Result<RideView, Error> {
         let cancellation = match self.current(id).await {
             Ok(ride) if ride.status.is_live() => {
-                let cost = self.cost_now(&ride, said.side, ground(said.reason), clock::now()).await?;
+                let now = clock::now();
+                let ground = match ground(said.reason) {
+                    // Who did not come cannot say that nobody was there.
+                    Ground::RiderNotThere if !self.is_at_pickup(&ride, now) => Ground::Any,
+                    ground => ground,
+                };
+                let cost = self.cost_now(&ride, said.side, ground, now).await?;
                 said.at_cost(cost.charge)
             }
             // Over, or nobody's: dispatch says what of it.
@@ -104,6 +110,12 @@ impl Rides {
             _ => ride,
         };
         Ok(self.view(&ride, viewer).await)
+    }
+
+    /// Whether the driver stands at the pickup, as far as is known.
+    fn is_at_pickup(&self, ride: &Ride, now: Timestamp) -> bool {
+        let seen = ride.driver.and_then(|driver| self.seen(driver, now));
+        seen.is_none_or(|at| at.distance_m(ride.pickup.at) <= AT_PICKUP_M)
     }
 
     /// The ride, when the same command was carried out before and dispatch has forgotten it.
@@ -171,6 +183,9 @@ impl Rides {
     }
 }
 
+/// A driver within this of the pickup is there: two receivers between houses differ by as much.
+const AT_PICKUP_M: f64 = 150.0;
+
 /// What costs nothing, because there were no rules or nothing to judge.
 const FREE: Charge = Charge { fee: Francs::ZERO, compensation: Francs::ZERO, cause: Cause::NoDriver };
 
@@ -231,10 +246,28 @@ const fn is_passed_on(reason: CancelReason) -> bool {
     !matches!(reason, CancelReason::RiderNoShow | CancelReason::Unsafe)
 }
 
-/// The ride as its former driver saw it last: who has it now is not their business.
+/// The ride to its former driver: as it was booked, and without the people of it. Who has it now, how it went on and whom
+/// to call is not their business any more.
 fn given_back(ride: &Ride) -> Ride {
-    let (assigned_at, arrived_at, cancellation) = (None, None, None);
-    Ride { status: RideStatus::Requested, driver: None, assigned_at, arrived_at, cancellation, ..ride.clone() }
+    let mut product = ride.product.as_booked();
+    product.stops.iter_mut().for_each(|stop| stop.contact = None);
+    if let Some(parcel) = &mut product.parcel {
+        (parcel.sender, parcel.receiver) = (None, None);
+    }
+    Ride {
+        status: RideStatus::Requested,
+        driver: None,
+        is_next: false,
+        product,
+        fare: ride.price.quoted,
+        matched_distance_m: None,
+        assigned_at: None,
+        arrived_at: None,
+        started_at: None,
+        ended_at: None,
+        cancellation: None,
+        ..ride.clone()
+    }
 }
 
 fn is_party(ride: &Ride, by: Canceller) -> bool {
@@ -242,5 +275,36 @@ fn is_party(ride: &Ride, by: Canceller) -> bool {
         Canceller::Rider(rider) => ride.rider == rider,
         Canceller::Driver { driver, .. } => ride.driver == Some(driver),
         Canceller::System => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::DriverId;
+    use crate::rides::view::tests::delivery;
+    use crate::rides::view::{Cast, ride_view};
+
+    #[test]
+    fn who_gave_a_delivery_back_sees_nobody_of_it_and_not_how_it_went_on() {
+        let over = Timestamp::from_millis(1_790_000_000_000);
+        let mut ride = Ride {
+            status: RideStatus::Completed,
+            driver: Some(DriverId(uuid::Uuid::from_u128(9))),
+            fare: Francs(9_999),
+            matched_distance_m: Some(4_321),
+            assigned_at: Some(over),
+            arrived_at: Some(over),
+            started_at: Some(over),
+            ended_at: Some(over),
+            ..delivery()
+        };
+        ride.product.stops[0].reached_at = Some(over);
+        let view = ride_view(&given_back(&ride), &Cast::default(), Viewer::Driver);
+        let parcel = view.parcel.as_ref().expect("a delivery");
+        assert!(parcel.sender.is_none() && parcel.receiver.is_none() && view.stops[0].contact.is_none());
+        assert_eq!((view.fare_rwf, view.matched_distance_m), (ride.price.quoted.amount(), None));
+        let times = [view.assigned_at, view.arrived_at, view.started_at, view.ended_at, view.stops[0].reached_at];
+        assert_eq!((view.status, times), (RideStatus::Requested, [None; 5]));
     }
 }

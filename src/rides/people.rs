@@ -33,6 +33,23 @@ impl People {
         Ok(!self.auth.people(&[rider.into()]).await?.is_empty())
     }
 
+    /// Whether there is such a rider and the account is open.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn is_open(&self, rider: RiderId) -> Result<bool, Error> {
+        // Asked first, because it remembers the name.
+        Ok(self.knows(rider).await? && self.auth.is_open(rider.into()).await?)
+    }
+
+    /// Whose this number is, in whatever role.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn account_of(&self, phone: Phone) -> Result<Option<UserId>, Error> {
+        self.auth.account_of(phone).await
+    }
+
     /// The language that somebody is spoken to in.
     ///
     /// # Errors

@@ -25,10 +25,10 @@ pub struct EventView {
     /// When.
     #[schema(value_type = chrono::DateTime<chrono::Utc>)]
     pub at: Timestamp,
-    /// `requested`, `offer_made`, `offer_closed`, `driver_assigned`, `driver_on_the_way`, `driver_nudged`,
-    /// `driver_released`, `driver_arrived`, `stop_reached`, `started`, `search_began`, or the final status.
+    /// `requested`, `rescheduled`, `search_began`, `offer_made`, `offer_closed`, `driver_assigned`, `driver_on_the_way`,
+    /// `driver_nudged`, `driver_released`, `driver_arrived`, `stop_reached`, `started`, or the final status.
     pub kind: String,
-    /// `customer`, `driver`, `admin` or `system`.
+    /// `customer`, `driver`, `agent`, `admin` or `system`.
     pub actor: String,
     /// Details; for operators only, otherwise empty.
     pub data: serde_json::Value,

@@ -140,7 +140,7 @@ fn place(spot: &Spot) -> Place {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::dispatch::Pin;
     use crate::phone::Phone;
@@ -149,7 +149,7 @@ mod tests {
     use crate::rides::ride::tests::ride;
     use crate::rides::words::{ParcelSize, RideType};
 
-    fn delivery() -> Ride {
+    pub(in crate::rides) fn delivery() -> Ride {
         let contact = || Some(Contact { name: "Keza".into(), phone: Phone::parse("0788123456").expect("valid") });
         let mut ride = ride();
         ride.ride_type = RideType::Delivery;

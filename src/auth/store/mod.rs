@@ -16,6 +16,6 @@ pub use sessions::{
     use_refresh_token,
 };
 pub use users::{
-    RecipientRow, change_profile, create_user, drop_unproven_passwords, language, lock_by_phone, lock_user, people,
-    phone, prove, recipient, record_rating, set_password, upsert_guest, upsert_unproven, user, user_by_phone,
+    RecipientRow, change_profile, create_user, drop_unproven_passwords, is_open, language, lock_by_phone, lock_user,
+    people, phone, prove, recipient, record_rating, set_password, upsert_guest, upsert_unproven, user, user_by_phone,
 };

@@ -278,6 +278,18 @@ pub async fn people(pool: &PgPool, ids: &[Uuid]) -> Result<Vec<(UserId, Person)>
         .collect()
 }
 
+/// Whether there is such an account and it is not disabled.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn is_open(pool: &PgPool, id: UserId) -> sqlx::Result<bool> {
+    let sql = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM users WHERE id = $1 AND disabled_at IS NULL) AS "is_open!""#,
+        id.0
+    );
+    sql.fetch_one(pool).await
+}
+
 /// Adds a driver's rating of a rider, 1 to 5 stars, within the caller's transaction. The sum is in hundredths of a star.
 ///
 /// # Errors

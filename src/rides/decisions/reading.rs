@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::round::{PARTS, Reason, RideRound, Weighed};
-use super::store::{self, Asked};
+use super::store::{self, Asked, Missed};
 use super::why::{Why, why_not};
 use super::words;
 use crate::clock;
@@ -162,15 +162,17 @@ fn round_view(ride: RideId, round: &RideRound) -> RoundView {
     }
 }
 
-fn why_not_view(ride: RideId, round: &RideRound, driver: DriverId, language: Language) -> WhyNotView {
-    // Who was chosen here and did not drive it did not take it; where nobody was chosen somebody was later.
+fn why_not_view(missed: &Missed, driver: DriverId, language: Language) -> WhyNotView {
+    let Missed { ride, round, was_passed } = missed;
+    // Who was chosen here and did not drive it did not take it, or somebody else was found for it before they answered or
+    // came; where nobody was chosen somebody was later.
     let why = match round.chosen {
-        Some(chosen) if chosen == driver => Why::Excluded(Reason::Passed),
+        Some(chosen) if chosen == driver && *was_passed => Why::Excluded(Reason::Passed),
         _ => why_not(round, driver).unwrap_or(Why::BetterElsewhere),
     };
     let eta = round.considered.iter().find(|weighed| weighed.driver == driver).map(|weighed| weighed.pickup_eta);
     WhyNotView {
-        ride_id: ride,
+        ride_id: *ride,
         at: round.at,
         // Whole minutes: a place is not worked out from that.
         pickup_minutes: eta.filter(|eta| *eta > Span::ZERO).map(|eta| (eta.as_secs() + 59) / 60),
@@ -212,7 +214,22 @@ impl Rides {
             return Err(no_ride());
         }
         let language = self.inner.people.language_of(driver.into()).await?;
-        let page = Page::new(found, page, |(ride, round)| Position { at: round.at, id: ride.0 });
-        Ok(page.map(|(ride, round)| why_not_view(ride, &round, driver, language)))
+        let page = Page::new(found, page, |missed| Position { at: missed.round.at, id: missed.ride.0 });
+        Ok(page.map(|missed| why_not_view(&missed, driver, language)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rides::decisions::round::tests::{driver, round, weighed};
+
+    #[test]
+    fn who_had_it_on_offer_and_lost_it_to_somebody_else_did_not_pass_on_it() {
+        for (was_passed, expected) in [(true, "passed"), (false, "better_elsewhere")] {
+            let ride = RideId(Uuid::from_u128(5));
+            let missed = Missed { ride, round: round(vec![weighed(1, 100)], Some(1)), was_passed };
+            assert_eq!(why_not_view(&missed, driver(1), Language::En).reason, expected);
+        }
     }
 }

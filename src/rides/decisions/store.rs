@@ -104,6 +104,8 @@ struct Row {
     runner_up: Option<Uuid>,
     offer: Option<i32>,
     considered: Vec<u8>,
+    /// How the offer to the driver who asks ended.
+    outcome: Option<String>,
 }
 
 impl TryFrom<Row> for RideRound {
@@ -134,7 +136,11 @@ impl TryFrom<Row> for RideRound {
 /// # Errors
 /// When the database does not answer, or a row is not readable.
 pub async fn rounds(pool: &PgPool, ride: RideId) -> Result<Vec<RideRound>, Error> {
-    let rows = sqlx::query_as!(Row, "SELECT * FROM ride_decisions WHERE ride_id = $1 ORDER BY round", ride.0);
+    let rows = sqlx::query_as!(
+        Row,
+        "SELECT ride_decisions.*, NULL::text AS outcome FROM ride_decisions WHERE ride_id = $1 ORDER BY round",
+        ride.0
+    );
     rows.fetch_all(pool).await?.into_iter().map(RideRound::try_from).collect()
 }
 
@@ -161,6 +167,20 @@ pub enum Asked {
     Ride(RideId),
 }
 
+/// A ride that went to somebody else.
+#[derive(Debug)]
+pub struct Missed {
+    /// Which.
+    pub ride: RideId,
+    /// The round to explain it by.
+    pub round: RideRound,
+    /// Whether the driver who asks had it on offer in that round and did not take it.
+    pub was_passed: bool,
+}
+
+/// How an offer ends that its driver did not take. Every other end is somebody else's doing.
+const PASSED: [&str; 3] = ["declined", "expired", "driver_lost"];
+
 /// Of rides that went to somebody else the newest round in which a driver was looked at, newest first, one more than the page
 /// holds. Rounds in which somebody was chosen come before those in which nobody was.
 ///
@@ -171,7 +191,7 @@ pub async fn went_elsewhere(
     driver: DriverId,
     asked: Asked,
     page: &PageRequest,
-) -> Result<Vec<(RideId, RideRound)>, Error> {
+) -> Result<Vec<Missed>, Error> {
     let (since, scan_max, ride) = match asked {
         Asked::Since(since, scan_max) => (Some(DateTime::<Utc>::from(since)), scan_max, None),
         Asked::Ride(ride) => (None, i64::from(i16::MAX), Some(ride.0)),
@@ -181,7 +201,9 @@ pub async fn went_elsewhere(
         Row,
         r#"SELECT ride_id AS "ride_id!", round AS "round!", at AS "at!", trigger AS "trigger!", means AS "means!",
                   certified AS "certified!", waited_ms AS "waited_ms!", unassigned_ms AS "unassigned_ms!",
-                  price_ms AS "price_ms!", chosen, runner_up, offer, considered AS "considered!"
+                  price_ms AS "price_ms!", chosen, runner_up, offer, considered AS "considered!",
+                  (SELECT outcome FROM offers
+                   WHERE offers.ride_id = newest.ride_id AND ordinal = newest.offer AND driver_id = $1) AS outcome
            FROM (SELECT DISTINCT ON (looked.ride_id) looked.*
                  FROM (SELECT * FROM ride_decisions
                        WHERE ($2::timestamptz IS NULL OR at >= $2) AND ($3::uuid IS NULL OR ride_id = $3)
@@ -202,7 +224,11 @@ pub async fn went_elsewhere(
     )
     .fetch_all(pool)
     .await?;
-    rows.into_iter().map(|row| Ok((RideId(row.ride_id), RideRound::try_from(row)?))).collect()
+    let missed = |row: Row| {
+        let was_passed = row.outcome.as_deref().is_some_and(|outcome| PASSED.contains(&outcome));
+        Ok(Missed { ride: RideId(row.ride_id), round: RideRound::try_from(row)?, was_passed })
+    };
+    rows.into_iter().map(missed).collect()
 }
 
 /// Deletes what is older, a bounded number of rows. How many were.

@@ -79,7 +79,7 @@ async fn a_driver_finds_the_rides_for_which_they_were_looked_at_and_that_somebod
     .await;
     let find = async |asked, page: &PageRequest| {
         let found = store::went_elsewhere(&pool, asks, asked, page).await.expect("found");
-        found.into_iter().map(|(ride, round)| (ride, round.round)).collect::<Vec<_>>()
+        found.into_iter().map(|missed| (missed.ride, missed.round.round)).collect::<Vec<_>>()
     };
     let all = Asked::Since(at(0), 1_000);
     assert_eq!(find(all, &FIRST).await, [(rides[1], 2), (rides[0], 1)], "newest first, and those with a choice");
@@ -89,6 +89,37 @@ async fn a_driver_finds_the_rides_for_which_they_were_looked_at_and_that_somebod
     assert!(find(Asked::Ride(rides[2]), &FIRST).await.is_empty(), "their own");
     let after = PageRequest { limit: 10, before: Some(Position { at: at(30), id: rides[1].0 }) };
     assert_eq!(find(all, &after).await, [(rides[0], 1)]);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn an_offer_was_passed_on_only_by_who_did_not_take_it(pool: PgPool) {
+    let (asks, other) = (fixture::driver(&pool, 1).await, fixture::driver(&pool, 2).await);
+    let ride = driven(&pool, 0, Some(other)).await;
+    let chosen = RideRound { offer: Some(1), chosen: Some(asks), ..round(vec![of(asks, weighed(0, 30))], None) };
+    write(&pool, &[(ride, chosen)]).await;
+    let was_passed = async || {
+        let found = store::went_elsewhere(&pool, asks, Asked::Ride(ride), &FIRST).await.expect("found");
+        found.into_iter().map(|missed| missed.was_passed).collect::<Vec<_>>()
+    };
+    assert_eq!(was_passed().await, [false], "nothing is known of the offer");
+    let insert = sqlx::query(
+        "INSERT INTO offers (ride_id, ordinal, driver_id, pickup_eta_s, pickup_distance_m, offered_at, deadline)
+         VALUES ($1, 1, $2, 60, 300, now(), now())",
+    );
+    insert.bind(ride.0).bind(asks.0).execute(&pool).await.expect("an offer");
+    for (outcome, expected) in [
+        ("declined", true),
+        ("expired", true),
+        ("driver_lost", true),
+        ("accepted", false),
+        ("cancelled", false),
+        ("withdrawn", false),
+        ("taken", false),
+    ] {
+        let close = sqlx::query("UPDATE offers SET outcome = $2, closed_at = now() WHERE ride_id = $1");
+        close.bind(ride.0).bind(outcome).execute(&pool).await.expect("closed");
+        assert_eq!(was_passed().await, [expected], "{outcome}");
+    }
 }
 
 #[sqlx::test(migrations = "./migrations")]

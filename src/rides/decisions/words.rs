@@ -77,22 +77,22 @@ const fn texts(why: Why) -> Texts {
         },
         Why::WaitedLonger => Texts {
             rw: "Undi mumotari yari amaze igihe kirekire kukurusha ategereje urugendo.",
-            en: "Another driver had waited longer for a trip.",
+            en: "Another driver had waited longer for a ride.",
             fr: "Un autre motard attendait une course depuis plus longtemps.",
         },
         Why::Answers => Texts {
             rw: "Undi mumotari yemera ingendo nyinshi kukurusha.",
-            en: "Another driver takes more of the trips that are offered.",
+            en: "Another driver takes more of the rides that are offered.",
             fr: "Un autre motard accepte plus souvent les courses.",
         },
         Why::Favourite => Texts {
             rw: "Umugenzi yahisemo undi mumotari.",
-            en: "The passenger prefers another driver.",
+            en: "The rider prefers another driver.",
             fr: "Le passager préfère un autre motard.",
         },
         Why::Promised => Texts {
             rw: "Urugendo rwari rwamaze guhabwa undi mumotari.",
-            en: "The trip was with another driver already.",
+            en: "The ride was with another driver already.",
             fr: "La course était déjà confiée à un autre motard.",
         },
         Why::Place => Texts {
@@ -102,7 +102,7 @@ const fn texts(why: Why) -> Texts {
         },
         Why::BetterElsewhere => Texts {
             rw: "Muri ako kanya hari urundi rugendo rwari rukubereye.",
-            en: "Another trip suited you better at that moment.",
+            en: "Another ride suited you better at that moment.",
             fr: "Une autre course vous convenait mieux à ce moment.",
         },
         Why::Excluded(reason) => excluded(reason),
@@ -111,15 +111,15 @@ const fn texts(why: Why) -> Texts {
 
 const fn excluded(reason: Reason) -> Texts {
     match reason {
-        Reason::Busy => Texts { rw: "Wari mu rundi rugendo.", en: "You were on a trip.", fr: "Vous étiez en course." },
+        Reason::Busy => Texts { rw: "Wari mu rundi rugendo.", en: "You were on a ride.", fr: "Vous étiez en course." },
         Reason::Offered => Texts {
             rw: "Wari ufite urundi rugendo wagombaga gusubiza.",
-            en: "You had another trip to answer.",
+            en: "You had another ride to answer.",
             fr: "Vous aviez une autre course à accepter.",
         },
         Reason::Passed => Texts {
             rw: "Uru rugendo wararuhawe ntiwarwemera.",
-            en: "You had this trip on offer and did not take it.",
+            en: "You had this ride on offer and did not take it.",
             fr: "On vous a proposé cette course et vous ne l'avez pas prise.",
         },
         Reason::Lost => Texts {
@@ -137,7 +137,7 @@ const fn excluded(reason: Reason) -> Texts {
         },
         Reason::PickupTooFar => Texts {
             rw: "Umugenzi yari kure kurenza aho wahisemo.",
-            en: "The passenger was farther away than you wish.",
+            en: "The rider was farther away than you wish.",
             fr: "Le passager était plus loin que votre limite.",
         },
         Reason::FareTooLow => Texts {
@@ -147,7 +147,7 @@ const fn excluded(reason: Reason) -> Texts {
         },
         Reason::FinishesTooLate => Texts {
             rw: "Wari kurangiza urugendo rwawe utinze.",
-            en: "You would have finished your trip too late.",
+            en: "You would have finished your ride too late.",
             fr: "Vous auriez terminé votre course trop tard.",
         },
         Reason::OffShift => {
@@ -155,17 +155,17 @@ const fn excluded(reason: Reason) -> Texts {
         }
         Reason::HasNext => Texts {
             rw: "Wari ufite urundi rugendo rukurikira.",
-            en: "You had your next trip already.",
+            en: "You had your next ride already.",
             fr: "Vous aviez déjà la course suivante.",
         },
         Reason::Queued => Texts {
             rw: "Umurongo waguhaye urundi rugendo.",
-            en: "You got another trip as the first in the queue of the stage.",
+            en: "You got another ride as the first in the queue of the stage.",
             fr: "Premier de la file, vous avez eu une autre course.",
         },
         Reason::Avoided | Reason::OtherClass | Reason::Other => Texts {
             rw: "Uru rugendo ntirwari urwawe.",
-            en: "This trip was not one for you.",
+            en: "This ride was not one for you.",
             fr: "Cette course n'était pas pour vous.",
         },
     }

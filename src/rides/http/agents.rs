@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::{CancelBody, PlaceBody};
+use super::{CancelBody, PlaceBody, refuse_delivery};
 use crate::ids::{QuoteId, RideId, UserId};
 use crate::realtime::protocol::view::RideView;
 use crate::rides::agents::{Action, CallingRider};
@@ -30,7 +30,7 @@ pub(super) fn routes() -> OpenApiRouter<Rides> {
 }
 
 /// Who called.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CallingBody {
     /// A Rwandan mobile number, in any usual spelling.
@@ -44,7 +44,7 @@ struct CallingBody {
 }
 
 /// A booking on behalf of somebody.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct BookForBody {
     /// Who called.
@@ -53,7 +53,7 @@ struct BookForBody {
     pickup: PlaceBody,
     /// To.
     destination: PlaceBody,
-    /// `boda` when left out.
+    /// `boda` when left out; not `delivery`.
     ride_type: Option<String>,
     /// `cash` when left out.
     payment_method: Option<String>,
@@ -71,7 +71,7 @@ struct BookForBody {
               (status = 200, body = RideView, description = "Booked by an earlier request with this key"),
               (status = 403, body = ErrorBody, description = "`forbidden`: not an agent; `account_disabled`: the rider's"),
               (status = 409, body = ErrorBody, description = "`ride_in_progress`, `phone_not_a_rider`, `too_many_live_rides`, `idempotency_key_reused`"),
-              (status = 422, body = ErrorBody), (status = 429, body = ErrorBody, description = "Too many bookings in an hour"),
+              (status = 422, body = ErrorBody), (status = 429, body = ErrorBody, description = "Too many bookings and cancellations in an hour"),
               (status = 503, body = ErrorBody, description = "Try again with the same key")))]
 async fn book(
     State(rides): State<Rides>,
@@ -79,6 +79,7 @@ async fn book(
     key: Option<IdempotencyKey>,
     Json(body): Json<BookForBody>,
 ) -> Result<Response, ApiError> {
+    refuse_delivery(body.ride_type.as_deref())?;
     let CallingBody { phone, first_name, language } = body.rider;
     let calling = CallingRider { phone, first_name, language };
     let request = BookRide {
@@ -126,7 +127,8 @@ async fn show(
 #[utoipa::path(post, path = "/agent/rides/{id}/cancel", tag = "agents", security(("bearer" = [])),
     params(("id" = Uuid, Path)), request_body = CancelBody,
     responses((status = 200, body = RideView), (status = 404, body = ErrorBody, description = "Not booked by this agent"),
-              (status = 409, body = ErrorBody, description = "`wrong_state`"), (status = 422, body = ErrorBody)))]
+              (status = 409, body = ErrorBody, description = "`wrong_state`"), (status = 422, body = ErrorBody),
+              (status = 429, body = ErrorBody, description = "Too many bookings and cancellations in an hour")))]
 async fn cancel(
     State(rides): State<Rides>,
     Agent(agent): Agent,
@@ -160,10 +162,10 @@ struct ActionView {
     /// `guest_made`, `booked`, `refused` or `cancelled`.
     #[schema(example = "booked")]
     action: &'static str,
-    /// For whom.
-    #[schema(value_type = Uuid)]
-    rider_id: UserId,
-    /// Which ride; null where there is none.
+    /// For whom; null where a refused booking was for a number that is nobody's.
+    #[schema(value_type = Option<Uuid>)]
+    rider_id: Option<UserId>,
+    /// Which ride; null where there is none, as for a booking that was refused.
     #[schema(value_type = Option<Uuid>)]
     ride_id: Option<RideId>,
     /// The code of a refusal.

@@ -57,6 +57,14 @@ pub fn routes() -> OpenApiRouter<Rides> {
         .merge(cancelling::routes())
 }
 
+/// A parcel needs its receiver: who books it says that, and not somebody on their behalf or at the roadside.
+fn refuse_delivery(ride_type: Option<&str>) -> Result<(), Error> {
+    match ride_type {
+        Some("delivery") => Err(Error::invalid("ride_type", "delivery", "is booked by its rider, with POST /rides")),
+        _ => Ok(()),
+    }
+}
+
 /// A place as a client names it.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::PlaceBody;
+use super::{PlaceBody, refuse_delivery};
 use crate::error::{Error, Fault};
 use crate::ids::QuoteId;
 use crate::realtime::protocol::view::RideView;
@@ -25,7 +25,7 @@ pub(super) fn routes() -> OpenApiRouter<Rides> {
 }
 
 /// What to show at the roadside.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 struct PairingCodeView {
     /// Four digits for the rider to type; drivers only.
     #[schema(example = "4821")]
@@ -84,7 +84,7 @@ async fn rider_code(State(rides): State<Rides>, Rider(rider): Rider) -> Json<Pai
 }
 
 /// A ride that begins at the roadside.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct PairBody {
     /// The four digits that the driver shows; either this or `qr`.
@@ -96,7 +96,7 @@ struct PairBody {
     pickup: PlaceBody,
     /// To where.
     destination: PlaceBody,
-    /// `boda` when left out.
+    /// `boda` when left out; not `delivery`.
     ride_type: Option<String>,
     /// `cash` when left out.
     payment_method: Option<String>,
@@ -131,6 +131,7 @@ async fn pair(
     if !matches!(caller.role, Role::Customer | Role::Driver) {
         return Err(Error::forbidden("forbidden", "this is for riders and drivers").into());
     }
+    refuse_delivery(body.ride_type.as_deref())?;
     let proof = match (body.code, body.qr) {
         (Some(code), None) => Proof::Code(code),
         (None, Some(qr)) => Proof::Scanned(qr),

@@ -10,7 +10,7 @@ use super::tokens::{self, Shower};
 use crate::drivers;
 use crate::error::Error;
 use crate::geo::LatLng;
-use crate::ids::{DriverId, RideId, RiderId};
+use crate::ids::{DriverId, RideId, RiderId, UserId};
 use crate::rides::Rides;
 use crate::rides::ride::Ride;
 use crate::rides::store::pairing as store;
@@ -56,16 +56,12 @@ impl Rides {
         Ok(Meeting { rider, driver, shown_at: Some(shown.at), shown_by })
     }
 
-    /// Two phones may hand in one meeting at the same moment.
-    pub(super) fn take_in_hand(&self, meeting: &Meeting, shown_at: Timestamp) -> Result<InHand<'_>, Error> {
-        let key = (meeting.driver, shown_at);
-        match self.inner.pairing.in_hand.entry(key) {
-            dashmap::Entry::Occupied(_) => Err(Error::Unavailable { retry_after: Span::from_secs(1), cause: None }),
-            dashmap::Entry::Vacant(free) => {
-                free.insert(meeting.rider);
-                Ok(InHand { all: &self.inner.pairing.in_hand, key })
-            }
-        }
+    /// Two phones may hand in one meeting at the same moment, and two drivers may have scanned one rider. What was handed in
+    /// before is looked up in the store, so of each person one meeting at a time is in hand, of whatever time it is.
+    pub(super) fn take_in_hand(&self, meeting: &Meeting) -> Result<[InHand<'_>; 2], Error> {
+        let all = &self.inner.pairing.in_hand;
+        // When the second is taken, the first is let go again.
+        Ok([InHand::take(all, meeting.rider.into())?, InHand::take(all, meeting.driver.into())?])
     }
 
     /// The ride of this meeting, if it was handed in before; refused when the code paired somebody else, or when one of
@@ -133,15 +129,27 @@ impl Rides {
     }
 }
 
-/// Lets go of a meeting when it has been handed in, or not.
+/// Lets go of a person when their meeting has been handed in, or not.
 pub(super) struct InHand<'a> {
-    all: &'a DashMap<(DriverId, Timestamp), RiderId, FxBuildHasher>,
-    key: (DriverId, Timestamp),
+    all: &'a DashMap<UserId, (), FxBuildHasher>,
+    user: UserId,
+}
+
+impl<'a> InHand<'a> {
+    fn take(all: &'a DashMap<UserId, (), FxBuildHasher>, user: UserId) -> Result<Self, Error> {
+        match all.entry(user) {
+            dashmap::Entry::Occupied(_) => Err(Error::Unavailable { retry_after: Span::from_secs(1), cause: None }),
+            dashmap::Entry::Vacant(free) => {
+                free.insert(());
+                Ok(Self { all, user })
+            }
+        }
+    }
 }
 
 impl Drop for InHand<'_> {
     fn drop(&mut self) {
-        self.all.remove(&self.key);
+        self.all.remove(&self.user);
     }
 }
 

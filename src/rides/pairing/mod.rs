@@ -103,8 +103,8 @@ pub struct Pairing {
     pub(super) keys: Keys,
     codes: Mutex<Codes>,
     guesses: Mutex<Guesses>,
-    /// Meetings that are being handed in, so that two at once are one after the other.
-    in_hand: DashMap<(DriverId, Timestamp), RiderId, FxBuildHasher>,
+    /// People whose meetings are being handed in, so that two of one person at once are one after the other.
+    in_hand: DashMap<UserId, (), FxBuildHasher>,
 }
 
 /// Wrong codes by rider, counted in windows that begin together.
@@ -183,9 +183,9 @@ impl Rides {
                     ));
                 };
                 let rider = RiderId::from(caller.user);
-                let id = key.map_or_else(|| RideId(Uuid::now_v7()), |key| booking::derived_id(rider, key));
+                let id = key.map_or_else(|| RideId(Uuid::now_v7()), |key| booking::derived_id(caller.user, key));
                 if key.is_some()
-                    && let Some(replayed) = self.replay(rider, id, request_hash).await?
+                    && let Some(replayed) = self.replay(id, request_hash, |ride| ride.rider == rider).await?
                 {
                     return Ok(replayed);
                 }
@@ -195,6 +195,7 @@ impl Rides {
                 }
                 let driver = self.driver_of_code(rider, digits, checked.pickup.at, now)?;
                 let meeting = Meeting { rider, driver, shown_at: None, shown_by: Shower::Driver };
+                let _in_hand = self.take_in_hand(&meeting)?;
                 let booked = self.begin(caller, id, request, checked, &meeting).await?;
                 lock(&self.inner.pairing.codes).take_away(driver);
                 Ok(booked)
@@ -203,7 +204,7 @@ impl Rides {
                 let meeting = self.meeting_of(caller, text, now)?;
                 let shown_at = meeting.shown_at.unwrap_or(now);
                 check_ended(request.ended_at, shown_at, now)?;
-                let _in_hand = self.take_in_hand(&meeting, shown_at)?;
+                let _in_hand = self.take_in_hand(&meeting)?;
                 if let Some(ride) = self.handed_in_before(&meeting, shown_at, now).await? {
                     return Ok(Booked { ride: self.view(&ride, viewer).await, replayed: true });
                 }
@@ -246,8 +247,12 @@ impl Rides {
         let now = clock::now();
         let viewer = if caller.role == Role::Driver { Viewer::Driver } else { Viewer::Rider };
         let &Meeting { rider, driver, shown_at, .. } = meeting;
-        if !self.inner.people.knows(rider).await? {
-            return Err(Error::unauthenticated("unauthenticated", "this account does not exist any more"));
+        if !self.inner.people.is_open(rider).await? {
+            return Err(match viewer {
+                // Not the caller's own account: they stay signed in.
+                Viewer::Driver => Error::conflict("pairing_refused", "the account of this rider is closed"),
+                _ => Error::unauthenticated("unauthenticated", "this account does not exist any more, or is closed"),
+            });
         }
         let met_at = shown_at.unwrap_or(now).min(now);
         let named = Named { id, rider, request_hash: booking::hash_of_text(&format!("{request:?}")) };
@@ -280,7 +285,7 @@ impl Rides {
     }
 
     /// Where a driver stands, if that is known well enough.
-    fn seen(&self, driver: DriverId, now: Timestamp) -> Option<LatLng> {
+    pub(super) fn seen(&self, driver: DriverId, now: Timestamp) -> Option<LatLng> {
         let fix = self.inner.locations.position_of(driver)?;
         (now.since(fix.at) <= POSITION_AGE_MAX).then_some(fix.position)
     }

@@ -16,7 +16,7 @@ pub enum What {
     GuestMade,
     /// A ride.
     Booked,
-    /// A ride that was refused.
+    /// A booking or a cancellation that was refused.
     Refused,
     /// A ride was called off.
     Cancelled,
@@ -49,8 +49,8 @@ pub struct Action {
     pub at: Timestamp,
     /// What.
     pub what: What,
-    /// For whom.
-    pub rider: UserId,
+    /// For whom; nobody yet when the number of a refused booking was nobody's.
+    pub rider: Option<UserId>,
     /// Which ride, where there is one.
     pub ride: Option<RideId>,
     /// The code of a refusal.
@@ -70,16 +70,20 @@ pub struct Load {
     pub live_rides: i64,
 }
 
-/// Writes a line of the trail.
+/// The code of the refusal of somebody who did too much: it does not count as one thing more.
+pub const RATE_LIMITED: &str = "rate_limited";
+
+/// Writes a line of the trail; one that is there already stays.
 pub async fn note(pool: &PgPool, action: &Action) -> Result<(), Error> {
     sqlx::query!(
         "INSERT INTO agent_actions (id, agent_id, at, action, rider_id, ride_id, detail, request_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+         ON CONFLICT (id) DO NOTHING",
         action.id,
         action.agent.0,
         DateTime::<Utc>::from(action.at),
         action.what.as_str(),
-        action.rider.0,
+        action.rider.map(|rider| rider.0),
         action.ride.map(|ride| ride.0),
         action.detail,
         action.request_id,
@@ -92,15 +96,16 @@ pub async fn note(pool: &PgPool, action: &Action) -> Result<(), Error> {
 /// What an agent did since `since`, and what is under way.
 pub async fn load(pool: &PgPool, agent: UserId, since: Timestamp) -> Result<Load, Error> {
     let row = sqlx::query!(
-        r#"SELECT (SELECT count(*) FROM agent_actions WHERE agent_id = $1 AND at > $2 AND action <> 'guest_made')
-                      AS "actions!",
-                  (SELECT min(at) FROM agent_actions WHERE agent_id = $1 AND at > $2 AND action <> 'guest_made') AS oldest,
+        r#"SELECT count(*) AS "actions!", min(at) AS oldest,
                   (SELECT count(*) FROM rides WHERE booked_by = $1 AND ended_at IS NULL AND requested_at > $3)
-                      AS "live_rides!""#,
+                      AS "live_rides!"
+           FROM agent_actions
+           WHERE agent_id = $1 AND at > $2 AND action <> 'guest_made' AND detail IS DISTINCT FROM $4"#,
         agent.0,
         DateTime::<Utc>::from(since),
         // Nothing is under way for longer than scheduled rides are taken ahead.
         DateTime::<Utc>::from(since - Span::from_minutes(31 * 24 * 60)),
+        RATE_LIMITED,
     )
     .fetch_one(pool)
     .await?;
@@ -128,7 +133,7 @@ pub async fn actions(pool: &PgPool, agent: Option<UserId>, page: &PageRequest) -
                 agent: UserId(row.agent_id),
                 at: row.at.into(),
                 what: what.ok_or_else(|| Error::internal("unknown action in agent_actions"))?,
-                rider: UserId(row.rider_id),
+                rider: row.rider_id.map(UserId),
                 ride: row.ride_id.map(RideId),
                 detail: row.detail,
                 request_id: row.request_id,

@@ -43,9 +43,10 @@ pub async fn rides_around(pool: &PgPool, around: &Around) -> Result<Vec<Other>, 
                   coalesce(paired_at, started_at) <= $3::timestamptz
                   -- What was shown is known to half a minute; a ride that ended in it made room.
                   AND $3 + interval '30 seconds' < CASE
-                      -- Handed in later: it lasted as long as the router thinks.
+                      -- Handed in later: it lasted as long as the router thinks, and however short it was, codes of
+                      -- neighbouring half minutes are of one meeting.
                       WHEN assigned_at > paired_at + $6::integer * interval '1 second'
-                          THEN paired_at + estimated_duration_s * interval '1 second'
+                          THEN paired_at + greatest(estimated_duration_s, 90) * interval '1 second'
                       ELSE coalesce(ended_at, 'infinity') END AS "is_under_way_at!"
            FROM rides
            WHERE (driver_id = $1 OR rider_id = $2) AND started_at IS NOT NULL

@@ -134,7 +134,7 @@ pub(super) fn config() -> Config {
             record_span: Span::from_minutes(30 * 24 * 60),
             record_newest_max: 100,
         },
-        agents: agents::Config { live_rides_max: 2, actions_per_hour_max: 5 },
+        agents: agents::Config { live_rides_max: 2, actions_per_hour_max: 9 },
         pairing: pairing::Config {
             code_lifetime: Span::from_secs(180),
             codes_apart_m: 5_000.0,

@@ -3,6 +3,8 @@
 use super::*;
 use crate::clock;
 use crate::ids::DriverId;
+use crate::index::Fix;
+use crate::locations::Track;
 use crate::matching::record::Record;
 use crate::money::Francs;
 use crate::rides::agents::{CallingRider, What};
@@ -83,6 +85,22 @@ async fn a_cancellation_costs_what_the_rules_say_and_that_is_kept(pool: PgPool) 
         let _ = house.rides.go_offline(driver).await;
         house.stop().await;
     }
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_driver_who_is_not_at_the_pickup_cannot_say_that_nobody_was_there(pool: PgPool) {
+    let (rider, driver) = (fixture::rider(&pool, 1).await, fixture::driver(&pool, 2).await);
+    let house = House::open(&pool).await;
+    let ride = house.assigned(driver, rider).await.id;
+    house.rides.arrive(driver, ride).await.expect("arrived, says the driver");
+    let house = house.after_minutes(&pool, ride, 5.5).await;
+    let now = clock::now();
+    let elsewhere = Fix::new(place(-1.945), now);
+    house.rides.ping(driver, &mut Track::default(), elsewhere, now).expect("half a kilometre away");
+    let view = house.rides.cancel(caller(driver, Role::Driver), ride, "rider_no_show", None).await.expect("cancelled");
+    let cancellation = view.cancellation.expect("called off");
+    assert_eq!((cancellation.fee_rwf, cancellation.fee_reason.as_deref()), (0, Some("by_driver")));
+    house.stop().await;
 }
 
 #[sqlx::test(migrations = "./migrations")]
@@ -183,6 +201,9 @@ async fn agents_are_bounded_and_leave_a_trail(pool: PgPool) {
     assert_eq!(book(other, "0788123001", Some("a")).await.expect_err("is riding").code(), "ride_in_progress");
     book(agent, "0788123002", None).await.expect("booked");
     assert_eq!(book(agent, "0788123003", None).await.expect_err("two are under way").code(), "too_many_live_rides");
+    assert!(book(agent, "0788123001", Some("a")).await.expect("at the limit too").replayed);
+    let reused = book(agent, "0788123005", Some("a")).await.expect_err("for somebody else");
+    assert_eq!(reused.code(), "idempotency_key_reused");
 
     let id = first.ride.id;
     assert!(house.rides.show_booked(agent, id).await.expect("their own").pin.is_some(), "to be read to the rider");
@@ -204,14 +225,59 @@ async fn agents_are_bounded_and_leave_a_trail(pool: PgPool) {
     assert_eq!(actor, "agent");
 
     let trail = house.rides.agent_actions(Some(agent), &PAGE).await.expect("read").items;
-    let what: Vec<What> = trail.iter().rev().map(|action| action.what).collect();
-    assert_eq!(what, [What::GuestMade, What::Booked, What::GuestMade, What::Booked, What::Cancelled]);
-    let refused = house.rides.agent_actions(Some(other), &PAGE).await.expect("read").items;
-    assert_eq!((refused[0].what, refused[0].detail.as_deref()), (What::Refused, Some("ride_in_progress")));
+    let what: Vec<_> = trail.iter().rev().map(|action| (action.what, action.detail.as_deref())).collect();
+    let refused = |code| (What::Refused, Some(code));
+    let expected = [
+        refused("phone_not_a_rider"),
+        (What::GuestMade, None),
+        (What::Booked, None),
+        (What::GuestMade, None),
+        (What::Booked, None),
+        refused("too_many_live_rides"),
+        refused("idempotency_key_reused"),
+        refused("invalid_value"),
+        (What::Cancelled, None),
+    ];
+    assert_eq!(what, expected);
+    assert!(trail.last().is_some_and(|first| first.rider.is_some()), "whose number it was");
+    let theirs = house.rides.agent_actions(Some(other), &PAGE).await.expect("read").items;
+    let codes: Vec<_> = theirs.iter().map(|action| action.detail.as_deref()).collect();
+    assert_eq!((codes, theirs[0].ride), (vec![Some("not_found"), Some("ride_in_progress")], Some(id)));
     let ride = book(agent, "0788123004", None).await.expect("booked").ride.id;
     house.rides.cancel_booked(agent, ride, "other", None).await.expect("called off");
-    let busy = book(agent, "0788123009", None).await.expect_err("too many in an hour");
+    for _ in 0..3 {
+        let busy = book(agent, "0788123009", None).await.expect_err("too many in an hour");
+        assert!(matches!(busy, Error::RateLimited { .. }), "{busy}");
+    }
+    let second = listed.items[0].id;
+    let busy = house.rides.cancel_booked(agent, second, "other", None).await.expect_err("counts too");
     assert!(matches!(busy, Error::RateLimited { .. }), "{busy}");
+    house.rides.cancel_booked(agent, id, "changed_mind", None).await.expect("done before");
+    assert!(book(agent, "0788123001", Some("a")).await.expect("done before").replayed);
+    let trail = house.rides.agent_actions(Some(agent), &PAGE).await.expect("read").items;
+    let limited: Vec<_> = trail.iter().filter(|action| action.detail.as_deref() == Some("rate_limited")).collect();
+    assert!((1..=2).contains(&limited.len()), "once a minute: {limited:?}");
+    assert_eq!(limited.last().map(|action| action.rider), Some(None), "nobody has this number yet");
+    house.stop().await;
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_booking_that_could_not_be_written_down_is_when_it_is_sent_again(pool: PgPool) {
+    let agent = fixture::person(&pool, 1, "agent").await;
+    let house = House::open(&pool).await;
+    let calling = CallingRider { phone: "0788123001".into(), first_name: "Aline".into(), language: None };
+    let key = IdempotencyKey("a".to_owned());
+    let book = async || house.rides.book_for(agent, &calling, Some(&key), &booking()).await;
+    let alter = async |sql: &'static str| sqlx::query(sql).execute(&pool).await.expect("altered");
+    alter("ALTER TABLE agent_actions ADD CONSTRAINT none_booked CHECK (action <> 'booked')").await;
+    book().await.expect_err("not written down");
+    alter("ALTER TABLE agent_actions DROP CONSTRAINT none_booked").await;
+    for _ in 0..2 {
+        assert!(book().await.expect("was booked").replayed);
+    }
+    let trail = house.rides.agent_actions(Some(agent), &PAGE).await.expect("read").items;
+    let what: Vec<_> = trail.iter().rev().map(|action| action.what).collect();
+    assert_eq!(what, [What::GuestMade, What::Booked]);
     house.stop().await;
 }
 
@@ -286,5 +352,65 @@ async fn a_meeting_handed_in_later_by_both_phones_is_one_ride(pool: PgPool) {
     assert_eq!((later.replayed, later.ride.status, later.ride.pin), (false, RideStatus::InProgress, None));
     assert_ne!(later.ride.id, ended.ride.id);
     house.rides.complete(driver, later.ride.id, None).await.expect("completed");
+    house.stop().await;
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn of_one_person_one_meeting_at_a_time_is_handed_in(pool: PgPool) {
+    let rider = fixture::rider(&pool, 1).await;
+    let drivers = [fixture::driver(&pool, 2).await, fixture::driver(&pool, 3).await];
+    let house = House::open(&pool).await;
+    for driver in drivers {
+        house.rides.go_online(driver, place(-1.94)).await.expect("approved");
+    }
+    sqlx::query("UPDATE shifts SET started_at = started_at - interval '12 hours'").execute(&pool).await.expect("back");
+    let as_driver = |driver| caller(driver, Role::Driver);
+    let now = clock::now();
+    let pair = async |who, request: &PairRide| house.rides.pair(who, None, request).await;
+
+    // Two drivers scanned one rider.
+    let request = scanned(shown(&house, Shower::Rider, rider, now), Some(now));
+    let (one, two) = tokio::join!(pair(as_driver(drivers[0]), &request), pair(as_driver(drivers[1]), &request));
+    assert_eq!(one.expect("the first").ride.status, RideStatus::Completed);
+    assert!(matches!(two, Err(Error::Unavailable { .. })), "{two:?}");
+    let again = pair(as_driver(drivers[1]), &request).await.expect_err("is known by now");
+    assert_eq!(again.code(), "pairing_replayed");
+
+    // Both phones hand in what they scanned, in neighbouring half minutes, of a ride around the corner.
+    let then = now - Span::from_minutes(120);
+    let around_the_corner = |qr| {
+        let mut request = scanned(qr, Some(then + Span::from_secs(60)));
+        request.ride.destination.lat = -1.941;
+        request
+    };
+    let driver = drivers[0];
+    let by_rider = around_the_corner(shown(&house, Shower::Driver, driver, then));
+    let by_driver = around_the_corner(shown(&house, Shower::Rider, rider, then + Span::from_secs(30)));
+    let as_rider = caller(rider, Role::Customer);
+    let (one, two) = tokio::join!(pair(as_rider, &by_rider), pair(as_driver(driver), &by_driver));
+    let one = one.expect("the first").ride;
+    assert!(matches!(two, Err(Error::Unavailable { .. })), "{two:?}");
+    let two = pair(as_driver(driver), &by_driver).await.expect("is known by now");
+    assert_eq!((two.replayed, two.ride.id), (true, one.id));
+    house.stop().await;
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_rider_whose_account_is_closed_does_not_pair_and_the_driver_stays_signed_in(pool: PgPool) {
+    let (rider, driver) = (fixture::rider(&pool, 1).await, fixture::driver(&pool, 2).await);
+    let house = House::open(&pool).await;
+    house.rides.go_online(driver, place(-1.94)).await.expect("approved");
+    let disable = sqlx::query("UPDATE users SET disabled_at = now() WHERE id = $1").bind(rider.0);
+    disable.execute(&pool).await.expect("disabled");
+    let now = clock::now();
+    let by_driver = scanned(shown(&house, Shower::Rider, rider, now), None);
+    let refused = house.rides.pair(caller(driver, Role::Driver), None, &by_driver).await.expect_err("closed");
+    assert_eq!(refused.code(), "pairing_refused");
+    let nobody = scanned(shown(&house, Shower::Rider, UserId(Uuid::from_u128(7)), now), None);
+    let refused = house.rides.pair(caller(driver, Role::Driver), None, &nobody).await.expect_err("nobody");
+    assert_eq!(refused.code(), "pairing_refused");
+    let by_rider = scanned(shown(&house, Shower::Driver, driver, now), None);
+    let refused = house.rides.pair(caller(rider, Role::Customer), None, &by_rider).await.expect_err("closed");
+    assert_eq!(refused.code(), "unauthenticated");
     house.stop().await;
 }

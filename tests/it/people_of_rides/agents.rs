@@ -103,6 +103,9 @@ async fn the_same_key_of_an_agent_is_the_same_ride() {
     let mut differs = body.clone();
     differs["notes"] = "by the bank".into();
     book(&differs).await.refused(409, "idempotency_key_reused");
+    let mut differs = body.clone();
+    differs["rider"]["phone"] = fresh_phone().into();
+    book(&differs).await.refused(409, "idempotency_key_reused");
 }
 
 #[tokio::test]
@@ -148,5 +151,8 @@ async fn a_call_that_makes_no_sense_is_refused_by_field() {
     let mut body = call(corner, &fresh_phone());
     body["pickup"]["lat"] = 51.0.into();
     assert!(agent.api.post("/agent/rides", &body).await.blames("pickup"));
+    let mut body = call(corner, &fresh_phone());
+    body["ride_type"] = "delivery".into();
+    assert!(agent.api.post("/agent/rides", &body).await.blames("ride_type"), "a parcel needs a receiver");
     assert_eq!(agent.api.get("/agent/rides").await.expect(200)["items"], json!([]));
 }
