@@ -1,7 +1,7 @@
 //! What a driver wishes to be asked for: on the way home, not too far, not too cheap, not every kind of ride. Pure.
 //!
 //! Separate so that the rule is one function that can be tested as a table: dispatch asks it for every candidate, out of
-//! memory ([`board`]). A wish only ever narrows what a driver is asked for; a driver without wishes takes everything.
+//! memory (`board`). A wish only ever narrows what a driver is asked for; a driver without wishes takes everything.
 
 pub(super) mod board;
 mod request;
