@@ -60,7 +60,7 @@ impl End {
     pub fn then(&self, pause: Duration) -> Then {
         match self {
             Self::Closed(4501) | Self::Refused(401) => Then::NewToken,
-            Self::Closed(4003) | Self::Refused(503) => Then::Retry(pause.max(NODE_FULL_PAUSE)),
+            Self::Closed(4003) | Self::Refused(429 | 503) => Then::Retry(pause.max(NODE_FULL_PAUSE)),
             Self::Closed(1009 | 4500..=4999) | Self::Refused(400..=499) | Self::Nonsense(_) => Then::Stop,
             Self::Closed(_) | Self::Refused(_) | Self::Broken(_) => Then::Retry(pause),
         }
@@ -283,6 +283,7 @@ mod tests {
             (End::Refused(401), Then::NewToken),
             (End::Refused(403), Then::Stop),
             (End::Refused(503), Then::Retry(NODE_FULL_PAUSE)),
+            (End::Refused(429), Then::Retry(NODE_FULL_PAUSE)),
             (End::Broken(String::new()), Then::Retry(pause)),
         ] {
             assert_eq!(end.then(pause), then, "{end:?}");
