@@ -355,6 +355,11 @@ impl Locations {
         self.inner.index.position_of(driver)
     }
 
+    /// The same, unless it is too old to say where they are now.
+    pub fn seen(&self, driver: DriverId, now: Timestamp) -> Option<Fix> {
+        self.position_of(driver).filter(|fix| now.since(fix.at) <= self.inner.config.position_age_max)
+    }
+
     fn query<'a>(&self, classes: RideClasses, exclude: &'a [DriverId]) -> Nearest<'a> {
         let config = &self.inner.config;
         Nearest {

@@ -149,18 +149,7 @@ impl Words {
             ("eta".to_owned(), minutes(promised_at.map_or(Span::ZERO, |at| at.since(context.now)))),
             ("pin".to_owned(), ride.pin.to_string()),
         ]);
-        let delivery = Delivery {
-            id: context.job_id.0,
-            user: ride.rider.into(),
-            to,
-            key: Key::WhoComes,
-            params: &params,
-            is_last_attempt: context.attempt >= SendWord::ATTEMPTS_MAX,
-        };
-        match self.notifications.deliver_sms(delivery, context.now).await? {
-            Delivered::Settled => Ok(()),
-            Delivered::TryAgain { reason } => Err(Failure::retry(reason)),
-        }
+        self.deliver(ride, to, Key::WhoComes, &params, context).await
     }
 
     /// By SMS, in the rider's language: of the receiver nothing is known but name and number.
@@ -180,12 +169,25 @@ impl Words {
             ("eta".to_owned(), minutes(ride.price.duration)),
             ("pin".to_owned(), parcel.handover.to_string()),
         ]);
+        let to = Recipient { phone: receiver.phone, language };
+        self.deliver(ride, to, Key::ParcelComing, &params, context).await
+    }
+
+    /// Sends an SMS for a ride now; it is kept with its rider.
+    async fn deliver(
+        &self,
+        ride: &Ride,
+        to: Recipient,
+        key: Key,
+        params: &Params,
+        context: &Context,
+    ) -> Result<(), Failure> {
         let delivery = Delivery {
             id: context.job_id.0,
             user: ride.rider.into(),
-            to: Recipient { phone: receiver.phone, language },
-            key: Key::ParcelComing,
-            params: &params,
+            to,
+            key,
+            params,
             is_last_attempt: context.attempt >= SendWord::ATTEMPTS_MAX,
         };
         match self.notifications.deliver_sms(delivery, context.now).await? {

@@ -1,7 +1,5 @@
 //! Scheduled rides before their time has come: listing and moving them. Calling one off is what it is for every ride.
 
-use std::sync::Arc;
-
 use super::desk::{Actor, Details};
 use super::product::request::check_pickup_at;
 use super::quote::{Way, Wish};
@@ -53,10 +51,7 @@ impl Rides {
     /// # Errors
     /// Not found unless it is the rider's; [`Error::Invalid`] for the time; `wrong_state` once its driver is looked for.
     pub async fn reschedule(&self, rider: RiderId, id: RideId, pickup_at: &str) -> Result<RideView, Error> {
-        let ride = match self.inner.live.ride(id) {
-            Some(ride) => ride,
-            None => Arc::new(self.stored(id).await?),
-        };
+        let ride = self.current(id).await?;
         if ride.rider != rider {
             return Err(no_ride());
         }

@@ -194,6 +194,7 @@ impl World {
         }
         let at = if self.bug == Some(Bug::StaleClock) { now - boda::time::Span::from_secs(30) } else { now };
         let mut round = process.desk.decide(at, letters.into_iter().map(|letter| letter.message), &mut self.city);
+        round.close();
         self.steps += 1;
         self.check_round(&round)?;
         self.spoil(&mut round);

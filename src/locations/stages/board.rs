@@ -80,11 +80,9 @@ impl Locations {
         stages.sort_unstable();
         let waiting = stages.into_iter().find_map(|stage| {
             let places = self.stages().with(|queues| queues.at(stage).map(<[_]>::to_vec))?;
-            let is_here = |driver: DriverId| {
-                self.position_of(driver).is_some_and(|fix| now.since(fix.at) <= self.inner.config.position_age_max)
-            };
             let here = places.into_iter().filter(|place| place.away_until.is_none());
-            let here: Vec<DriverId> = here.map(|place| place.driver).filter(|driver| is_here(*driver)).collect();
+            let here: Vec<DriverId> =
+                here.map(|place| place.driver).filter(|driver| self.seen(*driver, now).is_some()).collect();
             (!here.is_empty()).then_some(here)
         });
         waiting.unwrap_or_default().into_iter().zip(0..).collect()

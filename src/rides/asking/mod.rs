@@ -13,7 +13,7 @@ use crate::dispatch::{Candidate, Decision, Fact, Wanted};
 use crate::drivers::{self, Drivers, Unwished};
 use crate::geo::LatLng;
 use crate::ids::DriverId;
-use crate::index::{DriverState, Fix};
+use crate::index::DriverState;
 use crate::locations::Locations;
 use crate::realtime::protocol::view::RideStatus;
 use crate::rides::decisions::{Looked, Reason};
@@ -231,7 +231,7 @@ impl Asking {
     }
 
     fn finishing(&self, ending: &Ending, pickup: LatLng, now: Timestamp) -> Option<Finishing> {
-        let fix = self.seen(ending.driver, now)?;
+        let fix = self.locations.seen(ending.driver, now)?;
         let travel = self.locations.travel();
         let rest = both(travel.duration(fix.into(), ending.destination).ok()?, self.config.handover);
         let leg = travel.route(ending.destination.into(), pickup).ok()?;
@@ -248,15 +248,9 @@ impl Asking {
 
     /// A driver who sets out from where they are.
     fn way_to(&self, driver: DriverId, pickup: LatLng, now: Timestamp) -> Option<Candidate> {
-        let fix = self.seen(driver, now)?;
+        let fix = self.locations.seen(driver, now)?;
         let leg = self.locations.travel().route(fix.into(), pickup).ok()?;
         Some(Candidate::free(driver, leg.duration, leg.distance_m))
-    }
-
-    /// Where a driver is, if that is known well enough to count on.
-    fn seen(&self, driver: DriverId, now: Timestamp) -> Option<Fix> {
-        let fix = self.locations.position_of(driver)?;
-        (now.since(fix.at) <= self.locations.position_age_max()).then_some(fix)
     }
 }
 

@@ -8,7 +8,7 @@ use super::*;
 use crate::clock;
 use crate::db::fixture;
 use crate::ids::RideId;
-use crate::index::RideClasses;
+use crate::index::{Fix, RideClasses};
 use crate::rides::ride::tests::ride;
 use crate::rides::tests::{config, parts};
 

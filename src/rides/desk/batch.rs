@@ -2,7 +2,7 @@
 //!
 //! Separate from the store, so that a simulated store can be handed the very same.
 
-use crate::dispatch::{Decision, OfferOutcome, RoundRecord};
+use crate::dispatch::{Decision, OfferOutcome};
 use crate::ids::{DriverId, RideId, StreamSeq, UserId};
 use crate::jobs::NewJob;
 use crate::rides::decisions::RideRound;
@@ -84,9 +84,8 @@ pub struct Batch {
     pub events: Vec<NewEvent>,
     /// Shifts that began or ended, in order.
     pub shifts: Vec<ShiftChange>,
-    /// Rounds of matching that were solved: why the offers of this batch went where they went.
-    pub rounds: Vec<RoundRecord>,
-    /// What is kept of them: of each ride what is new.
+    /// What is kept of the rounds of matching that were solved, of each ride what is new: why the offers of this batch went
+    /// where they went.
     pub kept: Vec<(RideId, RideRound)>,
     /// Follow-up work.
     pub jobs: Vec<NewJob>,
@@ -95,10 +94,9 @@ pub struct Batch {
 impl Batch {
     /// Takes in what comes after it. Rides and offers are left to whoever knows how they stand in the end.
     pub(super) fn extend(&mut self, later: Self) {
-        let Self { rides: _, offers: _, events, shifts, rounds, kept, jobs } = later;
+        let Self { rides: _, offers: _, events, shifts, kept, jobs } = later;
         self.events.extend(events);
         self.shifts.extend(shifts);
-        self.rounds.extend(rounds);
         self.kept.extend(kept);
         self.jobs.extend(jobs);
     }

@@ -112,7 +112,8 @@ impl Desk {
         self.core.next_deadline()
     }
 
-    /// Lets the core take in what is due and what has come.
+    /// Lets the core take in what is due and what has come. The round is open: more may be taken into it, and whoever has it
+    /// written closes it.
     pub fn decide(
         &mut self,
         now: Timestamp,
@@ -137,7 +138,6 @@ impl Desk {
                 }
             }
         }
-        round.close();
         round
     }
 
@@ -205,7 +205,6 @@ impl Desk {
             self.keeper.looked(choice.ride, city.left_out(choice.ride));
         }
         round.batch.kept.extend(self.keeper.solved(&record));
-        round.batch.rounds.push(record);
     }
 
     fn decided(&mut self, decision: Decision, cause: &Cause, round: &mut Round, city: &mut impl Surroundings) {

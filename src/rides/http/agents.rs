@@ -1,15 +1,14 @@
 //! Bookings by agents, and the trail of what they did.
 
 use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::{CancelBody, PlaceBody, refuse_delivery};
+use super::{CancelBody, PlaceBody, created, refuse_delivery};
 use crate::ids::{QuoteId, RideId, UserId};
 use crate::realtime::protocol::view::RideView;
 use crate::rides::agents::{Action, CallingRider};
@@ -92,11 +91,7 @@ async fn book(
         product: ProductRequest::default(),
     };
     let booked = rides.book_for(agent, &calling, key.as_ref(), &request).await?;
-    if booked.replayed {
-        let header = (HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"));
-        return Ok((StatusCode::OK, [header], Json(booked.ride)).into_response());
-    }
-    Ok((StatusCode::CREATED, Json(booked.ride)).into_response())
+    Ok(created(booked.replayed, booked.ride))
 }
 
 /// Lists the rides the agent booked, newest first

@@ -5,6 +5,7 @@ mod cancelling;
 mod pairing;
 mod products;
 mod queue;
+mod quotes;
 mod relations;
 mod shift;
 
@@ -16,9 +17,8 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{AskPrice, BookRide, EventView, Filter, PlaceRequest, Quote, Rides, TrackView};
+use super::{BookRide, EventView, Filter, PlaceRequest, Rides, TrackView};
 use crate::error::{Checks, Error, Fault};
-use crate::fares::cancellation::CancellationRules;
 use crate::ids::{OfferId, QuoteId, RideId};
 use crate::realtime::protocol::view::{OfferView, RideStatus, RideView};
 use crate::time::Timestamp;
@@ -33,7 +33,7 @@ use products::{ParcelBody, StopBody, product};
 /// The routes of this service.
 pub fn routes() -> OpenApiRouter<Rides> {
     OpenApiRouter::new()
-        .routes(routes!(quote))
+        .merge(quotes::routes())
         .routes(routes!(book, history))
         .routes(routes!(active))
         .routes(routes!(show))
@@ -86,118 +86,6 @@ impl From<PlaceBody> for PlaceRequest {
     fn from(body: PlaceBody) -> Self {
         Self { lat: body.lat, lng: body.lng, address: body.address, landmark: body.landmark }
     }
-}
-
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct QuoteBody {
-    /// From.
-    pickup: PlaceBody,
-    /// To.
-    destination: PlaceBody,
-    /// `boda` (the default) or `delivery`.
-    ride_type: Option<String>,
-    /// Places on the way, in order; as many as `products.stops_max`.
-    stops: Option<Vec<PlaceBody>>,
-    /// RFC 3339 with its offset, of a scheduled ride: the price is that of the tariff in force then.
-    #[schema(example = "2026-11-27T07:30:00+02:00")]
-    pickup_at: Option<String>,
-    /// To be served first.
-    express: Option<bool>,
-}
-
-/// What a ride will cost.
-#[derive(Debug, Serialize, ToSchema)]
-struct QuoteView {
-    /// Send this as `quote_id` when booking, to be kept to the price.
-    #[schema(value_type = Uuid)]
-    quote_id: QuoteId,
-    /// Kind of vehicle.
-    ride_type: String,
-    /// The price in whole francs.
-    #[schema(example = 845)]
-    fare_rwf: i64,
-    /// Length of the ride.
-    distance_m: u32,
-    /// Riding time.
-    duration_s: i64,
-    /// Until when it can be booked.
-    #[schema(value_type = chrono::DateTime<chrono::Utc>)]
-    expires_at: Timestamp,
-    /// What the price is made of.
-    breakdown: BreakdownView,
-    /// What calling the ride off would cost, if it is booked today; null when nothing does.
-    cancellation: Option<RulesView>,
-}
-
-/// The parts of a price; they add up to the fare.
-#[derive(Debug, Serialize, ToSchema)]
-struct BreakdownView {
-    /// The base price.
-    base_rwf: i64,
-    /// For distance beyond what the base price covers.
-    distance_rwf: i64,
-    /// For riding time.
-    time_rwf: i64,
-    /// For waiting.
-    waiting_rwf: i64,
-    /// For the hour of the day.
-    night_rwf: i64,
-    /// For express.
-    express_rwf: i64,
-    /// For demand.
-    surge_rwf: i64,
-    /// The surge factor in basis points; 10,000 is none.
-    surge_basis_points: u32,
-    /// Which tariff.
-    #[schema(example = "RURA 2022-08-22")]
-    tariff: String,
-}
-
-impl QuoteView {
-    fn new(quote: &Quote, rules: Option<&CancellationRules>) -> Result<Self, Error> {
-        let fare = quote.fare.ok_or_else(|| Error::internal("a fresh quote has its parts"))?;
-        Ok(Self {
-            quote_id: quote.id,
-            ride_type: quote.wish.ride_type.as_str().to_owned(),
-            fare_rwf: quote.price.quoted.amount(),
-            distance_m: quote.price.distance_m,
-            duration_s: quote.price.duration.as_secs(),
-            expires_at: quote.expires_at,
-            breakdown: BreakdownView {
-                base_rwf: fare.base.amount(),
-                distance_rwf: fare.distance.amount(),
-                time_rwf: fare.time.amount(),
-                waiting_rwf: fare.waiting.amount(),
-                night_rwf: fare.night.amount(),
-                express_rwf: fare.express.amount(),
-                surge_rwf: fare.surge.amount(),
-                surge_basis_points: fare.surge_basis_points.0,
-                tariff: quote.price.tariff.clone(),
-            },
-            cancellation: rules.map(RulesView::from),
-        })
-    }
-}
-
-/// Says what a ride would cost
-#[utoipa::path(post, path = "/quotes", tag = "rides", security(("bearer" = [])), request_body = QuoteBody,
-    responses((status = 200, body = QuoteView), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody)))]
-async fn quote(
-    State(rides): State<Rides>,
-    Rider(rider): Rider,
-    Json(body): Json<QuoteBody>,
-) -> Result<Json<QuoteView>, ApiError> {
-    let request = AskPrice {
-        pickup: body.pickup.into(),
-        destination: body.destination.into(),
-        ride_type: body.ride_type,
-        stops: body.stops.unwrap_or_default().into_iter().map(Into::into).collect(),
-        pickup_at: body.pickup_at,
-        express: body.express.unwrap_or(false),
-    };
-    let quote = rides.quote(rider, &request).await?;
-    Ok(Json(QuoteView::new(&quote, rides.cancellation_rules(quote.created_at))?))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -263,12 +151,16 @@ async fn book(
     };
     let booked = rides.book(rider, key.as_ref(), &request).await?;
     let rules = rides.cancellation_rules(booked.ride.requested_at).map(RulesView::from);
-    let view = BookedView { ride: booked.ride, cancellation_rules: rules };
-    if booked.replayed {
+    Ok(created(booked.replayed, BookedView { ride: booked.ride, cancellation_rules: rules }))
+}
+
+/// Made now, or by an earlier request, which the header says.
+fn created(replayed: bool, view: impl Serialize) -> Response {
+    if replayed {
         let header = (HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"));
-        return Ok((StatusCode::OK, [header], Json(view)).into_response());
+        return (StatusCode::OK, [header], Json(view)).into_response();
     }
-    Ok((StatusCode::CREATED, Json(view)).into_response())
+    (StatusCode::CREATED, Json(view)).into_response()
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

@@ -1,14 +1,13 @@
 //! Roadside pairing over REST: what phones show, and rides that begin with it.
 
 use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{PlaceBody, refuse_delivery};
+use super::{PlaceBody, created, refuse_delivery};
 use crate::error::{Error, Fault};
 use crate::ids::QuoteId;
 use crate::realtime::protocol::view::RideView;
@@ -150,9 +149,5 @@ async fn pair(
         product: ProductRequest::default(),
     };
     let paired = rides.pair(caller, key.as_ref(), &PairRide { proof, ride, ended_at: body.ended_at }).await?;
-    if paired.replayed {
-        let header = (HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"));
-        return Ok((StatusCode::OK, [header], Json(paired.ride)).into_response());
-    }
-    Ok((StatusCode::CREATED, Json(paired.ride)).into_response())
+    Ok(created(paired.replayed, paired.ride))
 }

@@ -172,7 +172,6 @@ impl Rides {
     ) -> Result<Booked, Error> {
         let now = clock::now();
         let checked = self.check_booking(&request.ride, now)?;
-        let viewer = if caller.role == Role::Driver { Viewer::Driver } else { Viewer::Rider };
         let request_hash = booking::hash_of_text(&format!("{request:?}"));
         match &request.proof {
             Proof::Code(digits) => {
@@ -196,7 +195,8 @@ impl Rides {
                 let driver = self.driver_of_code(rider, digits, checked.pickup.at, now)?;
                 let meeting = Meeting { rider, driver, shown_at: None, shown_by: Shower::Driver };
                 let _in_hand = self.take_in_hand(&meeting)?;
-                let booked = self.begin(caller, id, request, checked, &meeting).await?;
+                let named = Named { id, rider, request_hash };
+                let booked = self.begin(caller, named, request, checked, &meeting).await?;
                 lock(&self.inner.pairing.codes).take_away(driver);
                 Ok(booked)
             }
@@ -206,11 +206,11 @@ impl Rides {
                 check_ended(request.ended_at, shown_at, now)?;
                 let _in_hand = self.take_in_hand(&meeting)?;
                 if let Some(ride) = self.handed_in_before(&meeting, shown_at, now).await? {
-                    return Ok(Booked { ride: self.view(&ride, viewer).await, replayed: true });
+                    return Ok(Booked { ride: self.view(&ride, viewer_of(caller)).await, replayed: true });
                 }
                 self.check_place_and_shift(&meeting, checked.pickup.at, shown_at, now).await?;
-                let id = meeting_id(&meeting, shown_at);
-                self.begin(caller, id, request, checked, &meeting).await
+                let named = Named { id: meeting_id(&meeting, shown_at), rider: meeting.rider, request_hash };
+                self.begin(caller, named, request, checked, &meeting).await
             }
         }
     }
@@ -239,13 +239,13 @@ impl Rides {
     async fn begin(
         &self,
         caller: Caller,
-        id: RideId,
+        named: Named,
         request: &PairRide,
         checked: Checked,
         meeting: &Meeting,
     ) -> Result<Booked, Error> {
         let now = clock::now();
-        let viewer = if caller.role == Role::Driver { Viewer::Driver } else { Viewer::Rider };
+        let (viewer, id) = (viewer_of(caller), named.id);
         let &Meeting { rider, driver, shown_at, .. } = meeting;
         if !self.inner.people.is_open(rider).await? {
             return Err(match viewer {
@@ -255,7 +255,6 @@ impl Rides {
             });
         }
         let met_at = shown_at.unwrap_or(now).min(now);
-        let named = Named { id, rider, request_hash: booking::hash_of_text(&format!("{request:?}")) };
         let ride = self.new_ride(named, &request.ride, checked, met_at).await?;
         let ride = Ride { paired_at: Some(shown_at.unwrap_or(now)), ..ride };
         let input = Input::Pair { ride: id, rider, driver, pin: ride.pin };
@@ -313,6 +312,10 @@ impl Guesses {
         let wrong = self.wrong.entry(rider).or_default();
         *wrong = wrong.saturating_add(1).min(config.guesses_max);
     }
+}
+
+const fn viewer_of(caller: Caller) -> Viewer {
+    if let Role::Driver = caller.role { Viewer::Driver } else { Viewer::Rider }
 }
 
 fn driver_busy() -> Error {

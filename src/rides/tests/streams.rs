@@ -56,7 +56,8 @@ impl City {
 
     /// One round with these commands, kept as it was told.
     async fn round(&mut self, mut messages: Vec<Message>) {
-        let decided = self.shard.decide(self.now, &mut messages);
+        let mut decided = self.shard.decide(self.now, &mut messages);
+        decided.round.close();
         persist(&self.shard.pool, &decided.round.batch).await.expect("fits");
         for said in &decided.round.said {
             assert!(said.seq > self.last, "{} after {}", said.seq, self.last);
