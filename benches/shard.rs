@@ -32,6 +32,8 @@ use boda::rides::product::request::ProductRequest;
 use boda::rides::{BookRide, Parts, PlaceRequest, Rides, Started};
 use boda::road::StraightLine;
 use boda::steering::Steering;
+use boda::storage::{Disk, Storage};
+use boda::vault::{KeyRing, Vault};
 use boda::web::{Caller, Role, TokenKeys};
 use dashmap::DashMap;
 use rand::rngs::StdRng;
@@ -110,7 +112,9 @@ async fn open(config: &Config, database: &Database) -> Result<House, Failure> {
     let pool = database.pool().clone();
     let keys = auth::keys::load_or_create(&config.data_dir.join("keys"), clock::now())?;
     let tokens = Arc::new(TokenKeys::new(keys.tokens.expose(), config.access_token_lifetime)?);
-    let auth = Auth::new(pool.clone(), config.auth.clone(), &keys.code, tokens)?;
+    let vault = Vault::new(KeyRing::load_or_create(&config.data_dir.join("keys"))?);
+    let storage = Storage::new(Arc::new(Disk::new(config.data_dir.join("files"))), vault.clone());
+    let auth = Auth::new(pool.clone(), config.auth.clone(), &keys.code, tokens, vault.clone())?;
     let travel = Arc::new(StraightLine::new(config.travel.detour_factor, config.travel.speed_kmh)?);
     let locations = Locations::new(config.locations.clone(), travel)?;
     let hub = Hub::start(config.sockets.clone());
@@ -120,7 +124,7 @@ async fn open(config: &Config, database: &Database) -> Result<House, Failure> {
         pool: pool.clone(),
         hub,
         bus: Bus::connect(&config.bus)?,
-        drivers: Drivers::new(pool.clone(), auth.clone(), &config.drivers),
+        drivers: Drivers::new(pool.clone(), auth.clone(), vault, storage, &config.drivers),
         auth,
         maps: Maps::new(config.map.clone(), pool.clone(), None),
         history: History::new(config.history.clone(), pool, locations.clone()),

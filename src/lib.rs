@@ -25,10 +25,13 @@ pub mod demand;
 pub mod error;
 pub mod clock;
 pub mod telemetry;
+pub mod vault;
 pub mod db;
 pub mod bus;
 pub mod jobs;
 pub mod web;
+pub mod storage;
+pub mod audit;
 pub mod realtime;
 
 // Services: one folder each.
@@ -43,6 +46,7 @@ pub mod rides;
 pub mod safety;
 pub mod analytics;
 pub mod government;
+pub mod privacy;
 
 // Assembly.
 pub mod sandbox;

@@ -38,8 +38,10 @@ use crate::safety::Safety;
 use crate::sandbox;
 use crate::simulation::Routes;
 use crate::steering::Steering;
+use crate::storage::{Disk, Storage};
 use crate::telemetry::{Telemetry, names};
 use crate::time::Span;
+use crate::vault::{KeyRing, Vault};
 use crate::web::TokenKeys;
 
 /// Old sign-ins deleted in one go; the rest waits an hour.
@@ -56,6 +58,8 @@ pub(super) struct Services {
     pub(super) tokens: Arc<TokenKeys>,
     pub(super) hub: Arc<Hub>,
     pub(super) bus: Bus,
+    pub(super) vault: Vault,
+    pub(super) storage: Storage,
     pub(super) auth: Auth,
     pub(super) notifications: Notifications,
     pub(super) drivers: Drivers,
@@ -93,6 +97,8 @@ pub(super) struct Basics {
     pub(super) pool: PgPool,
     pub(super) tokens: Arc<TokenKeys>,
     pub(super) bus: Bus,
+    pub(super) vault: Vault,
+    pub(super) storage: Storage,
     pub(super) auth: Auth,
     pub(super) notifications: Notifications,
     pub(super) drivers: Drivers,
@@ -108,15 +114,19 @@ impl Basics {
             .map_err(|error| Error::service("the keys that sign tokens cannot be used", error))?;
         let tokens = Arc::new(tokens);
         let bus = Bus::connect(&config.bus).map_err(|error| Error::service("the event bus cannot be built", error))?;
-        let auth = Auth::new(pool.clone(), config.auth.clone(), &keys.code, Arc::clone(&tokens))?;
+        let ring = KeyRing::load_or_create(&config.data_dir.join("keys"))
+            .map_err(|error| Error::service("the keys that seal personal data cannot be used", error))?;
+        let vault = Vault::new(ring);
+        let storage = Storage::new(Arc::new(Disk::new(config.data_dir.join("files"))), vault.clone());
+        let auth = Auth::new(pool.clone(), config.auth.clone(), &keys.code, Arc::clone(&tokens), vault.clone())?;
         let http = reqwest::Client::builder()
             .build()
             .map_err(|error| Error::service("the HTTP client cannot be built", error))?;
         let gateway = sms::provider(&sms_config(config, sandbox_url), &http);
         let notifications = Notifications::new(pool.clone(), gateway, publish_over(bus.clone()));
-        let drivers = Drivers::new(pool.clone(), auth.clone(), &config.drivers);
+        let drivers = Drivers::new(pool.clone(), auth.clone(), vault.clone(), storage.clone(), &config.drivers);
         let payments = Payments::new(pool.clone(), config.payments.clone());
-        Ok(Self { pool, tokens, bus, auth, notifications, drivers, payments })
+        Ok(Self { pool, tokens, bus, vault, storage, auth, notifications, drivers, payments })
     }
 
     /// Every kind of job this program can run.
@@ -155,7 +165,7 @@ fn publish_over(bus: Bus) -> Publish {
 
 impl Services {
     pub(super) async fn build(config: &Config, database: &Database, server: &Server) -> Result<Self, Error> {
-        let Basics { pool, tokens, bus, auth, notifications, drivers, payments } =
+        let Basics { pool, tokens, bus, vault, storage, auth, notifications, drivers, payments } =
             Basics::build(config, database, server.sandbox_url.as_deref())?;
         let for_ground = config.clone();
         let ground = tokio::task::spawn_blocking(move || Ground::new(&for_ground))
@@ -197,6 +207,8 @@ impl Services {
             tokens,
             hub,
             bus,
+            vault,
+            storage,
             auth,
             notifications,
             drivers,
@@ -237,6 +249,8 @@ impl Services {
             pool: database.pool().clone(),
             tokens: Arc::clone(&self.tokens),
             bus: self.bus.clone(),
+            vault: self.vault.clone(),
+            storage: self.storage.clone(),
             auth: self.auth.clone(),
             notifications: self.notifications.clone(),
             drivers: self.drivers.clone(),

@@ -42,6 +42,7 @@ use crate::ids::UserId;
 use crate::notifications::{Recipient, Recipients};
 use crate::redact::Secret;
 use crate::time::Span;
+use crate::vault::Vault;
 use crate::web::TokenKeys;
 
 pub use accounts::NewUser;
@@ -103,6 +104,7 @@ struct Inner {
     config: Config,
     code_key: CodeKey,
     tokens: Arc<TokenKeys>,
+    vault: Vault,
     passwords: Passwords,
     decoys: Mutex<Decoys>,
     login_attempts: Mutex<Attempts>,
@@ -119,6 +121,7 @@ impl Auth {
         config: Config,
         code_key: &Secret<[u8; 32]>,
         tokens: Arc<TokenKeys>,
+        vault: Vault,
     ) -> Result<Self, Error> {
         let passwords = Passwords::new(config.hashing_max, config.hashing_wait_max)?;
         let decoys = Mutex::new(Decoys::new(config.phones_remembered_max));
@@ -126,7 +129,7 @@ impl Auth {
         let people = Mutex::new(Recent::new(config.people_remembered_max, config.people_age_max));
         let code_key = CodeKey::new(code_key);
         let login_attempts = Mutex::new(attempts);
-        let inner = Inner { pool, config, code_key, tokens, passwords, decoys, login_attempts, people };
+        let inner = Inner { pool, config, code_key, tokens, vault, passwords, decoys, login_attempts, people };
         Ok(Self { inner: Arc::new(inner) })
     }
 

@@ -29,7 +29,9 @@ use crate::ids::{DriverId, UserId};
 use crate::jobs::New;
 use crate::notifications::{self, Params};
 use crate::phone::Phone;
+use crate::storage::Storage;
 use crate::time::{Span, Timestamp};
+use crate::vault::Vault;
 use crate::web::RequestId;
 use crate::web::page::{Page, PageRequest, Position};
 
@@ -120,6 +122,8 @@ pub struct Drivers {
 struct Inner {
     pool: PgPool,
     auth: Auth,
+    vault: Vault,
+    storage: Storage,
     cards: Mutex<Recent<DriverId, Card>>,
     changes: broadcast::Sender<DriverId>,
     home: HomeConfig,
@@ -128,10 +132,11 @@ struct Inner {
 
 impl Drivers {
     /// Names and numbers come from `auth`.
-    pub fn new(pool: PgPool, auth: Auth, config: &Config) -> Self {
+    pub fn new(pool: PgPool, auth: Auth, vault: Vault, storage: Storage, config: &Config) -> Self {
         let cards = Mutex::new(Recent::new(config.cards_remembered_max, config.card_age_max));
         let (changes, _) = broadcast::channel(CHANGES_MAX);
-        Self { inner: Arc::new(Inner { pool, auth, cards, changes, home: config.home, board: Board::default() }) }
+        let (home, board) = (config.home, Board::default());
+        Self { inner: Arc::new(Inner { pool, auth, vault, storage, cards, changes, home, board }) }
     }
 
     /// Drivers whose papers or standing were changed in this process.

@@ -7,6 +7,8 @@ use uuid::Uuid;
 use super::*;
 use crate::notifications::Language;
 use crate::redact::Secret;
+use crate::storage::Storage;
+use crate::vault::Vault;
 use crate::web::{Role, TokenKeys};
 use papers::tests::{T0, insured_until, request, with_plate};
 
@@ -24,9 +26,15 @@ struct House {
 async fn house(pool: PgPool) -> House {
     let document = ring::signature::Ed25519KeyPair::generate_pkcs8(&ring::rand::SystemRandom::new()).expect("random");
     let tokens = TokenKeys::new(&[("a".to_owned(), document.as_ref().to_vec())], Span::from_secs(900)).expect("valid");
-    let auth = Auth::new(pool.clone(), crate::auth::tests::config(), &Secret::new([7; 32]), Arc::new(tokens));
+    let auth = Auth::new(
+        pool.clone(),
+        crate::auth::tests::config(),
+        &Secret::new([7; 32]),
+        Arc::new(tokens),
+        Vault::for_tests(),
+    );
     let auth = auth.expect("random");
-    let drivers = Drivers::new(pool.clone(), auth.clone(), &config());
+    let drivers = Drivers::new(pool.clone(), auth.clone(), Vault::for_tests(), Storage::for_tests(), &config());
     let admin = person(&auth, "0788000001", "Ange", Role::Admin).await;
     House { pool, auth, drivers, admin }
 }
@@ -358,7 +366,8 @@ async fn wishes_are_in_force_at_once_and_after_a_restart(pool: PgPool) {
     house.drivers.put_wishes(driver, &request, T0).await.expect("put");
     assert_eq!(house.drivers.wish_for(driver, &asked, T0), Err(Unwished::FareTooLow));
 
-    let restarted = Drivers::new(house.pool.clone(), house.auth.clone(), &config());
+    let restarted =
+        Drivers::new(house.pool.clone(), house.auth.clone(), Vault::for_tests(), Storage::for_tests(), &config());
     assert_eq!(restarted.wish_for(driver, &asked, T0), Ok(()), "not read yet");
     restarted.load_wishes().await.expect("read");
     assert_eq!(restarted.wish_for(driver, &asked, T0), Err(Unwished::FareTooLow));

@@ -197,7 +197,8 @@ async fn a_person_signs_in_with_the_code_on_their_phone(pool: sqlx::PgPool) {
     let home = tempfile::tempdir().expect("a directory");
     let keys = auth::keys::load_or_create(home.path(), clock::now()).expect("made");
     let tokens = Arc::new(TokenKeys::new(keys.tokens.expose(), Span::from_secs(900)).expect("valid"));
-    let auth = Auth::new(pool.clone(), auth::tests::config(), &keys.code, tokens).expect("random");
+    let auth = Auth::new(pool.clone(), auth::tests::config(), &keys.code, tokens, crate::vault::Vault::for_tests())
+        .expect("random");
     let gateway = Arc::new(gateway(&sandbox, SMS_API_KEY));
     let notifications = Notifications::new(pool.clone(), gateway, Arc::new(|_, _| ()));
     let registry = auth::register(Registry::new(), &auth, &notifications);

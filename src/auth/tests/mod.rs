@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::*;
 use crate::phone::Phone;
 use crate::time::Timestamp;
+use crate::vault::Vault;
 use crate::web::{Caller, Role};
 
 const T0: Timestamp = Timestamp::from_millis(1_790_000_000_000);
@@ -37,7 +38,7 @@ fn auth(pool: &PgPool) -> Auth {
     let document = ring::signature::Ed25519KeyPair::generate_pkcs8(&ring::rand::SystemRandom::new()).expect("random");
     let documents = [("a".to_owned(), document.as_ref().to_vec())];
     let tokens = TokenKeys::new(&documents, Span::from_secs(900)).expect("valid");
-    Auth::new(pool.clone(), config(), &Secret::new([7; 32]), Arc::new(tokens)).expect("random")
+    Auth::new(pool.clone(), config(), &Secret::new([7; 32]), Arc::new(tokens), Vault::for_tests()).expect("random")
 }
 
 fn phone() -> Phone {

@@ -19,6 +19,8 @@ use crate::maps::Maps;
 use crate::realtime::protocol::view::RideStatus;
 use crate::redact::Secret;
 use crate::road::StraightLine;
+use crate::storage::Storage;
+use crate::vault::Vault;
 use crate::web::{Caller, IdempotencyKey, Role, TokenKeys};
 
 /// One process of the service. Another one may be opened on the same pool after [`House::stop`].
@@ -64,7 +66,13 @@ pub(super) fn parts(pool: &PgPool) -> Parts {
     let document = ring::signature::Ed25519KeyPair::generate_pkcs8(&ring::rand::SystemRandom::new());
     let documents = [("a".to_owned(), document.expect("random").as_ref().to_vec())];
     let tokens = Arc::new(TokenKeys::new(&documents, Span::from_secs(900)).expect("valid"));
-    let auth = crate::auth::Auth::new(pool.clone(), crate::auth::tests::config(), &Secret::new([7; 32]), tokens);
+    let auth = crate::auth::Auth::new(
+        pool.clone(),
+        crate::auth::tests::config(),
+        &Secret::new([7; 32]),
+        tokens,
+        Vault::for_tests(),
+    );
     let auth = auth.expect("random");
     let home = crate::drivers::HomeConfig::FOR_TESTS;
     let cards = crate::drivers::Config { cards_remembered_max: 100, card_age_max: Span::from_minutes(60), home };
@@ -77,7 +85,7 @@ pub(super) fn parts(pool: &PgPool) -> Parts {
         steering: Steering::new(crate::steering::tests::config(), locations.clone(), Arc::clone(&hub)),
         hub,
         bus: Bus::connect(&bus::Config { queue_max: 16, redis: None }).expect("in process"),
-        drivers: Drivers::new(pool.clone(), auth.clone(), &cards),
+        drivers: Drivers::new(pool.clone(), auth.clone(), Vault::for_tests(), Storage::for_tests(), &cards),
         auth,
         history: History::new(crate::locations::history::tests::config(), pool.clone(), locations.clone()),
         maps: Maps::new(crate::maps::tests::config(), pool.clone(), None),

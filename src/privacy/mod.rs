@@ -1,0 +1,1 @@
+//! Privacy (law 058/2021): consent, export, erasure, restriction, retention, breaches, residency.
