@@ -38,7 +38,7 @@ use crate::sandbox::{self, Sandbox};
 use crate::telemetry::{self, Telemetry};
 use crate::web;
 
-pub use commands::{create_user, migrate, run_sandbox, simulate, worker};
+pub use commands::{create_user, expire_papers, migrate, run_sandbox, simulate, worker};
 pub use seed::{Seeding, seed};
 
 use services::Services;

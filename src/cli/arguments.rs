@@ -6,6 +6,7 @@
 
 use std::path::PathBuf;
 
+use chrono::NaiveDate;
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
 use super::help;
@@ -60,6 +61,13 @@ pub enum Command {
         /// What to do with them.
         #[command(subcommand)]
         command: UserCommand,
+    },
+    /// Look after drivers' papers
+    #[command(after_help = help::DRIVERS)]
+    Drivers {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: DriversCommand,
     },
     /// Make the map of a city from OpenStreetMap, and try it out
     #[command(after_help = help::MAP)]
@@ -136,6 +144,23 @@ pub enum UserCommand {
     /// Make an account, such as the first admin
     #[command(after_help = help::USER_CREATE)]
     Create(CreateUser),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DriversCommand {
+    /// Go the daily round: notices before papers end, suspensions where they have
+    #[command(after_help = help::DRIVERS_EXPIRE)]
+    Expire(ExpirePapers),
+}
+
+/// A round to be gone.
+#[derive(Debug, Args)]
+pub struct ExpirePapers {
+    /// As on this day of the Kigali calendar [default: today]
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub as_of: Option<NaiveDate>,
+    #[command(flatten)]
+    pub place: Place,
 }
 
 /// Which configuration, and where the data is.

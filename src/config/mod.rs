@@ -11,6 +11,7 @@
 mod city;
 mod fault;
 mod machine;
+mod papers;
 mod people;
 mod reader;
 mod riding;
@@ -27,7 +28,7 @@ use std::path::PathBuf;
 
 use crate::notifications::sms;
 use crate::time::Span;
-use crate::{auth, bus, db, drivers, jobs, locations, maps, payments, realtime, rides, steering, telemetry};
+use crate::{auth, bus, db, drivers, jobs, locations, maps, payments, realtime, rides, steering, storage, telemetry};
 use reader::Reader;
 use settings::Settings;
 
@@ -80,6 +81,10 @@ pub struct Config {
     pub sms: sms::Config,
     /// Drivers' papers.
     pub drivers: drivers::Config,
+    /// Who is asked whether papers are what they say; nobody with `None`.
+    pub authority: Option<drivers::authority::Config>,
+    /// Files that people hand in.
+    pub storage: storage::Config,
     /// Money.
     pub payments: payments::Config,
     /// Stand-ins for the outside world.
@@ -160,6 +165,7 @@ fn build(reader: &mut Reader<'_>) -> Config {
     let data_dir = reader.section("").path("data_dir");
     let demo = people::demo(reader);
     let sandbox = people::sandbox(reader, &demo);
+    let drivers = papers::drivers(reader, &demo);
     let config = Config {
         server: machine::server(reader, &demo),
         sms: people::sms(reader, &sandbox),
@@ -178,7 +184,9 @@ fn build(reader: &mut Reader<'_>) -> Config {
         rides: city::rides(reader),
         auth: people::auth(reader),
         access_token_lifetime: people::access_token_lifetime(reader),
-        drivers: people::drivers(reader),
+        storage: papers::storage(reader, &drivers),
+        authority: papers::authority(reader, &sandbox),
+        drivers,
         payments: people::payments(reader),
         data_dir,
         sandbox,

@@ -20,6 +20,7 @@ use sqlx::PgPool;
 use crate::error::{Checks, Error};
 use crate::ids::UserId;
 use crate::time::Timestamp;
+use crate::vault::Vault;
 use crate::web::page::{Page, PageRequest, Position};
 use crate::web::period::Period;
 
@@ -42,15 +43,16 @@ pub struct RosterFilter {
 }
 
 /// The service. Clones share one pool.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Government {
     pool: PgPool,
+    vault: Vault,
 }
 
 impl Government {
-    /// The service on a database.
-    pub fn new(pool: PgPool) -> Self {
-        Self { pool }
+    /// The service on a database; numbers are opened by `vault`, to be masked.
+    pub fn new(pool: PgPool, vault: Vault) -> Self {
+        Self { pool, vault }
     }
 
     /// Drivers and their papers as of now, masked, the newest registration first.
@@ -71,7 +73,7 @@ impl Government {
             checks.require(known, "status", status, format_args!("is none of {}", DRIVER_STATUSES.join(", ")));
         }
         checks.finish()?;
-        let rows = store::drivers(&self.pool, plate.as_deref(), filter.status.as_deref(), page).await?;
+        let rows = store::drivers(&self.pool, &self.vault, plate.as_deref(), filter.status.as_deref(), page).await?;
         let position = |record: &DriverRecord| Position { at: record.registered_at, id: record.driver_ref };
         let drivers = Page::new(rows, page, position).map(|record| RosterEntry::of(record, now.kigali_day()));
         // The plate itself stays out of the log: it leads to a person.

@@ -2,10 +2,11 @@
 //!
 //! Axum's own extractors answer in plain text; these answer in our error body.
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::{StatusCode, request::Parts};
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -25,7 +26,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
             Ok(axum::Json(value)) => Ok(Self(value)),
             Err(Rejection::JsonDataError(error)) => Err(ApiError::malformed(fault_of(&deepest(&error)))),
             Err(Rejection::JsonSyntaxError(error)) => Err(ApiError::malformed(fault_of(&deepest(&error)))),
-            Err(Rejection::MissingJsonContentType(_)) => Err(ApiError::unsupported_type()),
+            Err(Rejection::MissingJsonContentType(_)) => Err(ApiError::unsupported_type("must be application/json")),
             Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(ApiError::too_large()),
             Err(error) => Err(ApiError::malformed(Fault::without_value("body", deepest(&error)))),
         }
@@ -53,6 +54,27 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for MaybeJson<T> {
         let Json(value) = Json::from_request(Request::from_parts(parts, Body::from(bytes)), state).await?;
         Ok(Self(Some(value)))
     }
+}
+
+/// A body that is no JSON, read piece by piece and given up as soon as it is larger than allowed.
+///
+/// # Errors
+/// 413 when it is larger, 400 when it broke off.
+pub async fn read_at_most(body: Body, bytes_max: usize) -> Result<Bytes, ApiError> {
+    let announced = body.size_hint().lower();
+    if usize::try_from(announced).map_or(true, |announced| announced > bytes_max) {
+        return Err(ApiError::too_large());
+    }
+    let mut stream = body.into_data_stream();
+    let mut read = Vec::new();
+    while let Some(piece) = stream.next().await {
+        let piece = piece.map_err(|error| ApiError::malformed(Fault::without_value("body", deepest(&error))))?;
+        if read.len() + piece.len() > bytes_max {
+            return Err(ApiError::too_large());
+        }
+        read.extend_from_slice(&piece);
+    }
+    Ok(read.into())
 }
 
 impl<T: Serialize> IntoResponse for Json<T> {
