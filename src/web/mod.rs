@@ -4,8 +4,12 @@
 mod answer;
 pub mod body;
 pub mod caller;
+pub mod client;
+pub mod headers;
 mod idempotency;
+pub mod limits;
 mod metrics;
+pub mod networks;
 pub mod openapi;
 pub mod page;
 pub mod period;
@@ -13,6 +17,8 @@ pub mod period;
 pub mod probe;
 mod request_id;
 pub mod server;
+pub mod takeover;
+pub mod tls;
 mod token;
 
 pub use answer::{ApiError, ErrorBody};
