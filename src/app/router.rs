@@ -53,6 +53,7 @@ pub(super) fn build(
         .merge(SwaggerUi::new("/api/docs").url("/api/openapi.json", document))
         .route("/api/asyncapi.json", get(live_document(&asyncapi::document())))
         .route("/", get(city_page::page))
+        .layer(middleware::from_fn(web::hold_to_duty))
         .layer(middleware::from_fn_with_state(config.server.request_timeout, limit_time));
     let router = requests
         // A socket lives longer than any request may.
