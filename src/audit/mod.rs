@@ -15,18 +15,20 @@
 
 mod encoding;
 mod store;
+mod watching;
 
 #[cfg(test)]
 mod tests;
 
 use serde_json::Value;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::ids::UserId;
 use crate::time::Timestamp;
 use crate::web::{Agency, Duty, RequestId, Role};
 use encoding::Content;
+pub use watching::Watching;
 
 /// Longest reason or purpose that is kept, in characters.
 pub const WHY_CHARS_MAX: usize = 500;
@@ -66,9 +68,20 @@ pub struct Act<'a> {
 }
 
 impl Act<'_> {
-    /// What a role did, with nothing more to say yet.
+    /// What somebody did in a role, with nothing more to say yet.
     pub const fn of(user: UserId, role: Role, action: &'static str) -> Self {
         Self { actor: Actor::Person(user, role), action, whose: None, subject: None, why: None, detail: Value::Null }
+    }
+
+    /// What an admin did.
+    pub const fn of_admin(admin: UserId, action: &'static str) -> Self {
+        Self::of(admin, Role::Admin, action)
+    }
+
+    /// With the thing it was done to.
+    #[must_use]
+    pub fn on(self, kind: &'static str, id: impl Into<Uuid>) -> Self {
+        Self { subject: Some((kind, id.into())), ..self }
     }
 }
 
@@ -102,6 +115,15 @@ pub async fn record_seen(
     }
     Duty::discharge();
     Ok(())
+}
+
+/// [`record_seen`] of what was only looked at, after it was read and before it is shown.
+///
+/// # Errors
+/// When the database refuses: what cannot be recorded is not shown.
+pub async fn record_read(pool: &PgPool, act: &Act<'_>, people: &[UserId], now: Timestamp) -> sqlx::Result<()> {
+    let mut conn = pool.acquire().await?;
+    record_seen(&mut conn, act, people, now).await
 }
 
 fn content(act: &Act<'_>, whose: &[Uuid], now: Timestamp) -> Content {

@@ -148,3 +148,14 @@ async fn a_long_page_and_a_long_detail_are_bounded(pool: PgPool) {
     assert_eq!(records[0].1.why.as_ref().map(|why| why.chars().count()), Some(WHY_CHARS_MAX));
     assert_eq!(records[0].1.detail, r#"{"left_out_bytes":10002}"#);
 }
+
+#[sqlx::test(migrations = "./migrations")]
+async fn who_watches_is_recorded_once_in_a_while(pool: PgPool) {
+    let watching = Watching::new(pool.clone());
+    let act = Act::of_admin(admin(), "city.watched");
+    for second in [0, 1, 60, 899, 900, 901] {
+        watching.record(&act, admin(), now() + crate::time::Span::from_secs(second)).await.expect("recorded");
+    }
+    watching.record(&act, UserId(Uuid::nil()), now()).await.expect("recorded");
+    assert_eq!(chain(&pool).await.len(), 3);
+}
