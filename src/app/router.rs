@@ -19,6 +19,7 @@ use super::health::{About, Checked};
 use super::services::Services;
 use super::sockets::SocketHandler;
 use super::{Server, city_page, health, operations};
+use crate::audit::Watching;
 use crate::clock;
 use crate::config::Config;
 use crate::db::Database;
@@ -59,6 +60,7 @@ pub(super) fn build(
         .merge(SwaggerUi::new("/api/docs").url("/api/openapi.json", document))
         .route("/api/asyncapi.json", get(live_document(&asyncapi::document())))
         .route("/", get(city_page::page))
+        .layer(middleware::from_fn(web::hold_to_duty))
         .layer(middleware::from_fn_with_state(config.server.request_timeout, limit_time));
     let edge = &config.edge;
     let limits = Arc::new(Limits::new(edge.limits.clone(), &services.bus, clock::now()));
@@ -92,7 +94,8 @@ fn api(config: &Config, services: &Services, server: &Server, database: &Databas
     let about = About { server: server.clone(), locations: services.locations.clone() };
     let is_public = config.server.city_page_public;
     let (rides, maps, streets) = (services.rides.clone(), services.maps.clone(), services.streets.clone());
-    let city = city_page::City { rides, maps, streets, is_public };
+    let watching = Arc::new(Watching::new(database.pool().clone()));
+    let city = city_page::City { rides, maps, streets, is_public, watching };
     let routes = OpenApiRouter::new()
         .merge(health::about_routes().with_state(about))
         .merge(city_page::routes().with_state(city))

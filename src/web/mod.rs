@@ -1,10 +1,12 @@
 //! The HTTP side of the machine room: extractors, the one mapping of errors to answers, request ids, paging, the API
 //! document. It knows no service: each service brings its own routes and `app` joins them.
 
+mod agency;
 mod answer;
 pub mod body;
 pub mod caller;
 pub mod client;
+mod duty;
 pub mod headers;
 mod idempotency;
 pub mod limits;
@@ -21,7 +23,9 @@ pub mod takeover;
 pub mod tls;
 mod token;
 
+pub use agency::Agency;
 pub use answer::{ApiError, ErrorBody};
+pub use duty::{Duty, hold_to_duty};
 pub use idempotency::IdempotencyKey;
 pub use metrics::measure;
 pub use request_id::{RequestId, assign_request_id};
