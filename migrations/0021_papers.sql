@@ -1,13 +1,13 @@
 -- Drivers' papers: what was handed in and what became of it, the files, who reviews, the history of standing, appeals,
 -- notices before a paper expires. Owner: service `drivers`.
 
--- Numbers of licences and papers lie sealed from now on (`src/vault`). Those that lay open are forgotten: SQL has no key to
--- seal them with, and leaving them would be worse. A driver from before keeps driving and is asked for them again.
+-- Numbers of licences and papers lie sealed from now on (`src/vault`). What is sealed cannot be made by SQL, which knows no
+-- key: numbers that lie open are sealed by the program, right after the migrations (src/drivers/sealing.rs).
 DROP VIEW reporting.drivers;
 
 ALTER TABLE drivers
-    DROP COLUMN licence_number,
-    DROP COLUMN insurance_number,
+    ALTER COLUMN licence_number DROP NOT NULL,
+    ALTER COLUMN insurance_number DROP NOT NULL,
     ADD COLUMN insurance_number_sealed bytea,
     ADD COLUMN licence_number_sealed bytea,
     -- HMAC of the number: the same licence is found without being read.
@@ -49,7 +49,7 @@ CREATE INDEX driver_files_to_sweep ON driver_files (created_at) WHERE state <> '
 
 ALTER TABLE driver_documents
     DROP CONSTRAINT driver_documents_kind_check,
-    DROP COLUMN number,
+    ALTER COLUMN number DROP NOT NULL,
     ADD CONSTRAINT driver_documents_kind_check CHECK (kind IN
         ('licence', 'vehicle', 'authorisation', 'insurance', 'inspection', 'helmet', 'cooperative', 'national_id', 'photo')),
     ADD COLUMN number_sealed bytea,
@@ -76,6 +76,14 @@ UPDATE driver_documents d SET state = CASE
     ELSE 'submitted' END;
 UPDATE drivers SET authorisation_expires_on =
     (SELECT expires_on FROM driver_documents WHERE driver_id = user_id AND kind = 'authorisation' AND state = 'approved');
+
+-- Not valid on purpose: they hold for every row that is written from now on, while rows of before wait to be sealed.
+ALTER TABLE drivers
+    ADD CONSTRAINT drivers_numbers_not_open CHECK (licence_number IS NULL AND insurance_number IS NULL) NOT VALID;
+ALTER TABLE driver_documents ADD CONSTRAINT driver_documents_number_not_open CHECK (number IS NULL) NOT VALID;
+-- What is left to seal, found at every start without reading the tables. Empty ever after.
+CREATE INDEX drivers_numbers_open ON drivers (user_id) WHERE licence_number IS NOT NULL OR insurance_number IS NOT NULL;
+CREATE INDEX driver_documents_number_open ON driver_documents (id) WHERE number IS NOT NULL;
 -- One in force and one on the way.
 CREATE UNIQUE INDEX driver_documents_in_force ON driver_documents (driver_id, kind) WHERE state = 'approved';
 CREATE UNIQUE INDEX driver_documents_on_the_way ON driver_documents (driver_id, kind)

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use tokio_util::sync::CancellationToken;
 
 use super::services::{Basics, run_jobs};
-use super::{Error, demo, ground, stop_signal};
+use super::{Error, demo, ground, schema, stop_signal};
 use crate::auth::NewUser;
 use crate::clock;
 use crate::config::Config;
@@ -25,7 +25,7 @@ pub async fn worker(config: Config) -> Result<(), Error> {
     let telemetry = Telemetry::install(&config.log)?;
     let stop = stop_signal();
     with_database(&config, async |database| {
-        let basics = Basics::build(&config, database, None)?;
+        let basics = Basics::build(&config, database, schema::open_vault(&config)?, None)?;
         let upkeep = tokio::spawn({
             let stop = stop.clone();
             async move { telemetry.run_upkeep(stop).await }
@@ -38,13 +38,13 @@ pub async fn worker(config: Config) -> Result<(), Error> {
     .await
 }
 
-/// Brings the database's schema up to date.
+/// Brings the database's schema up to date, and seals what an earlier version of this program stored open.
 ///
 /// # Errors
 /// [`Error`] when the database cannot be reached or refuses.
 pub async fn migrate(config: Config) -> Result<(), Error> {
     Telemetry::install(&config.log)?;
-    with_database(&config, async |database| Ok(database.migrate().await?)).await
+    with_database(&config, async |database| schema::bring_up_to_date(&config, database).await.map(drop)).await
 }
 
 /// Makes an account, the first admin for example. Works beside a running server.
@@ -54,8 +54,8 @@ pub async fn migrate(config: Config) -> Result<(), Error> {
 pub async fn create_user(config: Config, user: NewUser) -> Result<UserId, Error> {
     Telemetry::install(&config.log)?;
     with_database(&config, async |database| {
-        database.migrate().await?;
-        let basics = Basics::build(&config, database, None)?;
+        let vault = schema::bring_up_to_date(&config, database).await?;
+        let basics = Basics::build(&config, database, vault, None)?;
         let created = basics.auth.create_user(user, clock::now()).await;
         created.map_err(|error| Error::service("the account was not created", error))
     })
@@ -69,8 +69,8 @@ pub async fn create_user(config: Config, user: NewUser) -> Result<UserId, Error>
 pub async fn expire_papers(config: Config, as_of: Option<NaiveDate>) -> Result<Round, Error> {
     Telemetry::install(&config.log)?;
     with_database(&config, async |database| {
-        database.migrate().await?;
-        let basics = Basics::build(&config, database, None)?;
+        let vault = schema::bring_up_to_date(&config, database).await?;
+        let basics = Basics::build(&config, database, vault, None)?;
         let now = clock::now();
         let gone = basics.drivers.go_round(as_of.unwrap_or(now.kigali_day()), now).await;
         gone.map_err(|error| Error::service("the round was not gone to its end", error))

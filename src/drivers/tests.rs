@@ -699,3 +699,30 @@ async fn what_the_authority_says_is_noted_and_approves_only_what_it_knows(pool: 
         assert_eq!(house.drivers.driver(driver).await.expect("read").status, status, "other papers wait");
     }
 }
+
+#[sqlx::test(migrations = "./migrations")]
+async fn numbers_from_before_are_sealed_once_and_open_again(pool: PgPool) {
+    let house = house(pool).await;
+    let (first, second) = (house.driver("0788123456", "Eric").await, house.driver("0788123457", "Jean").await);
+    house.send(first, &request()).await.expect("sent");
+    house.send(second, &with_plate("RD 123 B")).await.expect("sent");
+    for statement in [
+        "ALTER TABLE drivers DROP CONSTRAINT drivers_numbers_not_open",
+        "ALTER TABLE driver_documents DROP CONSTRAINT driver_documents_number_not_open",
+        "UPDATE drivers SET licence_number_sealed = NULL, licence_number_index = NULL, insurance_number_sealed = NULL,
+                            licence_number = 'LIC-7', insurance_number = 'INS-7'",
+        "UPDATE driver_documents SET number_sealed = NULL, number = 'DOC-7'",
+    ] {
+        sqlx::query(statement).execute(&house.pool).await.expect("as it was before");
+    }
+    let rows = seal_open_numbers(&house.pool, &Vault::for_tests()).await.expect("sealed");
+    assert_eq!(rows, 2 + 6, "two drivers with three papers each");
+    assert_eq!(seal_open_numbers(&house.pool, &Vault::for_tests()).await.expect("nothing left"), 0);
+    for driver in [first, second] {
+        let read = house.drivers.driver(driver).await.expect("read");
+        let numbers = (read.papers.licence_number.as_str(), read.papers.insurance_number.as_str());
+        assert_eq!(numbers, ("LIC-7", "INS-7"));
+        let papers = house.drivers.documents(driver).await.expect("read");
+        assert!(papers.iter().all(|paper| paper.facts.number.as_deref() == Some("DOC-7")));
+    }
+}

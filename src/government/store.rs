@@ -54,7 +54,7 @@ pub(super) async fn drivers(
             status: row.status,
             plate: row.plate,
             fuel: row.fuel,
-            // Of drivers from before numbers were sealed there is none.
+            // After an erasure there is none.
             licence_number: licence.unwrap_or_default(),
             licence_category: row.licence_category,
             licence_expires_on: row.licence_expires_on,

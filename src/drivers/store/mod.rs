@@ -6,6 +6,7 @@ mod documents;
 mod expiry;
 mod files;
 mod queue;
+mod sealing;
 mod seed;
 mod shifts;
 mod standing;
@@ -19,6 +20,7 @@ pub use documents::{
 pub use expiry::{Due, Expiring, expiring, flag_ratings, note_notice, rating_reviewed};
 pub use files::{coming_file, drop_file, drop_files, file, forget_file, keep_file, unreferenced_files};
 pub use queue::{Waiting, claim, release, set_waiting, waiting};
+pub use sealing::{seal_documents, seal_drivers};
 pub use seed::{seed_papers, seed_shifts};
 pub use shifts::{close_shift, on_shift, on_shift_without_standing, open_shift, shifts_between, was_on_shift};
 pub use standing::{Change, history, record_change};
@@ -81,7 +83,7 @@ struct DriverRow {
 impl DriverRow {
     fn opened(self, vault: &Vault) -> Result<Driver, Error> {
         let unknown = |what: &str| Error::internal(format!("unknown {what} in drivers"));
-        // Of drivers from before numbers were sealed there is none: they are asked for it again.
+        // After an erasure there is none.
         let open = |column: &'static str, sealed: Option<Vec<u8>>| match sealed {
             Some(sealed) => Ok(vault.open_text(Place::new(column, self.user_id.0), &sealed)?.into_exposed()),
             None => Ok::<_, Error>(String::new()),
