@@ -96,13 +96,17 @@ impl Drivers {
         store::appeals(&self.inner.pool, driver, APPEALS_SHOWN_MAX).await
     }
 
-    /// Open appeals, the longest waiting first.
+    /// Open appeals, the longest waiting first. That the admin saw them is recorded.
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn open_appeals(&self, page: &PageRequest) -> Result<Page<Appeal>, Error> {
+    pub async fn open_appeals(&self, admin: UserId, page: &PageRequest, now: Timestamp) -> Result<Page<Appeal>, Error> {
         let rows = store::open_appeals(&self.inner.pool, page).await?;
-        Ok(Page::new(rows, page, |appeal| Position { at: appeal.created_at, id: appeal.id }))
+        let page = Page::new(rows, page, |appeal| Position { at: appeal.created_at, id: appeal.id });
+        let seen: Vec<UserId> = page.items.iter().map(|appeal| appeal.driver.into()).collect();
+        let act = Act::of_admin(admin, "drivers.appeals_read");
+        audit::record_read(&self.inner.pool, &act, &seen, now).await?;
+        Ok(page)
     }
 
     /// Decides an appeal and tells the driver. Granted, whoever was suspended drives again, and whoever was not accepted is

@@ -6,7 +6,7 @@
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::audit::{self, Act, Actor};
+use crate::audit::{self, Act};
 use crate::drivers::documents::{Document, DocumentKind, DocumentState, Facts};
 use crate::drivers::handing_in::{current, takes_file};
 use crate::drivers::{Drivers, store};
@@ -14,7 +14,6 @@ use crate::error::Error;
 use crate::ids::{DriverId, UserId};
 use crate::storage::FileType;
 use crate::time::{Span, Timestamp};
-use crate::web::Role;
 
 /// Files swept in one go; the rest waits for the next round.
 const SWEPT_MAX: i64 = 1_000;
@@ -131,16 +130,11 @@ impl Drivers {
         let document = documents.iter().find(|known| known.id == document).ok_or_else(no_file)?;
         let download = self.open(document).await?;
         let act = Act {
-            actor: Actor::Person(admin, Role::Admin),
-            action: "drivers.document_viewed",
             whose: Some(driver.into()),
-            subject: Some(("driver_document", document.id)),
-            why: None,
             detail: json!({"kind": document.facts.kind}),
+            ..Act::of_admin(admin, "drivers.document_read").on("driver_document", document.id)
         };
-        let mut tx = self.inner.pool.begin().await?;
-        audit::record(&mut tx, &act, now).await?;
-        tx.commit().await?;
+        audit::record_read(&self.inner.pool, &act, &[], now).await?;
         Ok(download)
     }
 

@@ -1,14 +1,12 @@
 //! The review queue: who waits longest, and that two reviewers do not look at the same.
 
-use serde_json::Value;
-
-use crate::audit::{self, Act, Actor};
+use crate::audit::{self, Act};
 use crate::drivers::handing_in::Onboarding;
-use crate::drivers::{Document, DocumentKind, Driver, Drivers, no_driver, store};
+use crate::drivers::standing::StandingChange;
+use crate::drivers::{Document, DocumentKind, Driver, Drivers, Status, no_driver, store};
 use crate::error::Error;
 use crate::ids::{DriverId, UserId};
 use crate::time::Timestamp;
-use crate::web::Role;
 use crate::web::page::{Page, PageRequest, Position};
 
 pub use crate::drivers::store::Waiting;
@@ -18,19 +16,64 @@ pub use crate::drivers::store::Waiting;
 pub struct QueueFilter {
     /// Those of whom such a paper waits.
     pub kind: Option<DocumentKind>,
-    /// Those whom no other reviewer than this one has taken.
-    pub free_for: Option<UserId>,
+    /// Only those whom no other reviewer has taken.
+    pub is_free: bool,
 }
 
 impl Drivers {
-    /// Who waits for a reviewer, the longest waiting first.
+    /// Who waits for a reviewer, the longest waiting first. That the reviewer saw them is recorded.
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn queue(&self, filter: QueueFilter, page: &PageRequest, now: Timestamp) -> Result<Page<Waiting>, Error> {
+    pub async fn queue(
+        &self,
+        admin: UserId,
+        filter: QueueFilter,
+        page: &PageRequest,
+        now: Timestamp,
+    ) -> Result<Page<Waiting>, Error> {
         let kind = filter.kind.map(DocumentKind::as_str);
-        let rows = store::waiting(&self.inner.pool, kind, filter.free_for, page, now).await?;
-        Ok(Page::new(rows, page, |waiting| Position { at: waiting.since, id: waiting.driver.0 }))
+        let free_for = filter.is_free.then_some(admin);
+        let rows = store::waiting(&self.inner.pool, kind, free_for, page, now).await?;
+        let page = Page::new(rows, page, |waiting| Position { at: waiting.since, id: waiting.driver.0 });
+        let seen: Vec<UserId> = page.items.iter().map(|waiting| waiting.driver.into()).collect();
+        let act = Act::of_admin(admin, "drivers.queue_read");
+        audit::record_read(&self.inner.pool, &act, &seen, now).await?;
+        Ok(page)
+    }
+
+    /// Drivers of a status, the newest first, for a reviewer. That they saw them is recorded.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn reviewed_list(
+        &self,
+        admin: UserId,
+        status: Option<Status>,
+        page: &PageRequest,
+        now: Timestamp,
+    ) -> Result<Page<Driver>, Error> {
+        let page = self.list(status, page).await?;
+        let seen: Vec<UserId> = page.items.iter().map(|driver| driver.id.into()).collect();
+        audit::record_read(&self.inner.pool, &Act::of_admin(admin, "drivers.listed"), &seen, now).await?;
+        Ok(page)
+    }
+
+    /// How a driver's standing came about, for a reviewer. That they saw it is recorded.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for no such driver.
+    pub async fn reviewed_history(
+        &self,
+        admin: UserId,
+        driver: DriverId,
+        page: &PageRequest,
+        now: Timestamp,
+    ) -> Result<Page<StandingChange>, Error> {
+        self.driver(driver).await?;
+        let history = self.history(driver, page).await?;
+        audit::record_read(&self.inner.pool, &act(admin, driver, "drivers.history_read"), &[], now).await?;
+        Ok(history)
     }
 
     /// A driver with all that was handed in, numbers included, for a reviewer. That they saw it is recorded.
@@ -44,7 +87,7 @@ impl Drivers {
         now: Timestamp,
     ) -> Result<(Driver, Vec<Document>), Error> {
         let found = (self.driver(driver).await?, self.documents(driver).await?);
-        self.record_view(admin, driver, "drivers.papers_viewed", now).await?;
+        audit::record_read(&self.inner.pool, &act(admin, driver, "drivers.papers_read"), &[], now).await?;
         Ok(found)
     }
 
@@ -60,20 +103,8 @@ impl Drivers {
     ) -> Result<Onboarding, Error> {
         self.driver(driver).await?;
         let found = self.onboarding(driver, now).await?;
-        self.record_view(admin, driver, "drivers.onboarding_viewed", now).await?;
+        audit::record_read(&self.inner.pool, &act(admin, driver, "drivers.onboarding_read"), &[], now).await?;
         Ok(found)
-    }
-
-    async fn record_view(
-        &self,
-        admin: UserId,
-        driver: DriverId,
-        action: &'static str,
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        let mut tx = self.inner.pool.begin().await?;
-        audit::record(&mut tx, &act(admin, driver, action), now).await?;
-        Ok(tx.commit().await?)
     }
 
     /// Takes a driver's papers for a while; taking them again prolongs that.
@@ -96,10 +127,12 @@ impl Drivers {
     ///
     /// # Errors
     /// [`Error::NotFound`] for no such driver.
-    pub async fn release(&self, admin: UserId, driver: DriverId) -> Result<Driver, Error> {
-        let mut conn = self.inner.pool.acquire().await?;
-        store::release(&mut conn, driver, admin).await?;
-        drop(conn);
+    pub async fn release(&self, admin: UserId, driver: DriverId, now: Timestamp) -> Result<Driver, Error> {
+        let mut tx = self.inner.pool.begin().await?;
+        store::lock(&mut tx, &self.inner.vault, driver).await?.ok_or_else(no_driver)?;
+        store::release(&mut tx, driver, admin).await?;
+        audit::record(&mut tx, &act(admin, driver, "drivers.claim_released"), now).await?;
+        tx.commit().await?;
         self.driver(driver).await
     }
 }
@@ -118,12 +151,5 @@ fn claimed() -> Error {
 
 /// An act of a reviewer about a driver, without a reason.
 pub(super) fn act(admin: UserId, driver: DriverId, action: &'static str) -> Act<'static> {
-    Act {
-        actor: Actor::Person(admin, Role::Admin),
-        action,
-        whose: Some(driver.into()),
-        subject: Some(("driver", driver.0)),
-        why: None,
-        detail: Value::Null,
-    }
+    Act { whose: Some(driver.into()), ..Act::of_admin(admin, action).on("driver", driver.0) }
 }

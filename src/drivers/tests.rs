@@ -559,23 +559,23 @@ async fn two_reviewers_do_not_do_the_same(pool: PgPool) {
         (person(&house.auth, "0788000002", "Alice", Role::Admin).await, house.driver("0788123456", "Eric").await);
     house.send(driver, &request()).await.expect("sent");
     let page = crate::web::page::PageParams::default().check().expect("valid");
-    let queue = async |free_for| {
-        let filter = queue::QueueFilter { kind: Some(DocumentKind::Licence), free_for };
-        house.drivers.queue(filter, &page, T0).await.expect("read").items.len()
+    let queue = async |admin, is_free| {
+        let filter = queue::QueueFilter { kind: Some(DocumentKind::Licence), is_free };
+        house.drivers.queue(admin, filter, &page, T0).await.expect("read").items.len()
     };
-    assert_eq!(queue(Some(other)).await, 1);
+    assert_eq!(queue(other, true).await, 1);
     house.drivers.claim(house.admin, driver, T0).await.expect("taken");
     house.drivers.claim(house.admin, driver, T0).await.expect("prolonged");
-    assert_eq!((queue(Some(other)).await, queue(Some(house.admin)).await, queue(None).await), (0, 1, 1));
+    assert_eq!((queue(other, true).await, queue(house.admin, true).await, queue(other, false).await), (0, 1, 1));
     assert_eq!(house.drivers.claim(other, driver, T0).await.expect_err("taken").code(), "claimed");
     let decided = house.drivers.decide(other, driver, &Decision::Approve, T0).await.expect_err("not theirs");
     assert_eq!(decided.code(), "claimed");
-    house.drivers.release(other, driver).await.expect("nothing of theirs");
+    house.drivers.release(other, driver, T0).await.expect("nothing of theirs");
     let later = T0 + Span::from_minutes(21);
     house.drivers.claim(other, driver, later).await.expect("the first one forgot");
-    house.drivers.release(other, driver).await.expect("given back");
+    house.drivers.release(other, driver, T0).await.expect("given back");
     house.decide(driver, Decision::Approve).await.expect("approved");
-    assert_eq!(queue(None).await, 0);
+    assert_eq!(queue(other, false).await, 0);
 }
 
 #[sqlx::test(migrations = "./migrations")]
@@ -630,7 +630,7 @@ async fn a_suspension_that_an_admin_decided_does_not_end_with_new_papers(pool: P
     assert_eq!(appeal.words.as_deref(), Some("it was another"));
     assert_eq!(house.drivers.appeal(driver, "again", T0).await.expect_err("one").code(), "appeal_open");
     let page = crate::web::page::PageParams::default().check().expect("valid");
-    assert_eq!(house.drivers.open_appeals(&page).await.expect("read").items.len(), 1);
+    assert_eq!(house.drivers.open_appeals(house.admin, &page, T0).await.expect("read").items.len(), 1);
     let decide = async |id, outcome, reason| house.drivers.decide_appeal(house.admin, id, (outcome, reason), T0).await;
     assert_eq!(decide(appeal.id, appeals::Outcome::Refused, " ").await.expect_err("why").faults()[0].field, "reason");
     decide(appeal.id, appeals::Outcome::Refused, "it was you").await.expect("refused");

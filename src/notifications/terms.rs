@@ -28,7 +28,7 @@ const CAUSES: [Term; 8] = [
     ("incomplete", ["ntikuzuye", "a page is missing", "il manque une page"]),
     (
         "electric_required",
-        ["moto igomba kuba iy'amashanyarazi", "the motorcycle must be electric", "la moto doit être électrique"],
+        ["moto igomba kuba iy'amashanyarazi", "the motorcycle must be electric", "une moto électrique est obligatoire"],
     ),
     ("not_genuine", ["ntigisa n'icy'ukuri", "it does not look genuine", "il ne semble pas authentique"]),
     ("other", ["hari ikindi", "see below", "voir plus bas"]),

@@ -140,8 +140,8 @@ async fn queue(
     };
     let kind = params.kind.as_ref().map(known).transpose()?;
     let page = PageParams { limit: params.limit, cursor: params.cursor }.check()?;
-    let filter = QueueFilter { kind, free_for: params.free.unwrap_or(false).then_some(admin) };
-    Ok(Json(drivers.queue(filter, &page, clock::now()).await?.map(WaitingView::from)))
+    let filter = QueueFilter { kind, is_free: params.free.unwrap_or(false) };
+    Ok(Json(drivers.queue(admin, filter, &page, clock::now()).await?.map(WaitingView::from)))
 }
 
 /// Takes a driver's papers, so that no other reviewer looks at them
@@ -182,7 +182,7 @@ async fn release(
     Admin(admin): Admin,
     Path(id): Path<Uuid>,
 ) -> Result<Json<DriverPapersView>, ApiError> {
-    Ok(Json(drivers.release(admin, DriverId(id)).await?.into()))
+    Ok(Json(drivers.release(admin, DriverId(id), clock::now()).await?.into()))
 }
 
 /// Decides about one paper
@@ -246,12 +246,12 @@ async fn onboarding(
 )]
 async fn history(
     State(drivers): State<Drivers>,
-    _: Admin,
+    Admin(admin): Admin,
     Path(id): Path<Uuid>,
     Query(page): Query<PageParams>,
 ) -> Result<Json<Page<StandingChangeView>>, ApiError> {
-    let driver = drivers.driver(DriverId(id)).await?.id;
-    Ok(Json(drivers.history(driver, &page.check()?).await?.map(StandingChangeView::from)))
+    let history = drivers.reviewed_history(admin, DriverId(id), &page.check()?, clock::now()).await?;
+    Ok(Json(history.map(StandingChangeView::from)))
 }
 
 /// A reviewer has looked at a driver's rating
@@ -288,10 +288,10 @@ async fn rating(
 )]
 async fn appeals(
     State(drivers): State<Drivers>,
-    _: Admin,
+    Admin(admin): Admin,
     Query(page): Query<PageParams>,
 ) -> Result<Json<Page<AppealView>>, ApiError> {
-    Ok(Json(drivers.open_appeals(&page.check()?).await?.map(AppealView::from)))
+    Ok(Json(drivers.open_appeals(admin, &page.check()?, clock::now()).await?.map(AppealView::from)))
 }
 
 /// Decides an appeal

@@ -67,7 +67,7 @@ struct ReasonRequest {
 )]
 async fn list(
     State(drivers): State<Drivers>,
-    _: Admin,
+    Admin(admin): Admin,
     Query(params): Query<ListParams>,
 ) -> Result<Json<Page<DriverPapersView>>, ApiError> {
     let known = |name: &String| {
@@ -76,7 +76,7 @@ async fn list(
     };
     let status = params.status.as_ref().map(known).transpose()?;
     let page = PageParams { limit: params.limit, cursor: params.cursor }.check()?;
-    Ok(Json(drivers.list(status, &page).await?.map(DriverPapersView::from)))
+    Ok(Json(drivers.reviewed_list(admin, status, &page, clock::now()).await?.map(DriverPapersView::from)))
 }
 
 /// A driver with the documents handed in
