@@ -16,6 +16,7 @@ mod router;
 mod schema;
 mod seed;
 mod services;
+mod sessions;
 mod sockets;
 mod streets;
 
@@ -39,7 +40,9 @@ use crate::sandbox::{self, Sandbox};
 use crate::telemetry::{self, Telemetry};
 use crate::web;
 
-pub use commands::{create_user, migrate, run_sandbox, simulate, worker};
+pub use commands::{
+    create_user, create_user_with_second_factor, migrate, reset_second_factor, run_sandbox, simulate, worker,
+};
 pub use seed::{Seeding, seed};
 
 use services::Services;
