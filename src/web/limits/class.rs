@@ -55,7 +55,9 @@ impl Class {
             "auth" if is_read => Self::Read,
             "auth" if matches!(rest, "refresh" | "logout") || rest.starts_with("sessions") => Self::Session,
             "auth" => Self::SignIn,
-            "me" if !is_read && ["password", "phone", "totp"].iter().any(|word| rest.starts_with(word)) => Self::SignIn,
+            "me" if !is_read && ["password", "phone", "second-factor"].iter().any(|word| rest.starts_with(word)) => {
+                Self::SignIn
+            }
             "admin" => Self::Admin,
             "government" => Self::Government,
             _ if !is_read && rest.contains("/documents") => Self::Upload,

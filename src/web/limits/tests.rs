@@ -15,7 +15,7 @@ use super::*;
 use crate::bus;
 use crate::ids::SessionId;
 use crate::redact::Secret;
-use crate::web::{API_PREFIX, Role, TokenKeys};
+use crate::web::{API_PREFIX, Caller, Grant, Role, SecondFactor, TokenKeys};
 
 const RATE: Rate = Rate { per_minute: 1, burst_max: 3 };
 
@@ -32,7 +32,8 @@ fn keys() -> Arc<TokenKeys> {
 
 fn token(keys: &TokenKeys, number: u128) -> String {
     let (user, session) = (UserId(Uuid::from_u128(number)), SessionId(Uuid::from_u128(9)));
-    keys.issue(&Caller { user, role: Role::Customer, session }, clock::now()).expect("signs")
+    let caller = Caller { user, role: Role::Customer, session };
+    keys.issue(&Grant { caller, second_factor: SecondFactor::None }, clock::now()).expect("signs")
 }
 
 async fn who(caller: Caller) -> String {
