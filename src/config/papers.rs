@@ -70,8 +70,6 @@ pub fn authority(reader: &mut Reader<'_>, sandbox: &SandboxConfig) -> Option<aut
     if provider == Provider::Http && config.api_key.expose().is_empty() {
         s.fault("api_key", "is empty, and authority.provider = \"http\" needs it");
     }
-    let reason = "is the stand-in, and the sandbox is off";
-    s.require(provider != Provider::Sandbox || sandbox.enabled, "provider", "sandbox.enabled", reason);
     let reason =
         "is a real authority, and the sandbox is on: a rehearsal does not ask about real people. Use one of the two";
     s.require(provider != Provider::Http || !sandbox.enabled, "provider", "sandbox.enabled", reason);

@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
@@ -26,6 +27,12 @@ pub(super) fn routes() -> OpenApiRouter<Drivers> {
     OpenApiRouter::new().routes(routes!(put, own)).routes(routes!(reviewed))
 }
 
+/// The bytes of a file.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "it is there to be described")]
+struct FileBytes(Vec<u8>);
+
 /// Sends the picture or scan of a paper
 ///
 /// The bytes themselves, with their type. What they are is found out from them: a file that is not what it says, that is two
@@ -36,7 +43,10 @@ pub(super) fn routes() -> OpenApiRouter<Drivers> {
     put, path = "/drivers/me/documents/{kind}/file", tag = "drivers", security(("bearer" = [])),
     params(("kind" = DocumentKind, Path)),
     request_body(
-        content((Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"), (Vec<u8> = "image/webp"), (Vec<u8> = "application/pdf"))
+        content(
+            (FileBytes = "image/jpeg"), (FileBytes = "image/png"), (FileBytes = "image/webp"),
+            (FileBytes = "application/pdf")
+        )
     ),
     responses(
         (status = 200, body = DocumentView),
@@ -72,7 +82,10 @@ async fn put(
     get, path = "/drivers/me/documents/{kind}/file", tag = "drivers", security(("bearer" = [])),
     params(("kind" = DocumentKind, Path)),
     responses(
-        (status = 200, content((Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"), (Vec<u8> = "image/webp"), (Vec<u8> = "application/pdf"))),
+        (status = 200, content(
+            (FileBytes = "image/jpeg"), (FileBytes = "image/png"), (FileBytes = "image/webp"),
+            (FileBytes = "application/pdf")
+        )),
         (status = 401, body = ErrorBody, description = "`unauthenticated`, `token_expired`"),
         (status = 403, body = ErrorBody, description = "`forbidden`: not a driver"),
         (status = 404, body = ErrorBody, description = "`not_found`"),
@@ -94,7 +107,10 @@ async fn own(
     get, path = "/admin/drivers/{id}/documents/{document_id}/file", tag = "admin", security(("bearer" = [])),
     params(("id" = Uuid, Path), ("document_id" = Uuid, Path)),
     responses(
-        (status = 200, content((Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"), (Vec<u8> = "image/webp"), (Vec<u8> = "application/pdf"))),
+        (status = 200, content(
+            (FileBytes = "image/jpeg"), (FileBytes = "image/png"), (FileBytes = "image/webp"),
+            (FileBytes = "application/pdf")
+        )),
         (status = 401, body = ErrorBody, description = "`unauthenticated`, `token_expired`"),
         (status = 403, body = ErrorBody, description = "`forbidden`"),
         (status = 404, body = ErrorBody, description = "`not_found`"),
