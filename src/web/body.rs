@@ -56,25 +56,31 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for MaybeJson<T> {
     }
 }
 
-/// A body that is no JSON, read piece by piece and given up as soon as it is larger than allowed.
+/// A body that is no JSON, read piece by piece. What is too much is read on for a while and thrown away: a client that is
+/// hung up on in the middle of sending hears no answer.
 ///
 /// # Errors
-/// 413 when it is larger, 400 when it broke off.
+/// 413 when it is larger than allowed, 400 when it broke off.
 pub async fn read_at_most(body: Body, bytes_max: usize) -> Result<Bytes, ApiError> {
-    let announced = body.size_hint().lower();
-    if usize::try_from(announced).map_or(true, |announced| announced > bytes_max) {
+    let patience = bytes_max.saturating_mul(2);
+    if usize::try_from(body.size_hint().lower()).map_or(true, |announced| announced > patience) {
         return Err(ApiError::too_large());
     }
     let mut stream = body.into_data_stream();
-    let mut read = Vec::new();
+    let (mut kept, mut size) = (Vec::new(), 0);
     while let Some(piece) = stream.next().await {
         let piece = piece.map_err(|error| ApiError::malformed(Fault::without_value("body", deepest(&error))))?;
-        if read.len() + piece.len() > bytes_max {
+        size += piece.len();
+        if size > patience {
             return Err(ApiError::too_large());
         }
-        read.extend_from_slice(&piece);
+        if size <= bytes_max {
+            kept.extend_from_slice(&piece);
+        } else {
+            kept = Vec::new();
+        }
     }
-    Ok(read.into())
+    if size > bytes_max { Err(ApiError::too_large()) } else { Ok(kept.into()) }
 }
 
 impl<T: Serialize> IntoResponse for Json<T> {
