@@ -6,6 +6,7 @@
 //! goes the other way round: not ready, no new connections, sockets told to reconnect elsewhere, the shard's inbox
 //! emptied and committed, jobs given back, the database closed.
 
+mod audit_log;
 mod city_page;
 mod commands;
 mod demo;
@@ -38,6 +39,7 @@ use crate::sandbox::{self, Sandbox};
 use crate::telemetry::{self, Telemetry};
 use crate::web;
 
+pub use audit_log::{Asked, Checked, audit_heads, audit_list, audit_publish, audit_show, audit_verify};
 pub use commands::{create_user, migrate, run_sandbox, simulate, worker};
 pub use seed::{Seeding, seed};
 
@@ -145,7 +147,13 @@ async fn serve_with(
         ready: Arc::new(AtomicBool::new(false)),
     };
     let mut services = Services::build(config, database, &server).await?;
-    let background = services.start_background(config, telemetry, database, &stop);
+    let publisher = audit_log::begin(config, database).await?;
+    let mut background = services.start_background(config, telemetry, database, &stop);
+    background.push(tokio::spawn(audit_log::publish_daily(
+        publisher.clone(),
+        config.audit.publish_every,
+        stop.clone(),
+    )));
     let router = router::build(config, &services, server.clone(), telemetry.clone(), database.clone())?;
     let drain = CancellationToken::new();
     let http = tokio::spawn(web::server::serve(listener, router, config.server.http, drain.clone()));
@@ -183,6 +191,7 @@ async fn serve_with(
     if let Some(sandbox) = sandbox {
         sandbox.stop().await;
     }
+    audit_log::end(&publisher).await;
     outcome
 }
 
