@@ -14,6 +14,7 @@ mod ground;
 mod health;
 mod operations;
 mod router;
+mod schema;
 mod seed;
 mod services;
 mod sockets;
@@ -136,7 +137,7 @@ async fn serve_with(
         .await
         .map_err(|source| Error::Listen { address: config.server.listen, source })?;
     let address = listener.local_addr().map_err(|source| Error::Listen { address: config.server.listen, source })?;
-    database.migrate().await?;
+    let vault = schema::bring_up_to_date(config, database).await?;
     let sandbox = match &config.sandbox {
         sandbox if sandbox.enabled => Some(Sandbox::start(sandbox.listen).await?),
         _ => None,
@@ -146,7 +147,7 @@ async fn serve_with(
         sandbox_url: sandbox.as_ref().map(Sandbox::url),
         ready: Arc::new(AtomicBool::new(false)),
     };
-    let mut services = Services::build(config, database, &server).await?;
+    let mut services = Services::build(config, database, vault, &server).await?;
     let publisher = audit_log::begin(config, database).await?;
     let mut background = services.start_background(config, telemetry, database, &stop);
     background.push(tokio::spawn(audit_log::publish_daily(

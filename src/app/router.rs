@@ -37,7 +37,8 @@ pub(super) fn build(
     telemetry: Telemetry,
     database: Database,
 ) -> Result<Router, super::Error> {
-    let (api, document) = api(config, services, &server, &database).split_for_parts();
+    let (api, mut document) = api(config, services, &server, &database).split_for_parts();
+    openapi::complete(&mut document);
     let handler = SocketHandler {
         tokens: Arc::clone(&services.tokens),
         rides: services.rides.clone(),
