@@ -40,7 +40,7 @@ use encoding::Content;
 pub use encoding::hex;
 pub use heads::{BadLine, HeadsError, Occasion, PublicKey, Published};
 pub use publishing::{Config, PublishError, Publisher};
-pub use reading::{AccessView, Filter, Log, RecordView, Records, Turn};
+pub use reading::{AccessView, Filter, Log, RecordView, Records, Turn, select};
 pub use signing::{Signer, SigningError};
 pub use verifying::{Finding, Verdict, verify};
 pub use watching::Watching;

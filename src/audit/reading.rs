@@ -176,17 +176,7 @@ impl Log {
         let subject = filter.subject.map(|id| ("subject", id));
         let act = Act { actor: reader, action: "audit.read", whose, subject, why: None, detail: Value::Null };
         record_read(&self.pool, &act, &[], now).await?;
-        self.select(filter, turn).await
-    }
-
-    /// Records, for a service that keeps the record of who read them.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn select(&self, filter: &Filter, turn: Turn) -> Result<Records, Error> {
-        let rows = store::list(&self.pool, filter, turn).await?;
-        let (items, next_cursor) = turn.cut(rows, |record| record.seq);
-        Ok(Records { items, next_cursor })
+        select(&self.pool, filter, turn).await
     }
 
     /// A record by its number, for an operator.
@@ -220,6 +210,16 @@ impl Log {
         let (rows, next_cursor) = turn.cut(rows, |record| record.seq);
         Ok((rows.into_iter().map(AccessView::of).collect(), next_cursor))
     }
+}
+
+/// Records, the newest first, for a service that keeps the record of who read them.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn select(pool: &PgPool, filter: &Filter, turn: Turn) -> Result<Records, Error> {
+    let rows = store::list(pool, filter, turn).await?;
+    let (items, next_cursor) = turn.cut(rows, |record| record.seq);
+    Ok(Records { items, next_cursor })
 }
 
 impl AccessView {

@@ -396,6 +396,9 @@ pub struct CreateUser {
     /// customer, driver, admin, government or agent
     #[arg(long, value_parser = role)]
     pub role: Role,
+    /// For which agency an official reads: RURA, RTDA, RRA, BNR, NCSA or RNP
+    #[arg(long, value_name = "NAME", value_parser = agency)]
+    pub agency: Option<Agency>,
     /// Rwandan mobile number, as +250788123456 or 0788123456
     #[arg(long, value_parser = phone)]
     pub phone: Phone,

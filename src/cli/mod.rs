@@ -184,6 +184,7 @@ fn create_user(create: CreateUser) -> Result<(), Error> {
         first_name: create.first_name,
         last_name: create.last_name,
         role: create.role,
+        agency: create.agency,
         language: create.language.unwrap_or_default(),
         password,
     };
