@@ -9,6 +9,7 @@
 //!   told so ([`Message::Missed`]), because the truth is in Postgres and can be read there.
 //! - Redis being away changes nothing inside this process.
 
+mod counting;
 mod redis;
 
 #[cfg(test)]
@@ -19,6 +20,8 @@ use std::sync::Arc;
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
+
+pub use counting::{Take, Taken};
 
 use crate::redact::Secret;
 use crate::telemetry::names;
@@ -34,17 +37,20 @@ pub enum Topic {
     RideEvents,
     /// Messages to one user's socket, wherever it is connected.
     ToUser,
+    /// Sessions that were ended before their time.
+    SessionsEnded,
 }
 
 impl Topic {
     /// Every topic.
-    pub const ALL: [Self; 2] = [Self::RideEvents, Self::ToUser];
+    pub const ALL: [Self; 3] = [Self::RideEvents, Self::ToUser, Self::SessionsEnded];
 
     /// The name of the Redis channel; in metrics too.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::RideEvents => "boda.ride_events",
             Self::ToUser => "boda.to_user",
+            Self::SessionsEnded => "boda.sessions_ended",
         }
     }
 
@@ -221,6 +227,12 @@ impl Bus {
             remote.send(topic, Arc::clone(&payload));
         }
         self.inner.local.tell(topic, Message::Event(payload));
+    }
+
+    /// Takes one of what the nodes count together. `None` when they do not: there is no Redis, or it is away.
+    pub async fn take_shared(&self, take: Take) -> Option<Taken> {
+        let remote = self.inner.remote.as_ref().filter(|remote| *remote.link().borrow())?;
+        counting::take(remote.client(), take).await
     }
 
     /// Hears what is published from now on.

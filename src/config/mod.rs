@@ -9,6 +9,7 @@
 //! secret; the environment is read here and nowhere else; the default file and the code that reads it have the same keys.
 
 mod city;
+mod edge;
 mod fault;
 mod machine;
 mod people;
@@ -32,9 +33,10 @@ use reader::Reader;
 use settings::Settings;
 
 pub use city::TravelConfig;
+pub use edge::EdgeConfig;
 pub use fault::{Error, Fault, Origin};
 pub use machine::ServerConfig;
-pub use people::{DemoConfig, SandboxConfig};
+pub use people::{DemoConfig, SandboxConfig, TokensConfig};
 
 /// Every key with its default and its reason.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");
@@ -44,6 +46,8 @@ pub const DEFAULTS: &str = include_str!("../../config/default.toml");
 pub struct Config {
     /// HTTP, and the process as a whole.
     pub server: ServerConfig,
+    /// Who is believed, who may ask how often, what browsers are told, encryption.
+    pub edge: EdgeConfig,
     /// Holds the private PostgreSQL and the keys that sign tokens.
     pub data_dir: PathBuf,
     /// The database.
@@ -78,6 +82,8 @@ pub struct Config {
     pub auth: auth::Config,
     /// How long an access token is good for.
     pub access_token_lifetime: Span,
+    /// What a token check remembers, and how soon it hears of changes.
+    pub tokens: TokensConfig,
     /// Which SMS gateway; not asked with the sandbox on.
     pub sms: sms::Config,
     /// Drivers' papers.
@@ -164,6 +170,7 @@ fn build(reader: &mut Reader<'_>) -> Config {
     let sandbox = people::sandbox(reader, &demo);
     let config = Config {
         server: machine::server(reader, &demo),
+        edge: edge::edge(reader, demo.enabled),
         sms: people::sms(reader, &sandbox),
         database: machine::database(reader, data_dir.clone()),
         audit: machine::audit(reader, &data_dir),
@@ -181,6 +188,7 @@ fn build(reader: &mut Reader<'_>) -> Config {
         rides: city::rides(reader),
         auth: people::auth(reader),
         access_token_lifetime: people::access_token_lifetime(reader),
+        tokens: people::tokens(reader),
         drivers: people::drivers(reader),
         payments: people::payments(reader),
         data_dir,

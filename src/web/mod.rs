@@ -5,9 +5,13 @@ mod agency;
 mod answer;
 pub mod body;
 pub mod caller;
+pub mod client;
 mod duty;
+pub mod headers;
 mod idempotency;
+pub mod limits;
 mod metrics;
+pub mod networks;
 pub mod openapi;
 pub mod page;
 pub mod period;
@@ -15,6 +19,8 @@ pub mod period;
 pub mod probe;
 mod request_id;
 pub mod server;
+pub mod takeover;
+pub mod tls;
 mod token;
 
 pub use agency::Agency;
@@ -23,7 +29,9 @@ pub use duty::{Duty, hold_to_duty};
 pub use idempotency::IdempotencyKey;
 pub use metrics::measure;
 pub use request_id::{RequestId, assign_request_id};
-pub use token::{Caller, KeyError, Role, TokenKeys};
+pub use token::{
+    Caller, Grant, Jwk, Jwks, KeyDocument, KeyError, Role, SKEW_MAX, Scope, Scopes, SecondFactor, Subject, TokenKeys,
+};
 
 /// Where the public API lives.
 pub const API_PREFIX: &str = "/api/v1";
