@@ -7,11 +7,18 @@ use uuid::Uuid;
 use super::ride_report::{CompletedRides, DayCounts};
 use super::roster::DriverRecord;
 use crate::error::Error;
+use crate::ids::UserId;
 use crate::money::Francs;
 use crate::time::Span;
 use crate::vault::{Place, Vault};
 use crate::web::page::PageRequest;
 use crate::web::period::Period;
+
+/// For which agency an official asks.
+pub(super) async fn agency_of(pool: &PgPool, official: UserId) -> Result<Option<String>, sqlx::Error> {
+    let row = sqlx::query_scalar!("SELECT agency FROM reporting.officials WHERE user_id = $1", official.0);
+    Ok(row.fetch_optional(pool).await?.flatten())
+}
 
 /// A page of drivers, the newest registration first, one more than the page holds.
 pub(super) async fn drivers(
@@ -50,6 +57,7 @@ pub(super) async fn drivers(
         let licence = open("drivers.licence_number", Some(row.driver_id), row.licence_number_sealed)?;
         let authorisation = open("driver_documents.number", row.authorisation_id, row.authorisation_number_sealed)?;
         Ok(DriverRecord {
+            driver_id: row.driver_id,
             driver_ref: row.driver_ref,
             status: row.status,
             plate: row.plate,
