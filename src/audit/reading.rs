@@ -54,8 +54,8 @@ pub struct RecordView {
     pub request_id: Option<String>,
     /// The address an admin, official or agent came from.
     pub client: Option<String>,
-    /// What else was noted: codes and counts.
-    #[schema(value_type = Object)]
+    /// What else was noted: codes and counts; null where there is nothing.
+    #[schema(value_type = Option<Object>)]
     pub detail: Value,
     /// SHA-256 over this record and the one before, in hexadecimal digits.
     pub hash: String,
