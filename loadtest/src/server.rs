@@ -286,6 +286,8 @@ impl Server {
         let mut command = Command::new(&self.program);
         command.args(["serve", "--sandbox", "--listen", &self.address, "--data-dir"]).arg(self.data_dir());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(self.log_file()?);
+        // A whole city signs up from this machine in seconds, and one admin approves its drivers.
+        command.env("BODA__LIMITS__EXEMPT", "127.0.0.0/8");
         command.envs(self.setup.settings.iter().cloned());
         let mut child = prepared(&mut command, self.setup.pinned).spawn().map_err(machine("start the server"))?;
         let stdout = child.stdout.take().expect("stdout was asked to be piped");

@@ -82,6 +82,7 @@ mod tests {
         check(Method::DELETE, "/auth/sessions/{id}", Some(Class::Session));
         check(Method::GET, "/auth/sessions", Some(Class::Read));
         check(Method::PUT, "/me/password", Some(Class::SignIn));
+        check(Method::POST, "/me/second-factor/confirm", Some(Class::SignIn));
         check(Method::PATCH, "/me", Some(Class::Write));
         check(Method::GET, "/rides/{id}", Some(Class::Read));
         check(Method::POST, "/rides", Some(Class::Write));

@@ -147,6 +147,7 @@ pub async fn enforce(State(limits): State<Arc<Limits>>, request: Request, next: 
     let class =
         Class::of(&parts.method, route).filter(|_| !address.is_some_and(|ip| limits.config.exempt.contains(ip)));
     let Some(class) = class else { return next.run(Request::from_parts(parts, body)).await };
+    let from = Who::Address(block(address.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED))));
     let who = match subject_of(&parts) {
         // Proven once: the extractor of the route finds it there.
         Ok(subject) => {
@@ -156,9 +157,14 @@ pub async fn enforce(State(limits): State<Arc<Limits>>, request: Request, next: 
                 Subject::Partner(partner, _) => Who::Partner(partner),
             }
         }
-        Err(_) => Who::Address(block(address.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED)))),
+        Err(_) => from,
     };
-    let (rate, verdict) = limits.take(who, class, clock::now()).await;
+    let now = clock::now();
+    let (mut rate, mut verdict) = limits.take(who, class, now).await;
+    if class == Class::SignIn && verdict.is_allowed && !matches!(who, Who::Address(_)) {
+        // Many accounts of one guesser are to guess no more than a guesser without any.
+        (rate, verdict) = limits.take(from, class, now).await;
+    }
     let mut response = if verdict.is_allowed {
         next.run(Request::from_parts(parts, body)).await
     } else {
