@@ -28,3 +28,15 @@ ALTER TABLE users
         CHECK (num_nulls(national_id_type, national_id_sealed, national_id_index) IN (0, 3));
 -- To be found by, not unique: whoever says a number that somebody else has said must not learn that from a refusal.
 CREATE INDEX users_by_national_id ON users (national_id_index) WHERE national_id_index IS NOT NULL;
+
+-- The keys that values of this database are sealed with. The keys themselves are files and never here; of each there is a
+-- known value that it sealed, so that a server with other keys is found out at its start.
+CREATE TABLE vault_keys (
+    -- As in the head of what it sealed; 0 is the key that makes blind indexes.
+    id         integer     PRIMARY KEY CHECK (id >= 0),
+    canary     bytea       NOT NULL,
+    created_at timestamptz NOT NULL,
+    -- From then on it seals, unless a newer one does: by then every server has read it. Of the index key nothing.
+    seals_from timestamptz,
+    CONSTRAINT vault_keys_seal CHECK ((id = 0) = (seals_from IS NULL))
+);

@@ -11,6 +11,7 @@ mod commands;
 mod demo;
 mod ground;
 mod health;
+mod keys;
 mod operations;
 mod router;
 mod schema;
@@ -40,6 +41,7 @@ use crate::telemetry::{self, Telemetry};
 use crate::web;
 
 pub use commands::{create_user, migrate, run_sandbox, simulate, worker};
+pub use keys::{check_keys, list_keys, prepare_vault_key, reseal, rotate_token_key, rotate_vault_key};
 pub use seed::{Seeding, seed};
 
 use services::Services;

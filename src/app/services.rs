@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ground::Ground;
 use super::streets::Streets;
-use super::{Error, Server};
+use super::{Error, Server, schema};
 use crate::analytics::Analytics;
 use crate::auth::{self, Auth};
 use crate::bus::{Bus, Message, Topic};
@@ -113,7 +113,7 @@ impl Basics {
         sandbox_url: Option<&str>,
     ) -> Result<Self, Error> {
         let pool = database.pool().clone();
-        let keys = auth::keys::load_or_create(&config.data_dir.join("keys"), clock::now())
+        let keys = auth::keys::load_or_create(&config.vault.keys_dir, clock::now())
             .map_err(|error| Error::service("the keys that sign tokens and codes cannot be used", error))?;
         let tokens = TokenKeys::new(keys.tokens.expose(), config.access_token_lifetime)
             .map_err(|error| Error::service("the keys that sign tokens cannot be used", error))?;
@@ -271,6 +271,12 @@ impl Services {
             tokio::spawn(show_tiles(self.locations.clone(), Arc::clone(&self.hub), stop.clone())),
             tokio::spawn(self.maps.clone().run(stop.clone())),
             tokio::spawn(sweep_accounts(self.auth.clone(), stop.clone())),
+            tokio::spawn(schema::refresh_keys(
+                self.vault.clone(),
+                config.vault.clone(),
+                database.pool().clone(),
+                stop.clone(),
+            )),
             // Not told by `stop`: sockets that are still open may bring positions.
             tokio::spawn(self.history.clone().run(self.stop_history.clone())),
             tokio::spawn(self.geofences.clone().run(self.stop_history.clone())),

@@ -45,7 +45,7 @@ use crate::notifications::{Recipient, Recipients};
 use crate::phone::Phone;
 use crate::redact::Secret;
 use crate::time::Span;
-use crate::vault::Vault;
+use crate::vault::{Column, Vault};
 use crate::web::TokenKeys;
 
 pub use accounts::NewUser;
@@ -60,6 +60,9 @@ pub use session::{Device, SessionView, Tokens};
 pub use sign_in::{CodeSent, Registration};
 pub use store::record_rating;
 pub use sweep::Swept;
+
+/// What of this service's tables is sealed.
+pub const SEALED: &[&Column] = &[&phones::SEALED];
 
 use code::CodeKey;
 use decoys::Decoys;

@@ -7,6 +7,7 @@
 
 mod arguments;
 mod help;
+mod keys;
 mod map;
 mod password;
 mod seed;
@@ -120,6 +121,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Error> {
         Command::PrintConfig(flags) => print(flags.sources().print()?),
         Command::User { command: UserCommand::Create(create) } => create_user(create),
         Command::Map { command } => map::run(command),
+        Command::Keys { command } => keys::run(command),
     }
 }
 

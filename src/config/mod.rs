@@ -27,7 +27,7 @@ use std::path::PathBuf;
 
 use crate::notifications::sms;
 use crate::time::Span;
-use crate::{auth, bus, db, drivers, jobs, locations, maps, payments, realtime, rides, steering, telemetry};
+use crate::{auth, bus, db, drivers, jobs, locations, maps, payments, realtime, rides, steering, telemetry, vault};
 use reader::Reader;
 use settings::Settings;
 
@@ -44,8 +44,10 @@ pub const DEFAULTS: &str = include_str!("../../config/default.toml");
 pub struct Config {
     /// HTTP, and the process as a whole.
     pub server: ServerConfig,
-    /// Holds the private PostgreSQL and the keys that sign tokens.
+    /// Holds the private PostgreSQL, and the keys unless they lie elsewhere.
     pub data_dir: PathBuf,
+    /// The keys.
+    pub vault: vault::Config,
     /// The database.
     pub database: db::Config,
     /// Events between tasks and nodes.
@@ -164,6 +166,7 @@ fn build(reader: &mut Reader<'_>) -> Config {
         server: machine::server(reader, &demo),
         sms: people::sms(reader, &sandbox),
         database: machine::database(reader, data_dir.clone()),
+        vault: machine::vault(reader, &data_dir),
         bus: machine::bus(reader),
         jobs: machine::jobs(reader),
         log: machine::log(reader),
