@@ -18,6 +18,7 @@ use super::health::{About, Checked};
 use super::services::Services;
 use super::sockets::SocketHandler;
 use super::{Server, city_page, health, operations};
+use crate::audit::Watching;
 use crate::config::Config;
 use crate::db::Database;
 use crate::error::Error;
@@ -36,7 +37,8 @@ pub(super) fn build(
     telemetry: Telemetry,
     database: Database,
 ) -> Result<Router, super::Error> {
-    let (api, document) = api(config, services, &server, &database).split_for_parts();
+    let (api, mut document) = api(config, services, &server, &database).split_for_parts();
+    openapi::complete(&mut document);
     let handler = SocketHandler {
         tokens: Arc::clone(&services.tokens),
         rides: services.rides.clone(),
@@ -53,6 +55,7 @@ pub(super) fn build(
         .merge(SwaggerUi::new("/api/docs").url("/api/openapi.json", document))
         .route("/api/asyncapi.json", get(live_document(&asyncapi::document())))
         .route("/", get(city_page::page))
+        .layer(middleware::from_fn(web::hold_to_duty))
         .layer(middleware::from_fn_with_state(config.server.request_timeout, limit_time));
     let router = requests
         // A socket lives longer than any request may.
@@ -82,7 +85,8 @@ fn api(config: &Config, services: &Services, server: &Server, database: &Databas
     let about = About { server: server.clone(), locations: services.locations.clone() };
     let is_public = config.server.city_page_public;
     let (rides, maps, streets) = (services.rides.clone(), services.maps.clone(), services.streets.clone());
-    let city = city_page::City { rides, maps, streets, is_public };
+    let watching = Arc::new(Watching::new(database.pool().clone()));
+    let city = city_page::City { rides, maps, streets, is_public, watching };
     let routes = OpenApiRouter::new()
         .merge(health::about_routes().with_state(about))
         .merge(city_page::routes().with_state(city))

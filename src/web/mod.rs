@@ -1,9 +1,11 @@
 //! The HTTP side of the machine room: extractors, the one mapping of errors to answers, request ids, paging, the API
 //! document. It knows no service: each service brings its own routes and `app` joins them.
 
+mod agency;
 mod answer;
 pub mod body;
 pub mod caller;
+mod duty;
 mod idempotency;
 mod metrics;
 pub mod openapi;
@@ -15,7 +17,9 @@ mod request_id;
 pub mod server;
 mod token;
 
+pub use agency::Agency;
 pub use answer::{ApiError, ErrorBody};
+pub use duty::{Duty, hold_to_duty};
 pub use idempotency::IdempotencyKey;
 pub use metrics::measure;
 pub use request_id::{RequestId, assign_request_id};
