@@ -5,6 +5,7 @@ use super::{Error, schema};
 use crate::auth;
 use crate::clock;
 use crate::config::Config;
+use crate::rides;
 use crate::telemetry::Telemetry;
 use crate::time::Timestamp;
 use crate::vault::rotation::{self, KeyState, Outcome};
@@ -12,7 +13,7 @@ use crate::vault::{Column, KeysError};
 
 /// All that is sealed anywhere, as the services tell it.
 fn sealed_columns() -> Vec<&'static Column> {
-    auth::SEALED.to_vec()
+    [auth::SEALED, rides::SEALED].concat()
 }
 
 /// The keys that seal, and how much each has sealed.

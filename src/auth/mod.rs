@@ -22,6 +22,7 @@ pub mod http;
 mod jobs;
 pub mod keys;
 mod limits;
+mod national_id;
 mod password;
 mod people;
 mod phones;
@@ -51,6 +52,7 @@ use crate::web::TokenKeys;
 pub use accounts::NewUser;
 pub use guests::Guest;
 pub use jobs::register;
+pub use national_id::{Disagreement, IdRequest, IdType, NationalId};
 pub use people::Person;
 pub use profile::{Change, ChangeRequest, Gender, Profile};
 pub use recent::Recent;
@@ -62,7 +64,7 @@ pub use store::record_rating;
 pub use sweep::Swept;
 
 /// What of this service's tables is sealed.
-pub const SEALED: &[&Column] = &[&phones::SEALED];
+pub const SEALED: &[&Column] = &[&phones::SEALED, &national_id::SEALED];
 
 use code::CodeKey;
 use decoys::Decoys;
@@ -144,6 +146,11 @@ impl Auth {
     /// A key of the server's for another service, for one purpose, the same at every start.
     pub fn key_for(&self, purpose: &str) -> Secret<[u8; 32]> {
         self.inner.code_key.derive(purpose)
+    }
+
+    /// What this service seals with, for those that store of people what has no account.
+    pub fn vault(&self) -> &Vault {
+        &self.inner.vault
     }
 
     /// What the account of a phone is found by.

@@ -18,6 +18,7 @@ pub use sessions::{
     use_refresh_token,
 };
 pub use users::{
-    RecipientRow, change_profile, create_user, drop_unproven_passwords, is_open, language, lock_by_phone, lock_user,
-    people, prove, recipient, record_rating, set_password, upsert_guest, upsert_unproven, user, user_by_phone,
+    NewNationalId, RecipientRow, change_profile, create_user, drop_unproven_passwords, is_open, language,
+    lock_by_phone, lock_user, people, prove, recipient, record_rating, set_password, upsert_guest, upsert_unproven,
+    user, user_by_phone,
 };
