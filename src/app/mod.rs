@@ -9,6 +9,7 @@
 mod city_page;
 mod commands;
 mod demo;
+mod encryption;
 mod ground;
 mod health;
 mod keys;
@@ -39,6 +40,7 @@ use crate::error::Error as ServiceError;
 use crate::sandbox::{self, Sandbox};
 use crate::telemetry::{self, Telemetry};
 use crate::web;
+use crate::web::server::Door;
 
 pub use commands::{create_user, migrate, run_sandbox, simulate, worker};
 pub use keys::{check_keys, list_keys, prepare_vault_key, reseal, rotate_token_key, rotate_vault_key};
@@ -76,6 +78,9 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Encryption.
+    #[error("connections cannot be encrypted")]
+    Tls(#[from] web::tls::PairError),
     /// A service could not be built or stopped working.
     #[error("{what}")]
     Service {
@@ -151,9 +156,14 @@ async fn serve_with(
     let background = services.start_background(config, telemetry, database, &stop);
     let router = router::build(config, &services, server.clone(), telemetry.clone(), database.clone())?;
     let drain = CancellationToken::new();
-    let http = tokio::spawn(web::server::serve(listener, router, config.server.http, drain.clone()));
+    let (tls, fresh) = match encryption::start(config, &stop)? {
+        Some((acceptor, fresh)) => (Some(acceptor), Some(fresh)),
+        None => (None, None),
+    };
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let http = tokio::spawn(web::server::serve(Door { listener, tls }, router, config.server.http, drain.clone()));
     server.ready.store(true, Ordering::Release);
-    announce(address);
+    announce(scheme, address);
     let (demo, outcome) = match demo::start(config, &server, &services, address, &stop).await {
         Ok(demo) => (demo, watch(&mut services, embedded, &stop).await),
         Err(error) => (None, Err(error)),
@@ -176,7 +186,7 @@ async fn serve_with(
     }
     let empty_house = async {
         services.stop().await;
-        for task in background {
+        for task in background.into_iter().chain(fresh) {
             let _ = task.await;
         }
     };
@@ -213,10 +223,10 @@ async fn watch(
 }
 
 /// The one line on standard output: whoever started us waits for it.
-fn announce(address: SocketAddr) {
+fn announce(scheme: &str, address: SocketAddr) {
     let mut out = std::io::stdout().lock();
     // Nobody listening on our standard output is no reason to stop.
-    let _ = writeln!(out, "ready http://{address}").and_then(|()| out.flush());
+    let _ = writeln!(out, "ready {scheme}://{address}").and_then(|()| out.flush());
     tracing::info!(%address, "ready");
 }
 

@@ -9,6 +9,7 @@
 //! secret; the environment is read here and nowhere else; the default file and the code that reads it have the same keys.
 
 mod city;
+mod edge;
 mod fault;
 mod machine;
 mod people;
@@ -32,6 +33,7 @@ use reader::Reader;
 use settings::Settings;
 
 pub use city::TravelConfig;
+pub use edge::EdgeConfig;
 pub use fault::{Error, Fault, Origin};
 pub use machine::ServerConfig;
 pub use people::{DemoConfig, SandboxConfig};
@@ -44,6 +46,8 @@ pub const DEFAULTS: &str = include_str!("../../config/default.toml");
 pub struct Config {
     /// HTTP, and the process as a whole.
     pub server: ServerConfig,
+    /// Who is believed, who may ask how often, what browsers are told, encryption.
+    pub edge: EdgeConfig,
     /// Holds the private PostgreSQL, and the keys unless they lie elsewhere.
     pub data_dir: PathBuf,
     /// The keys.
@@ -164,6 +168,7 @@ fn build(reader: &mut Reader<'_>) -> Config {
     let sandbox = people::sandbox(reader, &demo);
     let config = Config {
         server: machine::server(reader, &demo),
+        edge: edge::edge(reader, demo.enabled),
         sms: people::sms(reader, &sandbox),
         database: machine::database(reader, data_dir.clone()),
         vault: machine::vault(reader, &data_dir),

@@ -14,8 +14,12 @@ use crate::ids::{DriverId, RiderId, SessionId, UserId};
 use crate::web::{ApiError, Caller, Duty, Role, TokenKeys};
 
 impl Caller {
-    /// Reads the bearer token of a request.
-    fn of(parts: &Parts) -> Result<Self, Error> {
+    /// Reads the bearer token of a request, unless that was done before: checking a signature twice is checking it once
+    /// for nothing.
+    pub(in crate::web) fn of(parts: &Parts) -> Result<Self, Error> {
+        if let Some(known) = parts.extensions.get::<Self>() {
+            return Ok(*known);
+        }
         let keys =
             parts.extensions.get::<Arc<TokenKeys>>().ok_or_else(|| Error::internal("no token keys in the request"))?;
         let missing = || Error::unauthenticated("unauthenticated", "send an access token as Authorization: Bearer");
