@@ -18,6 +18,7 @@ mod router;
 mod schema;
 mod seed;
 mod services;
+mod sessions;
 mod sockets;
 mod streets;
 
@@ -42,7 +43,9 @@ use crate::telemetry::{self, Telemetry};
 use crate::web;
 use crate::web::server::Door;
 
-pub use commands::{create_user, migrate, run_sandbox, simulate, worker};
+pub use commands::{
+    create_user, create_user_with_second_factor, migrate, reset_second_factor, run_sandbox, simulate, worker,
+};
 pub use keys::{check_keys, list_keys, prepare_vault_key, reseal, rotate_token_key, rotate_vault_key};
 pub use seed::{Seeding, seed};
 

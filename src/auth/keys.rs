@@ -1,7 +1,11 @@
 //! The keys of this service: one that codes are derived with, and those that sign access tokens.
 //!
-//! Separate because it is the one part of this service that touches files, by the rules of [`files`]. Token keys are rotated by
-//! putting a newer `token-YYYYMMDD.pk8` beside the old one ([`add_token_key`]): the newest signs, all verify.
+//! Separate because it is the one part of this service that touches files, by the rules of [`files`].
+//!
+//! Keys that sign tokens are rotated by putting a newer `token-YYYYMMDD.pk8` beside the old one ([`add_token_key`]), while the
+//! servers run: each looks now and then ([`token_keys`]). A new key verifies at once and signs after it was there for a while,
+//! so that all others know it by then. An old one is taken away when its tokens have expired; one that is taken away earlier,
+//! say because it was stolen, verifies nothing any more.
 
 use std::path::Path;
 
@@ -11,6 +15,7 @@ use ring::signature::Ed25519KeyPair;
 use crate::redact::Secret;
 use crate::time::Timestamp;
 use crate::vault::files::{self, KEY_BYTES, KeysError};
+use crate::web::KeyDocument;
 
 const CODE_KEY_NAME: &str = "code.key";
 const TOKEN_KEY_PREFIX: &str = "token-";
@@ -71,6 +76,19 @@ pub fn add_token_key(dir: &Path, now: Timestamp) -> Result<String, KeysError> {
     Ok(format!("{TOKEN_KEY_PREFIX}{name}"))
 }
 
+/// The keys that sign tokens as they lie there now, oldest first.
+///
+/// # Errors
+/// [`KeysError`] when one cannot be read, or others can read it.
+pub fn token_keys(dir: &Path) -> Result<Vec<KeyDocument>, KeysError> {
+    let load = |day: String| {
+        let id = format!("{TOKEN_KEY_PREFIX}{day}");
+        let path = dir.join(format!("{id}{TOKEN_KEY_SUFFIX}"));
+        Ok(KeyDocument { id, document: files::read(&path)?, since: files::came_at(&path)? })
+    };
+    token_days(dir)?.into_iter().map(load).collect()
+}
+
 fn create_token_key(dir: &Path, name: &str) -> Result<(), KeysError> {
     let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_| KeysError::Randomness)?;
     files::create(&dir.join(format!("{TOKEN_KEY_PREFIX}{name}{TOKEN_KEY_SUFFIX}")), document.as_ref())
@@ -125,6 +143,10 @@ mod tests {
         TokenKeys::new(keys.tokens.expose(), Span::from_secs(900)).expect("usable");
         let error = add_token_key(home.path(), now()).expect_err("the clock was put back").to_string();
         assert!(error.contains("token-20260922.pk8 is newer"), "{error}");
+        let seen = token_keys(home.path()).expect("loaded");
+        let of_seen: Vec<_> = seen.iter().map(|key| key.id.as_str()).collect();
+        assert_eq!(of_seen, ids);
+        assert!(seen.iter().all(|key| crate::clock::now().since(key.since) < Span::from_minutes(10)));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::vault::{Column, Place, Vault};
 const COLUMN: &str = "users.phone";
 
 /// Indexes of phones are equal among themselves only.
-const KIND: &str = "phone";
+pub const KIND: &str = "phone";
 
 /// The column as rotation and checks know it.
 pub const SEALED: Column = Column {

@@ -37,17 +37,20 @@ pub enum Topic {
     RideEvents,
     /// Messages to one user's socket, wherever it is connected.
     ToUser,
+    /// Sessions that were ended before their time.
+    SessionsEnded,
 }
 
 impl Topic {
     /// Every topic.
-    pub const ALL: [Self; 2] = [Self::RideEvents, Self::ToUser];
+    pub const ALL: [Self; 3] = [Self::RideEvents, Self::ToUser, Self::SessionsEnded];
 
     /// The name of the Redis channel; in metrics too.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::RideEvents => "boda.ride_events",
             Self::ToUser => "boda.to_user",
+            Self::SessionsEnded => "boda.sessions_ended",
         }
     }
 

@@ -7,12 +7,13 @@
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::redact::Secret;
+use crate::time::Timestamp;
 
 /// Bytes of a symmetric key.
 pub const KEY_BYTES: usize = 32;
@@ -136,6 +137,15 @@ pub fn read_symmetric(path: &Path) -> Result<Secret<[u8; KEY_BYTES]>, KeysError>
         let reason = format!("has {} bytes instead of {KEY_BYTES}: restore it from a backup", bytes.len());
         KeysError::Unusable { path: path.to_owned(), reason }
     })
+}
+
+/// When a file came to lie where it lies: unlike the time of its content, a copy does not bring that along.
+///
+/// # Errors
+/// [`KeysError::Io`].
+pub fn came_at(path: &Path) -> Result<Timestamp, KeysError> {
+    let seconds = fs::metadata(path).map_err(io_error("read", path))?.ctime();
+    Ok(Timestamp::from_millis(seconds.saturating_mul(1_000)))
 }
 
 fn io_error<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> KeysError + 'a {

@@ -145,7 +145,7 @@ pub async fn upsert_unproven(
 
 /// Makes a proven account, or takes over one that nobody proved; `None` when somebody has proven that phone.
 pub async fn create_user(
-    pool: &PgPool,
+    conn: &mut PgConnection,
     phone: &SealedPhone,
     new: &NewUser,
     password_hash: Option<&str>,
@@ -171,7 +171,7 @@ pub async fn create_user(
         password_hash,
         DateTime::from(now),
     )
-    .fetch_optional(pool)
+    .fetch_optional(conn)
     .await?;
     Ok(id.map(UserId))
 }
