@@ -232,6 +232,15 @@ async fn second_session(house: &House, person: &Person) -> String {
     text(&other.expect("two devices")["id"]).to_owned()
 }
 
+/// A partner's program with these scopes.
+pub async fn partner(house: &House, scopes: &[&str]) -> Api {
+    let body = json!({"name": "City of Kigali", "scopes": scopes});
+    let made = house.admin().await.api.post("/admin/partners", &body).await.expect(201);
+    let ask = json!({"partner_id": made["id"], "secret": made["secret"]});
+    let token = house.api().post("/auth/partner/token", &ask).await.expect(200);
+    house.api().with_token(text(&token["access_token"]))
+}
+
 /// The id of the first thing in a list; nobody's when there is none.
 async fn first(person: &Person, list: &str) -> String {
     let page = person.api.get(list).await.expect(200);
