@@ -11,7 +11,7 @@ use crate::error::{Checks, Error};
 use crate::ids::{SessionId, UserId};
 use crate::notifications::Language;
 use crate::phone::Phone;
-use crate::redact::Secret;
+use crate::redact::{Secret, prints_nothing};
 use crate::time::Timestamp;
 use crate::web::Role;
 
@@ -53,7 +53,7 @@ impl Gender {
 }
 
 /// A person as they see themselves.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Profile {
     /// Who.
     pub id: UserId,
@@ -95,8 +95,10 @@ pub struct Profile {
     pub created_at: Timestamp,
 }
 
+prints_nothing!(Profile);
+
 /// A change of a profile, checked: `None` stays; an empty text takes an optional field away.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Change {
     pub(super) first_name: Option<String>,
     pub(super) last_name: Option<String>,
@@ -113,8 +115,10 @@ pub struct Change {
     pub(super) national_id: Option<Option<NationalId>>,
 }
 
+prints_nothing!(Change);
+
 /// A change of a profile as sent: what is left out stays; an empty text takes an optional field away.
-#[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeRequest {
     /// Given name.
@@ -144,6 +148,8 @@ pub struct ChangeRequest {
     /// The number of an identity paper. Where it says otherwise than date of birth or gender, the profile tells that.
     national_id: Option<IdRequest>,
 }
+
+prints_nothing!(ChangeRequest);
 
 /// Checks a name.
 pub(super) fn name(checks: &mut Checks, field: &str, value: &str) -> String {

@@ -10,12 +10,12 @@ use crate::error::Error;
 use crate::ids::UserId;
 use crate::notifications::Language;
 use crate::phone::Phone;
+use crate::redact::prints_nothing;
 use crate::time::Timestamp;
 use crate::vault::Vault;
 use crate::web::Role;
 
 /// A row of `users`.
-#[derive(Debug)]
 pub struct UserRow {
     pub id: UserId,
     /// None of a person who was erased.
@@ -39,6 +39,8 @@ pub struct UserRow {
     pub disabled_at: Option<DateTime<Utc>>,
     pub created_at: Timestamp,
 }
+
+prints_nothing!(UserRow);
 
 impl UserRow {
     /// The phone; `None` of a person who was erased.

@@ -67,6 +67,7 @@ pub struct RideRow {
     pub stops: Value,
     pub parcel: Option<Value>,
     pub express_basis_points: Option<i32>,
+    #[expect(dead_code, reason = "asked by SQL only, and `SELECT *` brings it along")]
     pub has_contacts: bool,
     pub contacts_sealed: Option<Vec<u8>>,
 }
