@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::ids::UserId;
 use crate::redact::Secret;
 use crate::time::{Span, Timestamp};
-use crate::vault::Place;
+use crate::vault::{Column, Place};
 use crate::web::{Caller, Grant, SecondFactor};
 
 /// How long a secret that was shown waits to be confirmed.
@@ -68,12 +68,26 @@ pub struct FactorState {
     pub recovery_codes_left: i64,
 }
 
+/// The columns of secrets as rotation and checks know them.
+pub const SEALED: Column = Column {
+    place: "second_factors.secret",
+    table: "second_factors",
+    column: "secret",
+    key: "user_id",
+    row: "user_id",
+    index: None,
+};
+
+/// Of those that wait to be confirmed.
+pub const PENDING_SEALED: Column =
+    Column { place: "second_factors.pending_secret", column: "pending_secret", ..SEALED };
+
 fn place_of(user: UserId) -> Place {
-    Place::new("second_factors.secret", user.0)
+    Place::new(SEALED.place, user.0)
 }
 
 fn place_of_pending(user: UserId) -> Place {
-    Place::new("second_factors.pending_secret", user.0)
+    Place::new(PENDING_SEALED.place, user.0)
 }
 
 fn wrong() -> Error {
