@@ -27,6 +27,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::notifications::sms;
+use crate::privacy::breaches::Office;
 use crate::time::Span;
 use crate::{audit, auth, bus, db, drivers, jobs, locations, maps, payments, realtime, rides, steering, telemetry};
 use reader::Reader;
@@ -90,6 +91,8 @@ pub struct Config {
     pub drivers: drivers::Config,
     /// Money.
     pub payments: payments::Config,
+    /// Whom the register of breaches names.
+    pub breaches: Office,
     /// Stand-ins for the outside world.
     pub sandbox: SandboxConfig,
     /// A simulated city.
@@ -191,6 +194,7 @@ fn build(reader: &mut Reader<'_>) -> Config {
         tokens: people::tokens(reader),
         drivers: people::drivers(reader),
         payments: people::payments(reader),
+        breaches: people::breaches(reader),
         data_dir,
         sandbox,
         demo,

@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use super::reader::Reader;
 use crate::money::BasisPoints;
 use crate::notifications::sms::{self, africastalking};
+use crate::privacy::breaches::Office;
 use crate::redact::Secret;
 use crate::time::Span;
 use crate::{auth, drivers, payments};
@@ -174,6 +175,15 @@ pub fn drivers(reader: &mut Reader<'_>) -> drivers::Config {
             nearer_min_percent: s.whole("home_nearer_min_percent", 1..=100),
         },
     }
+}
+
+pub fn breaches(reader: &mut Reader<'_>) -> Office {
+    let mut s = reader.section("breaches");
+    let officer_contact = s.text("officer_contact");
+    if officer_contact.trim().is_empty() {
+        s.fault("officer_contact", "is empty, and the law wants the officer named in every report");
+    }
+    Office { officer_contact }
 }
 
 pub fn payments(reader: &mut Reader<'_>) -> payments::Config {
