@@ -275,6 +275,8 @@ impl Server {
     async fn spawn(&mut self) -> Result<(), Trouble> {
         let mut command = Command::new(&self.program);
         command.args(["serve", "--sandbox", "--listen", &self.address, "--data-dir"]).arg(self.data_dir());
+        // Hundreds of drivers sign on: licence, motorcycle and insurance as data are enough.
+        command.env("BODA__DRIVERS__PAPERS_COMPLETE", "false");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(self.log_file()?);
         // A whole city signs up from this machine in seconds, and one admin approves its drivers.
         command.env("BODA__LIMITS__EXEMPT", "127.0.0.0/8");

@@ -12,6 +12,7 @@ mod city;
 mod edge;
 mod fault;
 mod machine;
+mod papers;
 mod people;
 mod reader;
 mod riding;
@@ -29,7 +30,9 @@ use std::path::PathBuf;
 use crate::notifications::sms;
 use crate::privacy::breaches::Office;
 use crate::time::Span;
-use crate::{audit, auth, bus, db, drivers, jobs, locations, maps, payments, realtime, rides, steering, telemetry};
+use crate::{
+    audit, auth, bus, db, drivers, jobs, locations, maps, payments, realtime, rides, steering, storage, telemetry,
+};
 use reader::Reader;
 use settings::Settings;
 
@@ -89,6 +92,10 @@ pub struct Config {
     pub sms: sms::Config,
     /// Drivers' papers.
     pub drivers: drivers::Config,
+    /// Who is asked whether papers are what they say; nobody with `None`.
+    pub authority: Option<drivers::authority::Config>,
+    /// Files that people hand in.
+    pub storage: storage::Config,
     /// Money.
     pub payments: payments::Config,
     /// Whom the register of breaches names.
@@ -171,6 +178,7 @@ fn build(reader: &mut Reader<'_>) -> Config {
     let data_dir = reader.section("").path("data_dir");
     let demo = people::demo(reader);
     let sandbox = people::sandbox(reader, &demo);
+    let drivers = papers::drivers(reader, &demo);
     let config = Config {
         server: machine::server(reader, &demo),
         edge: edge::edge(reader, demo.enabled),
@@ -191,8 +199,10 @@ fn build(reader: &mut Reader<'_>) -> Config {
         rides: city::rides(reader),
         auth: people::auth(reader),
         access_token_lifetime: people::access_token_lifetime(reader),
+        storage: papers::storage(reader, &drivers),
+        authority: papers::authority(reader, &sandbox),
+        drivers,
         tokens: people::tokens(reader),
-        drivers: people::drivers(reader),
         payments: people::payments(reader),
         breaches: people::breaches(reader),
         data_dir,

@@ -8,6 +8,7 @@
 
 mod api;
 mod app;
+mod audit;
 mod city;
 mod database;
 mod house;
@@ -37,6 +38,7 @@ mod history;
 mod machines;
 mod maps;
 mod money;
+mod onboarding;
 mod operations;
 mod outages;
 mod people_of_rides;

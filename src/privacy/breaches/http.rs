@@ -198,7 +198,8 @@ async fn change_breach_state(
 ) -> Result<Json<BreachView>, ApiError> {
     let now = clock::now();
     let state = State::from_word(&body.state).filter(|state| *state != State::Open);
-    let state = state.ok_or_else(|| Error::invalid("state", &body.state, "is not one of notified, reported, closed"))?;
+    let state =
+        state.ok_or_else(|| Error::invalid("state", &body.state, "is not one of notified, reported, closed"))?;
     Ok(Json(BreachView::of(breaches.advance(id, state, admin, now).await?, now)))
 }
 

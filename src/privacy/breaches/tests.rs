@@ -46,7 +46,16 @@ async fn a_breach_goes_from_open_to_closed_and_every_step_is_on_record(pool: PgP
     assert_eq!(breaches.list(&page, ADMIN, now()).await.expect("reads").items, [closed.clone()]);
     assert_eq!(breaches.show(id, ADMIN, now()).await.expect("reads"), closed);
     let text = breaches.report_text(&closed, now());
-    for part in ["A backup was readable", "150", "300", "dpo@boda.example", "withdrawn", "unwanted calls", "an SMS", "strong measures"] {
+    for part in [
+        "A backup was readable",
+        "150",
+        "300",
+        "dpo@boda.example",
+        "withdrawn",
+        "unwanted calls",
+        "an SMS",
+        "strong measures",
+    ] {
         assert!(text.contains(part), "{part} is not in:\n{text}");
     }
     let turn = audit::Turn { before: None, limit: 100 };
