@@ -6,6 +6,7 @@
 //! 0 is done, 1 could not start or go on, 64 wrong usage or configuration.
 
 mod arguments;
+mod audit;
 mod help;
 mod map;
 mod password;
@@ -119,6 +120,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Error> {
         }
         Command::PrintConfig(flags) => print(flags.sources().print()?),
         Command::User { command: UserCommand::Create(create) } => create_user(create),
+        Command::Audit { command } => audit::run(command),
         Command::User { command: UserCommand::SecondFactor { command: SecondFactorCommand::Reset(reset) } } => {
             reset_second_factor(reset)
         }
@@ -189,6 +191,7 @@ fn create_user(create: CreateUser) -> Result<(), Error> {
         first_name: create.first_name,
         last_name: create.last_name,
         role: create.role,
+        agency: create.agency,
         language: create.language.unwrap_or_default(),
         password,
     };

@@ -28,7 +28,7 @@ use std::path::PathBuf;
 
 use crate::notifications::sms;
 use crate::time::Span;
-use crate::{auth, bus, db, drivers, jobs, locations, maps, payments, realtime, rides, steering, telemetry};
+use crate::{audit, auth, bus, db, drivers, jobs, locations, maps, payments, realtime, rides, steering, telemetry};
 use reader::Reader;
 use settings::Settings;
 
@@ -52,6 +52,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The database.
     pub database: db::Config,
+    /// The log of privileged acts.
+    pub audit: audit::Config,
     /// Events between tasks and nodes.
     pub bus: bus::Config,
     /// The workers.
@@ -171,6 +173,7 @@ fn build(reader: &mut Reader<'_>) -> Config {
         edge: edge::edge(reader, demo.enabled),
         sms: people::sms(reader, &sandbox),
         database: machine::database(reader, data_dir.clone()),
+        audit: machine::audit(reader, &data_dir),
         bus: machine::bus(reader),
         jobs: machine::jobs(reader),
         log: machine::log(reader),

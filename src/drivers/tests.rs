@@ -45,6 +45,7 @@ async fn person(auth: &Auth, phone: &str, first_name: &str, role: Role) -> UserI
         first_name: first_name.into(),
         last_name: "Uwase".into(),
         role,
+        agency: None,
         language: Language::Rw,
         password: None,
     };

@@ -5,10 +5,17 @@ use sqlx::PgPool;
 
 use super::ride_report::{CompletedRides, DayCounts};
 use super::roster::DriverRecord;
+use crate::ids::UserId;
 use crate::money::Francs;
 use crate::time::Span;
 use crate::web::page::PageRequest;
 use crate::web::period::Period;
+
+/// For which agency an official asks.
+pub(super) async fn agency_of(pool: &PgPool, official: UserId) -> Result<Option<String>, sqlx::Error> {
+    let row = sqlx::query_scalar!("SELECT agency FROM reporting.officials WHERE user_id = $1", official.0);
+    Ok(row.fetch_optional(pool).await?.flatten())
+}
 
 /// A page of drivers, the newest registration first, one more than the page holds.
 pub(super) async fn drivers(
@@ -19,7 +26,7 @@ pub(super) async fn drivers(
 ) -> Result<Vec<DriverRecord>, sqlx::Error> {
     sqlx::query_as!(
         DriverRecord,
-        r#"SELECT driver_ref AS "driver_ref!", status AS "status!", plate AS "plate!", fuel AS "fuel!",
+        r#"SELECT driver_id AS "driver_id!", driver_ref AS "driver_ref!", status AS "status!", plate AS "plate!", fuel AS "fuel!",
                   licence_number AS "licence_number!", licence_category AS "licence_category!",
                   licence_expires_on AS "licence_expires_on!", insurance_expires_on AS "insurance_expires_on!",
                   inspection_expires_on, authorisation_number, authorisation_expires_on,

@@ -120,6 +120,7 @@ async fn somebody_elses_number_is_not_taken_and_does_not_show(pool: PgPool) {
         first_name: "Jean".into(),
         last_name: "Mugabo".into(),
         role: Role::Agent,
+        agency: None,
         language: crate::notifications::Language::En,
         password: None,
     };
