@@ -24,6 +24,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 const SOCKETS: usize = 1_000;
@@ -184,7 +185,7 @@ async fn open(address: SocketAddr, files: &str) -> Box<dyn Stream> {
     stream
 }
 
-async fn encrypt(stream: TcpStream, files: &str) -> impl Stream {
+async fn encrypt(stream: TcpStream, files: &str) -> TlsStream<TcpStream> {
     let mut roots = rustls::RootCertStore::empty();
     let certificate = CertificateDer::from_pem_file(std::path::Path::new(files).join("chain.pem"));
     roots.add(certificate.expect("a certificate")).expect("a root");
