@@ -45,7 +45,8 @@ use crate::web::server::Door;
 
 pub use audit_log::{Asked, Checked, audit_heads, audit_list, audit_publish, audit_show, audit_verify};
 pub use commands::{
-    create_user, create_user_with_second_factor, migrate, reset_second_factor, run_sandbox, simulate, worker,
+    create_user, create_user_with_second_factor, expire_papers, migrate, reset_second_factor, run_sandbox, simulate,
+    worker,
 };
 pub use seed::{Seeding, seed};
 

@@ -6,6 +6,7 @@
 
 use std::path::PathBuf;
 
+use chrono::NaiveDate;
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
 use uuid::Uuid;
@@ -64,6 +65,13 @@ pub enum Command {
         /// What to do with them.
         #[command(subcommand)]
         command: UserCommand,
+    },
+    /// Look after drivers' papers
+    #[command(after_help = help::DRIVERS)]
+    Drivers {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: DriversCommand,
     },
     /// Read and verify the log of privileged acts
     #[command(after_help = help::AUDIT)]
@@ -251,6 +259,23 @@ pub struct ResetSecondFactor {
     /// How it was made sure who asks; kept in the audit log
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DriversCommand {
+    /// Go the daily round: notices before papers end, suspensions where they have
+    #[command(after_help = help::DRIVERS_EXPIRE)]
+    Expire(ExpirePapers),
+}
+
+/// A round to be gone.
+#[derive(Debug, Args)]
+pub struct ExpirePapers {
+    /// As on this day of the Kigali calendar [default: today]
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub as_of: Option<NaiveDate>,
     #[command(flatten)]
     pub place: Place,
 }

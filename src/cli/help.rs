@@ -211,6 +211,27 @@ Examples:
 
 Exit codes: 0 made, 1 not made (the reason is printed), 64 wrong usage or configuration.";
 
+/// Below `boda drivers --help`.
+pub const DRIVERS: &str = "\
+Examples:
+  boda drivers expire --help
+
+Exit codes: 0 done, 1 not done (the reason is printed), 64 wrong usage or configuration.";
+
+/// Below `boda drivers expire --help`.
+pub const DRIVERS_EXPIRE: &str = "\
+Does what a server does by itself once a day: tells drivers 30, 7 and 1 days before a paper ends,
+suspends those of whom one has, puts ratings that fell before a reviewer. Each notice goes out
+once, however often this is run. Works beside a running server on the same data directory.
+
+With a day to come it does what will be due then: drivers are told and suspended now.
+
+Examples:
+  boda drivers expire
+  boda drivers expire --as-of 2027-07-01
+
+Exit codes: 0 done, 1 not done (the reason is printed), 64 wrong usage or configuration.";
+
 /// Below `boda user second-factor --help`.
 pub const USER_SECOND_FACTOR: &str = "\
 Takes the second factor away from somebody who lost it, with the recovery codes, and ends all of

@@ -22,9 +22,13 @@ use clap::Parser;
 use crate::app;
 use crate::auth::NewUser;
 use crate::config::{self, Config, Flag, Sources};
+use crate::drivers::Round;
 use crate::simulation::{self, Summary};
 use crate::telemetry::chain;
-use arguments::{Arguments, Command, CreateUser, ResetSecondFactor, SecondFactorCommand, Simulate, UserCommand};
+use arguments::{
+    Arguments, Command, CreateUser, DriversCommand, ExpirePapers, ResetSecondFactor, SecondFactorCommand, Simulate,
+    UserCommand,
+};
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -120,6 +124,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Error> {
         }
         Command::PrintConfig(flags) => print(flags.sources().print()?),
         Command::User { command: UserCommand::Create(create) } => create_user(create),
+        Command::Drivers { command: DriversCommand::Expire(expire) } => expire_papers(&expire),
         Command::Audit { command } => audit::run(command),
         Command::User { command: UserCommand::SecondFactor { command: SecondFactorCommand::Reset(reset) } } => {
             reset_second_factor(reset)
@@ -181,6 +186,14 @@ fn print_summary(summary: &Summary) -> Result<(), Error> {
          rides ended otherwise   {rides_ended_otherwise}\nwishes dropped          {wishes_dropped}\n\
          sockets lost            {sockets_lost}\n"
     ))
+}
+
+fn expire_papers(expire: &ExpirePapers) -> Result<(), Error> {
+    let config = expire.place.sources().load()?;
+    let as_of = expire.as_of;
+    let round = run_until_done(config, async |config| app::expire_papers(config, as_of).await)?;
+    let Round { notices, suspended, flagged } = round;
+    print(format_args!("{notices} notices, {suspended} suspended, {flagged} ratings to be looked at\n"))
 }
 
 fn create_user(create: CreateUser) -> Result<(), Error> {

@@ -25,6 +25,7 @@ use crate::error::{Checks, Error};
 use crate::ids::UserId;
 use crate::safety::{self, Incident, Safety};
 use crate::time::Timestamp;
+use crate::vault::Vault;
 use crate::web::Agency;
 use crate::web::page::{Page, PageRequest, Position};
 use crate::web::period::Period;
@@ -49,15 +50,16 @@ pub struct RosterFilter {
 }
 
 /// The service. Clones share one pool.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Government {
     pool: PgPool,
+    vault: Vault,
 }
 
 impl Government {
-    /// The service on a database.
-    pub fn new(pool: PgPool) -> Self {
-        Self { pool }
+    /// The service on a database; numbers are opened by `vault`, to be masked.
+    pub fn new(pool: PgPool, vault: Vault) -> Self {
+        Self { pool, vault }
     }
 
     /// What an official asks, provided the agency may and a purpose is given.
@@ -106,7 +108,7 @@ impl Government {
             checks.require(known, "status", status, format_args!("is none of {}", DRIVER_STATUSES.join(", ")));
         }
         checks.finish()?;
-        let rows = store::drivers(&self.pool, plate.as_deref(), filter.status.as_deref(), page).await?;
+        let rows = store::drivers(&self.pool, &self.vault, plate.as_deref(), filter.status.as_deref(), page).await?;
         let position = |record: &DriverRecord| Position { at: record.registered_at, id: record.driver_ref };
         let drivers = Page::new(rows, page, position);
         let seen: Vec<UserId> = drivers.items.iter().map(|record| UserId(record.driver_id)).collect();

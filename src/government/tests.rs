@@ -8,6 +8,7 @@ use super::*;
 use crate::db::fixture::{self, Ride, at, day};
 use crate::money::Francs;
 use crate::time::Span;
+use crate::vault::Vault;
 use crate::web::Role;
 use crate::web::page::PageParams;
 use crate::web::period::{PeriodLimits, PeriodParams};
@@ -34,11 +35,11 @@ async fn roster(government: &Government, filter: RosterFilter) -> Vec<RosterEntr
 #[sqlx::test(migrations = "./migrations")]
 async fn the_roster_is_masked_and_says_who_may_drive(pool: PgPool) {
     let lawful = fixture::driver(&pool, 101).await;
-    fixture::document(&pool, lawful, "authorisation", Some(day(2026, 1, 1))).await;
-    fixture::document(&pool, lawful, "authorisation", Some(day(2027, 1, 1))).await;
+    fixture::authorisation(&pool, lawful, day(2026, 1, 1)).await;
+    fixture::authorisation(&pool, lawful, day(2027, 1, 1)).await;
     let _without_authorisation = fixture::driver(&pool, 102).await;
 
-    let government = Government::new(pool);
+    let government = Government::new(pool, Vault::for_tests());
     let drivers = roster(&government, RosterFilter::default()).await;
     let plates: Vec<_> = drivers.iter().map(|driver| driver.plate.as_str()).collect();
     assert_eq!(plates, ["RC102A", "RC101A"], "the newest first");
@@ -55,7 +56,7 @@ async fn a_plate_is_found_however_it_is_typed_and_nonsense_is_refused(pool: PgPo
     for number in 1..=3 {
         fixture::driver(&pool, number).await;
     }
-    let government = Government::new(pool);
+    let government = Government::new(pool, Vault::for_tests());
     let by_plate = |plate: &str| RosterFilter { plate: Some(plate.to_owned()), status: None };
     for typed in ["RC002A", "rc 002 a", " RC 002A "] {
         let found = roster(&government, by_plate(typed)).await;
@@ -75,7 +76,7 @@ async fn the_roster_is_paged_without_gaps_or_repeats(pool: PgPool) {
     for number in 1..=5 {
         fixture::driver(&pool, number).await;
     }
-    let government = Government::new(pool);
+    let government = Government::new(pool, Vault::for_tests());
     let (mut plates, mut cursor) = (Vec::new(), None);
     loop {
         let page = PageParams { limit: Some(2), cursor }.check().expect("valid");
@@ -92,7 +93,7 @@ async fn the_roster_is_paged_without_gaps_or_repeats(pool: PgPool) {
 async fn days(pool: &PgPool, from: &str, to: &str) -> Vec<DayReport> {
     let params = PeriodParams { from: Some(from.to_owned()), to: Some(to.to_owned()) };
     let period = params.check(now(), PeriodLimits::REPORT).expect("a period");
-    Government::new(pool.clone()).rides_by_day(&inquiry(None), period, now()).await.expect("reads")
+    Government::new(pool.clone(), Vault::for_tests()).rides_by_day(&inquiry(None), period, now()).await.expect("reads")
 }
 
 #[sqlx::test(migrations = "./migrations")]
@@ -175,7 +176,7 @@ async fn a_period_is_widened_to_whole_days(pool: PgPool) {
 async fn the_doors_let_in_officials_and_nothing_personal_out(pool: PgPool) {
     let driver = fixture::driver(&pool, 1).await;
     let inspector = official_of(&pool, 2, Agency::Rura).await;
-    let probe = Probe::new(http::routes(), Government::new(pool));
+    let probe = Probe::new(http::routes(), Government::new(pool, Vault::for_tests()));
     let as_role = |role| Some((inspector, role));
     for path in ["/government/drivers", "/government/reports/rides", "/government/incidents", "/government/access-log"]
     {
@@ -232,7 +233,7 @@ async fn in_a_case_persons_are_seen_and_every_look_is_on_record(pool: PgPool) {
     let session = crate::ids::SessionId(Uuid::nil());
     let caller = crate::web::Caller { user: reporter.into(), role: Role::Customer, session };
     Safety::new(pool.clone()).report(&caller, &report, now()).await.expect("is noted");
-    let government = Government::new(pool.clone());
+    let government = Government::new(pool.clone(), Vault::for_tests());
     let said = |case: Option<&str>| Said { purpose: Some(PURPOSE.1.into()), case: case.map(str::to_owned) };
     let ask = async |official, report, case| government.inquiry(official, report, &said(case)).await;
     let page = PageParams::default().check().expect("valid");
