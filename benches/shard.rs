@@ -118,9 +118,9 @@ struct House {
 
 async fn open(config: &Config, database: &Database) -> Result<House, Failure> {
     let pool = database.pool().clone();
-    let keys = auth::keys::load_or_create(&config.data_dir.join("keys"), clock::now())?;
+    let keys = auth::keys::load_or_create(&config.vault.keys_dir, clock::now())?;
     let tokens = Arc::new(TokenKeys::new(keys.tokens.expose(), config.access_token_lifetime)?);
-    let vault = Vault::new(KeyRing::load_or_create(&config.data_dir.join("keys"))?);
+    let vault = Vault::new(KeyRing::load_or_create(&config.vault.keys_dir)?);
     let storage =
         Storage::new(Arc::new(Disk::new(config.data_dir.join("files"))), vault.clone(), config.storage.pictures);
     let auth = Auth::new(pool.clone(), config.auth.clone(), &keys.code, tokens, vault.clone())?;
@@ -318,7 +318,7 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
 
 async fn measure(config: &Config, database: &Database) -> Result<(), Failure> {
     database.migrate().await?;
-    let vault = Vault::new(KeyRing::load_or_create(&config.data_dir.join("keys"))?);
+    let vault = Vault::new(KeyRing::load_or_create(&config.vault.keys_dir)?);
     fill(database.pool(), &vault).await?;
     let house = open(config, database).await?;
     let began = Instant::now();

@@ -1,5 +1,5 @@
 -- Personal data at rest: phones and national ids lie sealed, and are found by a blind index.
--- Owner: service `auth` (users), the room `vault` (vault_keys).
+-- Owner: services `auth` (users) and `rides` (rides), the room `vault` (vault_keys).
 
 -- What is sealed cannot be made by SQL, which knows no key: phones that lie open are sealed by the program, right after the
 -- migrations (src/auth/sealing.rs). Whatever is killed before it is through, a phone is in exactly one of both columns.
@@ -28,3 +28,23 @@ ALTER TABLE users
         CHECK (num_nulls(national_id_type, national_id_sealed, national_id_index) IN (0, 3));
 -- To be found by, not unique: whoever says a number that somebody else has said must not learn that from a refusal.
 CREATE INDEX users_by_national_id ON users (national_id_index) WHERE national_id_index IS NOT NULL;
+
+-- Names and phones of people without an account (at stops, senders, receivers): one sealed document for a ride, apart from
+-- the stops and the parcel themselves, and taken away some days after the ride. Documents of before are sealed by the
+-- program as phones are (src/rides/sealing.rs).
+ALTER TABLE rides
+    ADD COLUMN contacts_sealed bytea,
+    ADD CONSTRAINT rides_contacts_sealed CHECK (has_contacts = (contacts_sealed IS NOT NULL)) NOT VALID;
+CREATE INDEX rides_contacts_open ON rides (id) WHERE has_contacts AND contacts_sealed IS NULL;
+
+-- The keys that values of this database are sealed with. The keys themselves are files and never here; of each there is a
+-- known value that it sealed, so that a server with other keys is found out at its start.
+CREATE TABLE vault_keys (
+    -- As in the head of what it sealed; 0 is the key that makes blind indexes.
+    id         integer     PRIMARY KEY CHECK (id >= 0),
+    canary     bytea       NOT NULL,
+    created_at timestamptz NOT NULL,
+    -- From then on it seals, unless a newer one does: by then every server has read it. Of the index key nothing.
+    seals_from timestamptz,
+    CONSTRAINT vault_keys_seal CHECK ((id = 0) = (seals_from IS NULL))
+);

@@ -64,6 +64,19 @@ redacted!(
     Pii
 );
 
+/// `Debug` for types that are made of what identifies a person: their name and nothing else. For those whose fields are read
+/// everywhere, so that wrapping each would only bury the reading in `expose`.
+macro_rules! prints_nothing {
+    ($($name:ident),+ $(,)?) => {
+        $(impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(concat!(stringify!($name), "([redacted])"))
+            }
+        })+
+    };
+}
+pub(crate) use prints_nothing;
+
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Secret<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         T::deserialize(deserializer).map(Self)

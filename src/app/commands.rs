@@ -28,7 +28,10 @@ pub async fn worker(config: Config) -> Result<(), Error> {
     let telemetry = Telemetry::install(&config.log)?;
     let stop = stop_signal();
     with_database(&config, async |database| {
-        let basics = Basics::build(&config, database, schema::open_vault(&config)?, None)?;
+        let vault = schema::unlock(&config, database).await?;
+        let keys = schema::refresh_keys(vault.clone(), config.vault.clone(), database.pool().clone(), stop.clone());
+        let keys = tokio::spawn(keys);
+        let basics = Basics::build(&config, database, vault, None)?;
         let upkeep = tokio::spawn({
             let stop = stop.clone();
             async move { telemetry.run_upkeep(stop).await }
@@ -36,6 +39,7 @@ pub async fn worker(config: Config) -> Result<(), Error> {
         tracing::info!(workers = config.jobs.workers_max, "working");
         let _ = run_jobs(basics.registry(), &config, database, &stop).await;
         let _ = upkeep.await;
+        let _ = keys.await;
         Ok(())
     })
     .await

@@ -13,6 +13,7 @@ mod demo;
 mod encryption;
 mod ground;
 mod health;
+mod keys;
 mod operations;
 mod router;
 mod schema;
@@ -49,6 +50,7 @@ pub use commands::{
     create_user, create_user_with_second_factor, expire_papers, migrate, reset_second_factor, run_sandbox, simulate,
     worker,
 };
+pub use keys::{check_keys, list_keys, prepare_vault_key, reseal, rotate_token_key, rotate_vault_key};
 pub use seed::{Seeding, seed};
 
 use services::Services;

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::ground::Ground;
 use super::sessions::{keep_ended, keep_keys};
 use super::streets::Streets;
-use super::{Error, Server};
+use super::{Error, Server, schema};
 use crate::analytics::Analytics;
 use crate::auth::{self, Auth};
 use crate::bus::{Bus, Message, Topic};
@@ -119,7 +119,7 @@ impl Basics {
         sandbox_url: Option<&str>,
     ) -> Result<Self, Error> {
         let pool = database.pool().clone();
-        let keys = auth::keys::load_or_create(&config.data_dir.join("keys"), clock::now())
+        let keys = auth::keys::load_or_create(&config.vault.keys_dir, clock::now())
             .map_err(|error| Error::service("the keys that sign tokens and codes cannot be used", error))?;
         let tokens = TokenKeys::new(keys.tokens.expose(), config.access_token_lifetime)
             .map_err(|error| Error::service("the keys that sign tokens cannot be used", error))?;
@@ -315,6 +315,12 @@ impl Services {
             tokio::spawn(show_tiles(self.locations.clone(), Arc::clone(&self.hub), stop.clone())),
             tokio::spawn(self.maps.clone().run(stop.clone())),
             tokio::spawn(sweep_accounts(self.auth.clone(), stop.clone())),
+            tokio::spawn(schema::refresh_keys(
+                self.vault.clone(),
+                config.vault.clone(),
+                database.pool().clone(),
+                stop.clone(),
+            )),
             tokio::spawn(keep_ended(
                 config.tokens.clone(),
                 (self.auth.clone(), self.bus.clone(), Arc::clone(&self.hub)),
@@ -322,7 +328,7 @@ impl Services {
             )),
             tokio::spawn(keep_keys(
                 config.tokens.clone(),
-                config.data_dir.join("keys"),
+                config.vault.keys_dir.clone(),
                 Arc::clone(&self.tokens),
                 stop.clone(),
             )),

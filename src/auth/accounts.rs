@@ -12,12 +12,12 @@ use crate::error::{Checks, Error};
 use crate::ids::UserId;
 use crate::notifications::Language;
 use crate::phone::Phone;
-use crate::redact::Secret;
+use crate::redact::{Secret, prints_nothing};
 use crate::time::Timestamp;
 use crate::web::{Agency, Role};
 
 /// An account to be made. Its phone counts as proven: whoever makes it vouches for it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct NewUser {
     /// The phone.
     pub phone: Phone,
@@ -34,6 +34,8 @@ pub struct NewUser {
     /// To sign in with; codes are the only way in without one.
     pub password: Option<Secret<String>>,
 }
+
+prints_nothing!(NewUser);
 
 impl Auth {
     /// Makes an account, proven at once. An account of that phone that nobody proved is taken over.

@@ -1,28 +1,22 @@
-//! The server's own keys on disk: made at the first start, loaded ever after.
+//! The keys of this service: one that codes are derived with, and those that sign access tokens.
 //!
-//! Separate because it is the one part of this service that touches files. A key appears whole or not at all (written
-//! beside, then linked to its name), so a second process that starts at the same moment finds either nothing or the
-//! same key; nothing is ever overwritten.
+//! Separate because it is the one part of this service that touches files, by the rules of [`files`].
 //!
-//! Keys that sign tokens are rotated by putting a newer `token-YYYYMMDD.pk8` beside the old one, while the servers run:
-//! each looks now and then ([`token_keys`]). A new key verifies at once and signs after it was there for a while, so that
-//! all others know it by then. An old one is taken away when its tokens have expired; one that is taken away earlier, say
-//! because it was stolen, verifies nothing any more.
+//! Keys that sign tokens are rotated by putting a newer `token-YYYYMMDD.pk8` beside the old one ([`add_token_key`]), while the
+//! servers run: each looks now and then ([`token_keys`]). A new key verifies at once and signs after it was there for a while,
+//! so that all others know it by then. An old one is taken away when its tokens have expired; one that is taken away earlier,
+//! say because it was stolen, verifies nothing any more.
 
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use ring::rand::{SecureRandom, SystemRandom};
+use ring::rand::SystemRandom;
 use ring::signature::Ed25519KeyPair;
-use uuid::Uuid;
 
 use crate::redact::Secret;
 use crate::time::Timestamp;
+use crate::vault::files::{self, KEY_BYTES, KeysError};
 use crate::web::KeyDocument;
 
-const CODE_KEY_BYTES: usize = 32;
 const CODE_KEY_NAME: &str = "code.key";
 const TOKEN_KEY_PREFIX: &str = "token-";
 const TOKEN_KEY_SUFFIX: &str = ".pk8";
@@ -31,37 +25,10 @@ const TOKEN_KEY_SUFFIX: &str = ".pk8";
 #[derive(Clone, Debug)]
 pub struct Keys {
     /// Sign-in codes are derived with this.
-    pub code: Secret<[u8; CODE_KEY_BYTES]>,
+    pub code: Secret<[u8; KEY_BYTES]>,
     /// Access tokens are signed with these, oldest first: id and PKCS#8 document, as
     /// [`crate::web::TokenKeys::new`] takes them.
     pub tokens: Secret<Vec<(String, Vec<u8>)>>,
-}
-
-/// A key could not be made or read.
-#[derive(Debug, thiserror::Error)]
-pub enum KeysError {
-    /// The file system refused.
-    #[error("cannot {action} {path}")]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: io::Error,
-    },
-    /// A file is not what its name says.
-    #[error("{path} {reason}")]
-    Unusable {
-        /// Which file.
-        path: PathBuf,
-        /// What is wrong, and what to do.
-        reason: String,
-    },
-    /// The system gave no randomness.
-    #[error("the system gives no random numbers")]
-    Randomness,
 }
 
 /// Loads the keys in `dir`; makes what is missing. `now` names a new token key by its day.
@@ -69,35 +36,44 @@ pub enum KeysError {
 /// # Errors
 /// [`KeysError`] when a key can be neither read nor made, or others can read it.
 pub fn load_or_create(dir: &Path, now: Timestamp) -> Result<Keys, KeysError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io_error("create", dir))?;
-    let rng = SystemRandom::new();
-
+    files::make_dir(dir)?;
     let code_path = dir.join(CODE_KEY_NAME);
     if !code_path.exists() {
-        let mut key = [0; CODE_KEY_BYTES];
-        rng.fill(&mut key).map_err(|_| KeysError::Randomness)?;
-        create(&code_path, &key)?;
+        files::create_random(&code_path)?;
     }
-    let bytes = read(&code_path)?;
-    let code = <[u8; CODE_KEY_BYTES]>::try_from(bytes.as_slice()).map_err(|_| KeysError::Unusable {
-        path: code_path,
-        reason: format!("has {} bytes instead of {CODE_KEY_BYTES}: restore it from a backup", bytes.len()),
-    })?;
-
-    let mut names = token_names(dir)?;
-    if names.is_empty() {
-        let document = Ed25519KeyPair::generate_pkcs8(&rng).map_err(|_| KeysError::Randomness)?;
-        let id = format!("{TOKEN_KEY_PREFIX}{}", now.kigali_day().format("%Y%m%d"));
-        create(&dir.join(format!("{id}{TOKEN_KEY_SUFFIX}")), document.as_ref())?;
+    let code = files::read_symmetric(&code_path)?;
+    let mut days = token_days(dir)?;
+    if days.is_empty() {
+        create_token_key(dir, &now.kigali_day().format("%Y%m%d").to_string())?;
         // Looked up again: another process may have been faster, around midnight even under another name.
-        names = token_names(dir)?;
+        days = token_days(dir)?;
     }
-    let load = |id: String| {
-        let document = read(&dir.join(format!("{id}{TOKEN_KEY_SUFFIX}")))?;
-        Ok((id, document))
+    let load = |day: String| {
+        let id = format!("{TOKEN_KEY_PREFIX}{day}");
+        let document = files::read(&dir.join(format!("{id}{TOKEN_KEY_SUFFIX}")))?;
+        Ok((id, document.into_exposed()))
     };
-    let tokens = names.into_iter().map(load).collect::<Result<Vec<_>, KeysError>>()?;
-    Ok(Keys { code: Secret::new(code), tokens: Secret::new(tokens) })
+    let tokens = days.into_iter().map(load).collect::<Result<Vec<_>, KeysError>>()?;
+    Ok(Keys { code, tokens: Secret::new(tokens) })
+}
+
+/// Puts a newer token key beside those that are there; its id. Servers take it when they read the directory again.
+///
+/// # Errors
+/// [`KeysError`]; also when there are too many keys of one day.
+pub fn add_token_key(dir: &Path, now: Timestamp) -> Result<String, KeysError> {
+    files::make_dir(dir)?;
+    let (day, known) = (now.kigali_day().format("%Y%m%d").to_string(), token_days(dir)?);
+    // Letters, because names in their order are keys in their order: 20261126 before 20261126b before 20261127.
+    let names = std::iter::once(day.clone()).chain(('b'..='z').map(|letter| format!("{day}{letter}")));
+    let newest = known.last().map_or("", String::as_str);
+    let mut later = names.filter(|name| name.as_str() > newest);
+    let name = later.next().ok_or_else(|| KeysError::Unusable {
+        path: dir.join(format!("{TOKEN_KEY_PREFIX}{newest}{TOKEN_KEY_SUFFIX}")),
+        reason: "is newer than every name that a key of today can have: look at the clock of this machine".to_owned(),
+    })?;
+    create_token_key(dir, &name)?;
+    Ok(format!("{TOKEN_KEY_PREFIX}{name}"))
 }
 
 /// The keys that sign tokens as they lie there now, oldest first.
@@ -105,64 +81,29 @@ pub fn load_or_create(dir: &Path, now: Timestamp) -> Result<Keys, KeysError> {
 /// # Errors
 /// [`KeysError`] when one cannot be read, or others can read it.
 pub fn token_keys(dir: &Path) -> Result<Vec<KeyDocument>, KeysError> {
-    let load = |id: String| {
+    let load = |day: String| {
+        let id = format!("{TOKEN_KEY_PREFIX}{day}");
         let path = dir.join(format!("{id}{TOKEN_KEY_SUFFIX}"));
-        // When it came to lie here: unlike the time of its content, a copy does not bring that along.
-        let since = fs::metadata(&path).map_err(io_error("read", &path))?.ctime();
-        Ok(KeyDocument {
-            id,
-            document: Secret::new(read(&path)?),
-            since: Timestamp::from_millis(since.saturating_mul(1_000)),
-        })
+        Ok(KeyDocument { id, document: files::read(&path)?, since: files::came_at(&path)? })
     };
-    token_names(dir)?.into_iter().map(load).collect()
+    token_days(dir)?.into_iter().map(load).collect()
 }
 
-/// Ids of the token keys, oldest first.
-fn token_names(dir: &Path) -> Result<Vec<String>, KeysError> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(dir).map_err(io_error("list", dir))? {
-        let name = entry.map_err(io_error("list", dir))?.file_name();
-        let id = name.to_str().and_then(|name| name.strip_suffix(TOKEN_KEY_SUFFIX));
-        names.extend(id.filter(|id| id.starts_with(TOKEN_KEY_PREFIX)).map(str::to_owned));
-    }
-    names.sort_unstable();
-    Ok(names)
+fn create_token_key(dir: &Path, name: &str) -> Result<(), KeysError> {
+    let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_| KeysError::Randomness)?;
+    files::create(&dir.join(format!("{TOKEN_KEY_PREFIX}{name}{TOKEN_KEY_SUFFIX}")), document.as_ref())
 }
 
-/// Puts a file in place whole, for the owner only; one that is there already stays.
-fn create(path: &Path, content: &[u8]) -> Result<(), KeysError> {
-    let beside = path.with_file_name(format!(".new-{}", Uuid::new_v4().simple()));
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&beside)
-        .map_err(io_error("create", &beside))?;
-    file.write_all(content).and_then(|()| file.sync_all()).map_err(io_error("write", &beside))?;
-    let linked = match fs::hard_link(&beside, path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        other => other.map_err(io_error("create", path)),
-    };
-    fs::remove_file(&beside).map_err(io_error("remove", &beside))?;
-    linked
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, KeysError> {
-    let mode = fs::metadata(path).map_err(io_error("read", path))?.permissions().mode();
-    if mode & 0o007 != 0 {
-        let reason = "can be read by everybody on this machine: make it private with chmod 600".to_owned();
-        return Err(KeysError::Unusable { path: path.to_owned(), reason });
-    }
-    fs::read(path).map_err(io_error("read", path))
-}
-
-fn io_error<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> KeysError + 'a {
-    move |source| KeysError::Io { action, path: path.to_owned(), source }
+/// What the names of the token keys say of their age, oldest first.
+fn token_days(dir: &Path) -> Result<Vec<String>, KeysError> {
+    files::list(dir, TOKEN_KEY_PREFIX, TOKEN_KEY_SUFFIX)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
     use crate::time::Span;
     use crate::web::TokenKeys;
@@ -189,17 +130,22 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_token_key_comes_last() {
+    fn the_newest_token_key_comes_last_also_of_one_day() {
         let home = tempfile::tempdir().expect("a directory");
         load_or_create(home.path(), now()).expect("made");
-        let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).expect("random");
-        create(&home.path().join("token-20270101.pk8"), document.as_ref()).expect("created");
+        let day = |days: i64| now() + Span::from_secs(86_400 * days);
+        for (at, id) in [(now(), "token-20260921b"), (now(), "token-20260921c"), (day(1), "token-20260922")] {
+            assert_eq!(add_token_key(home.path(), at).expect("added"), id);
+        }
         let keys = load_or_create(home.path(), now()).expect("loaded");
         let ids: Vec<_> = keys.tokens.expose().iter().map(|(id, _)| id.as_str()).collect();
-        assert_eq!(ids, ["token-20260921", "token-20270101"]);
+        assert_eq!(ids, ["token-20260921", "token-20260921b", "token-20260921c", "token-20260922"]);
+        TokenKeys::new(keys.tokens.expose(), Span::from_secs(900)).expect("usable");
+        let error = add_token_key(home.path(), now()).expect_err("the clock was put back").to_string();
+        assert!(error.contains("token-20260922.pk8 is newer"), "{error}");
         let seen = token_keys(home.path()).expect("loaded");
-        let ids: Vec<_> = seen.iter().map(|key| key.id.as_str()).collect();
-        assert_eq!(ids, ["token-20260921", "token-20270101"]);
+        let of_seen: Vec<_> = seen.iter().map(|key| key.id.as_str()).collect();
+        assert_eq!(of_seen, ids);
         assert!(seen.iter().all(|key| crate::clock::now().since(key.since) < Span::from_minutes(10)));
     }
 

@@ -21,10 +21,12 @@ mod accounts;
 mod code;
 mod decoys;
 mod guests;
+mod hashing;
 pub mod http;
 mod jobs;
 pub mod keys;
 mod names;
+mod national_id;
 mod partners;
 mod password;
 mod people;
@@ -55,12 +57,13 @@ use crate::notifications::{Recipient, Recipients};
 use crate::phone::Phone;
 use crate::redact::Secret;
 use crate::time::Span;
-use crate::vault::Vault;
+use crate::vault::{Column, Vault};
 use crate::web::TokenKeys;
 
 pub use accounts::NewUser;
 pub use guests::Guest;
 pub use jobs::register;
+pub use national_id::{Disagreement, IdRequest, IdType, NationalId};
 pub use partners::{NewPartner, Partner, PartnerToken};
 pub use people::Person;
 pub use profile::{Change, ChangeRequest, Gender, Profile};
@@ -73,6 +76,10 @@ pub use sign_in::{CodeSent, Registration};
 pub use store::record_rating;
 pub use sweep::Swept;
 pub use throttle::Config as ThrottleConfig;
+
+/// What of this service's tables is sealed.
+pub const SEALED: &[&Column] =
+    &[&phones::SEALED, &national_id::SEALED, &proofs::SEALED, &second_factor::SEALED, &second_factor::PENDING_SEALED];
 
 use code::CodeKey;
 use decoys::Decoys;
@@ -161,6 +168,11 @@ impl Auth {
     /// A key of the server's for another service, for one purpose, the same at every start.
     pub fn key_for(&self, purpose: &str) -> Secret<[u8; 32]> {
         self.inner.code_key.derive(purpose)
+    }
+
+    /// What this service seals with, for those that store of people what has no account.
+    pub fn vault(&self) -> &Vault {
+        &self.inner.vault
     }
 
     /// What the account of a phone is found by.

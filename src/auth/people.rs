@@ -8,9 +8,10 @@ use crate::error::Error;
 use crate::ids::UserId;
 use crate::notifications::Language;
 use crate::phone::Phone;
+use crate::redact::prints_nothing;
 
 /// A person as others see them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Person {
     /// Given name.
     pub first_name: String,
@@ -21,6 +22,8 @@ pub struct Person {
     /// Average of the ratings received as a rider, in hundredths of a star; `None` without ratings.
     pub rating_hundredths: Option<i64>,
 }
+
+prints_nothing!(Person);
 
 impl Auth {
     /// Names and numbers of people. Whoever does not exist, or was erased, is left out. Remembered for a while, so that a ride's view

@@ -6,13 +6,23 @@
 use crate::error::Error;
 use crate::ids::UserId;
 use crate::phone::Phone;
-use crate::vault::{Place, Vault};
+use crate::vault::{Column, Place, Vault};
 
 /// A sealed phone opens in this column only.
 const COLUMN: &str = "users.phone";
 
 /// Indexes of phones are equal among themselves only.
-const KIND: &str = "phone";
+pub const KIND: &str = "phone";
+
+/// The column as rotation and checks know it.
+pub const SEALED: Column = Column {
+    place: COLUMN,
+    table: "users",
+    column: "phone_sealed",
+    key: "id",
+    row: "id",
+    index: Some(("phone_index", KIND)),
+};
 
 /// What an account is found by without its phone being opened.
 #[derive(Clone, Debug, PartialEq, Eq)]

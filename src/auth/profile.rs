@@ -4,13 +4,14 @@ use chrono::{Datelike, NaiveDate};
 use serde::{Deserialize, Serialize};
 
 use crate::auth::names::{self, BadName};
+use crate::auth::national_id::{IdRequest, NationalId};
 use crate::auth::throttle::Guard;
 use crate::auth::{Auth, account_gone, password, store};
 use crate::error::{Checks, Error};
 use crate::ids::{SessionId, UserId};
 use crate::notifications::Language;
 use crate::phone::Phone;
-use crate::redact::Secret;
+use crate::redact::{Secret, prints_nothing};
 use crate::time::Timestamp;
 use crate::web::Role;
 
@@ -18,7 +19,7 @@ use crate::web::Role;
 const NAME_CHARS_MAX: usize = 60;
 /// Longest email address.
 const EMAIL_CHARS_MAX: usize = 254;
-/// Longest name of a province, district or sector.
+/// Longest name of a province, district, sector, cell or village.
 const PLACE_CHARS_MAX: usize = 60;
 /// Nobody alive was born before.
 const BIRTH_YEAR_MIN: i32 = 1900;
@@ -52,7 +53,7 @@ impl Gender {
 }
 
 /// A person as they see themselves.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Profile {
     /// Who.
     pub id: UserId,
@@ -78,6 +79,12 @@ pub struct Profile {
     pub district: Option<String>,
     /// Where they live.
     pub sector: Option<String>,
+    /// Where they live.
+    pub cell: Option<String>,
+    /// Where they live.
+    pub village: Option<String>,
+    /// The number of an identity paper.
+    pub national_id: Option<NationalId>,
     /// Whether a password is set, or codes are the only way in.
     pub has_password: bool,
     /// Whether the phone was proven.
@@ -88,8 +95,10 @@ pub struct Profile {
     pub created_at: Timestamp,
 }
 
+prints_nothing!(Profile);
+
 /// A change of a profile, checked: `None` stays; an empty text takes an optional field away.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Change {
     pub(super) first_name: Option<String>,
     pub(super) last_name: Option<String>,
@@ -100,10 +109,16 @@ pub struct Change {
     pub(super) province: Option<String>,
     pub(super) district: Option<String>,
     pub(super) sector: Option<String>,
+    pub(super) cell: Option<String>,
+    pub(super) village: Option<String>,
+    /// `Some(None)`: it is to be taken away.
+    pub(super) national_id: Option<Option<NationalId>>,
 }
 
+prints_nothing!(Change);
+
 /// A change of a profile as sent: what is left out stays; an empty text takes an optional field away.
-#[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeRequest {
     /// Given name.
@@ -126,7 +141,15 @@ pub struct ChangeRequest {
     district: Option<String>,
     /// Where they live.
     sector: Option<String>,
+    /// Where they live.
+    cell: Option<String>,
+    /// Where they live.
+    village: Option<String>,
+    /// The number of an identity paper. Where it says otherwise than date of birth or gender, the profile tells that.
+    national_id: Option<IdRequest>,
 }
+
+prints_nothing!(ChangeRequest);
 
 /// Checks a name.
 pub(super) fn name(checks: &mut Checks, field: &str, value: &str) -> String {
@@ -186,6 +209,9 @@ impl ChangeRequest {
             province: place(&mut checks, "province", &self.province),
             district: place(&mut checks, "district", &self.district),
             sector: place(&mut checks, "sector", &self.sector),
+            cell: place(&mut checks, "cell", &self.cell),
+            village: place(&mut checks, "village", &self.village),
+            national_id: self.national_id.as_ref().map(|id| id.check(&mut checks)),
         };
         checks.finish()?;
         Ok(change)
@@ -215,7 +241,15 @@ impl Auth {
     /// # Errors
     /// When the database is away.
     pub async fn change_profile(&self, user: UserId, change: &Change, now: Timestamp) -> Result<Profile, Error> {
-        store::change_profile(&self.inner.pool, user, change, now).await?;
+        let national_id = match &change.national_id {
+            None => store::NewNationalId::Stays,
+            Some(None) => store::NewNationalId::TakenAway,
+            Some(Some(id)) => {
+                let (sealed, index) = id.seal(&self.inner.vault, user)?;
+                store::NewNationalId::Set { kind: id.kind().as_str(), sealed, index }
+            }
+        };
+        store::change_profile(&self.inner.pool, user, change, &national_id, now).await?;
         self.forget_person(user);
         self.profile(user).await
     }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::auth::code::{Challenge, Plan, is_code_shaped, plan};
 use crate::auth::decoys::Refusal;
 use crate::auth::jobs::SendProof;
-use crate::auth::phones::PhoneIndex;
+use crate::auth::phones::{self, PhoneIndex};
 use crate::auth::sign_in::refused;
 use crate::auth::{Auth, CodeSent, store};
 use crate::error::Error;
@@ -19,7 +19,7 @@ use crate::jobs::{self, New};
 use crate::notifications::Key;
 use crate::phone::Phone;
 use crate::time::Timestamp;
-use crate::vault::Place;
+use crate::vault::{Column, Place};
 use crate::web::RequestId;
 
 /// What a code is good for.
@@ -74,8 +74,18 @@ pub(super) struct Proven {
     pub(super) user: UserId,
 }
 
+/// The column of phones as rotation and checks know it.
+pub const SEALED: Column = Column {
+    place: "phone_proofs.phone",
+    table: "phone_proofs",
+    column: "phone",
+    key: "id",
+    row: "id",
+    index: Some(("phone_index", phones::KIND)),
+};
+
 pub(super) fn place_of(proof: Uuid) -> Place {
-    Place::new("phone_proofs.phone", proof)
+    Place::new(SEALED.place, proof)
 }
 
 impl Auth {

@@ -11,7 +11,7 @@ use crate::auth::{Auth, password, store};
 use crate::error::{Checks, Error};
 use crate::ids::{SessionId, UserId};
 use crate::phone::Phone;
-use crate::redact::Secret;
+use crate::redact::{Secret, prints_nothing};
 use crate::time::Timestamp;
 use crate::web::{Caller, Grant, Role, SecondFactor};
 
@@ -19,7 +19,7 @@ use crate::web::{Caller, Grant, Role, SecondFactor};
 const MARK: [u8; 2] = [0x5e, 0xed];
 
 /// A person to be made up.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct MadeUp {
     /// Where all chance came from.
     pub seed: u32,
@@ -34,6 +34,8 @@ pub struct MadeUp {
     /// Family name.
     pub last_name: String,
 }
+
+prints_nothing!(MadeUp);
 
 /// A made-up person who is signed in.
 #[derive(Debug)]

@@ -16,12 +16,12 @@ use crate::ids::UserId;
 use crate::jobs::{self, New};
 use crate::notifications::Language;
 use crate::phone::Phone;
-use crate::redact::Secret;
+use crate::redact::{Secret, prints_nothing};
 use crate::time::{Span, Timestamp};
 use crate::web::{RequestId, Role};
 
 /// Who wants an account; checked.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Registration {
     /// Not proven yet.
     pub phone: Phone,
@@ -38,6 +38,8 @@ pub struct Registration {
     /// To sign in with next time.
     pub password: Option<Secret<String>>,
 }
+
+prints_nothing!(Registration);
 
 /// A code is on its way, if there is anybody to send it to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -285,3 +285,73 @@ Examples:
   boda map route --map kigali.map --json -1.9526,30.0948 -1.9406,30.0445
 
 Exit codes: 0 found, 1 there is none (the reason is printed), 64 wrong usage.";
+
+/// Below `boda keys --help`.
+pub const KEYS: &str = "\
+Keys are files in vault.keys_dir; the database says which of them it needs and which one seals. All
+of this works beside running servers. docs/SECURITY.md, \"Data at rest\", has the order of things.
+
+Examples:
+  boda keys list
+  boda keys rotate vault && sleep 60 && boda keys reseal
+  boda keys check --sample 1000
+
+Exit codes: 0 done, 1 the database or a key could not be used, or something is broken, 64 wrong usage
+or configuration.";
+
+/// Below `boda keys list --help`.
+pub const KEYS_LIST: &str = "\
+Examples:
+  boda keys list
+
+Exit codes: 0 listed, 1 the database or the keys could not be used, 64 wrong usage or configuration.";
+
+/// Below `boda keys rotate --help`.
+pub const KEYS_ROTATE: &str = "\
+Examples:
+  boda keys rotate vault
+  boda keys rotate tokens
+
+Exit codes: 0 the key is there, 1 it could not be made, 64 wrong usage or configuration.";
+
+/// Below `boda keys rotate vault --help`.
+pub const KEYS_ROTATE_VAULT: &str = "\
+The new key opens at once and seals after vault.rotation_grace_s, when every server has read it.
+Servers with directories of their own get its file first: --prepare here, copy it to all, then
+without --prepare.
+
+Examples:
+  boda keys rotate vault
+  boda keys rotate vault --prepare
+
+Exit codes: 0 the key is there, 1 it could not be made, 64 wrong usage or configuration.";
+
+/// Below `boda keys rotate tokens --help`.
+pub const KEYS_ROTATE_TOKENS: &str = "\
+Older keys go on verifying; take a file away when no token of its time is good any more.
+
+Examples:
+  boda keys rotate tokens
+
+Exit codes: 0 the key is there, 1 it could not be made, 64 wrong usage or configuration.";
+
+/// Below `boda keys reseal --help`.
+pub const KEYS_RESEAL: &str = "\
+Goes by batches and may be stopped and begun again at any time. Tells on standard error how far it is.
+
+Examples:
+  boda keys reseal
+
+Exit codes: 0 done, 1 the database or the keys could not be used or something does not open, 64 wrong
+usage or configuration.";
+
+/// Below `boda keys check --help`.
+pub const KEYS_CHECK: &str = "\
+Opens every value, or --sample of each column, and compares its blind index. Names at most 20 of those
+that are broken, by column and row, never by what they hold.
+
+Examples:
+  boda keys check
+  boda keys check --sample 1000
+
+Exit codes: 0 all is well, 1 something does not open, 64 wrong usage or configuration.";

@@ -8,6 +8,7 @@
 mod arguments;
 mod audit;
 mod help;
+mod keys;
 mod map;
 mod password;
 mod seed;
@@ -130,6 +131,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Error> {
             reset_second_factor(reset)
         }
         Command::Map { command } => map::run(command),
+        Command::Keys { command } => keys::run(command),
     }
 }
 

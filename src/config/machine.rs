@@ -12,7 +12,7 @@ use crate::realtime::{self, AdmissionBounds, Rate};
 use crate::telemetry::{self, LogFormat, chain};
 use crate::time::Span;
 use crate::web::server::Bounds;
-use crate::{audit, bus, db, jobs};
+use crate::{audit, bus, db, jobs, vault};
 
 /// Connections to the private server beside the pool: commands, a person with psql.
 const CONNECTIONS_BESIDE_POOL: u32 = 8;
@@ -53,6 +53,19 @@ pub fn server(reader: &mut Reader<'_>, demo: &DemoConfig) -> ServerConfig {
         worker_threads: Some(s.whole("worker_threads", 0..=512)).filter(|threads| *threads > 0),
         city_page_public: s.flag("city_page_public") || demo.enabled,
     }
+}
+
+pub fn vault(reader: &mut Reader<'_>, data_dir: &Path) -> vault::Config {
+    let mut s = reader.section("vault");
+    let config = vault::Config {
+        keys_dir: s.optional_text("keys_dir").map_or_else(|| data_dir.join("keys"), PathBuf::from),
+        refresh_every: s.span("refresh_every_s", 1..=3_600),
+        rotation_grace: s.span("rotation_grace_s", 0..=604_800),
+    };
+    let reason = "is less than two times vault.refresh_every_s: a server might meet a key before it has read it";
+    let is_read_by_all = config.rotation_grace.as_secs() >= 2 * config.refresh_every.as_secs();
+    s.require(is_read_by_all, "rotation_grace_s", "vault.refresh_every_s", reason);
+    config
 }
 
 pub fn log(reader: &mut Reader<'_>) -> telemetry::Config {

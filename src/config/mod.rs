@@ -32,6 +32,7 @@ use crate::privacy::breaches::Office;
 use crate::time::Span;
 use crate::{
     audit, auth, bus, db, drivers, jobs, locations, maps, payments, realtime, rides, steering, storage, telemetry,
+    vault,
 };
 use reader::Reader;
 use settings::Settings;
@@ -52,8 +53,10 @@ pub struct Config {
     pub server: ServerConfig,
     /// Who is believed, who may ask how often, what browsers are told, encryption.
     pub edge: EdgeConfig,
-    /// Holds the private PostgreSQL and the keys that sign tokens.
+    /// Holds the private PostgreSQL, and the keys unless they lie elsewhere.
     pub data_dir: PathBuf,
+    /// The keys.
+    pub vault: vault::Config,
     /// The database.
     pub database: db::Config,
     /// The log of privileged acts.
@@ -185,6 +188,7 @@ fn build(reader: &mut Reader<'_>) -> Config {
         sms: people::sms(reader, &sandbox),
         database: machine::database(reader, data_dir.clone()),
         audit: machine::audit(reader, &data_dir),
+        vault: machine::vault(reader, &data_dir),
         bus: machine::bus(reader),
         jobs: machine::jobs(reader),
         log: machine::log(reader),

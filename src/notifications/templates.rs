@@ -79,6 +79,30 @@ struct Texts {
     fr: &'static str,
 }
 
+const OTP_CODE: Texts = Texts {
+    rw: "Kode yawe ya boda ni {code}. Irangira nyuma y'iminota {min}. Ntuyihe undi muntu.",
+    en: "Your boda code is {code}. Valid {min} min. Never share it.",
+    fr: "Votre code boda est {code}. Valable {min} min. Ne le partagez jamais.",
+};
+
+const PASSWORD_RESET_CODE: Texts = Texts {
+    rw: "Kode yo guhindura ijambobanga rya boda ni {code}. Irangira nyuma y'iminota {min}. Ntuyihe undi muntu.",
+    en: "Your code for a new boda password is {code}. Valid {min} min. Never share it.",
+    fr: "Code pour un nouveau mot de passe boda : {code}. Valable {min} min. Ne le partagez jamais.",
+};
+
+const PHONE_CHANGE_CODE: Texts = Texts {
+    rw: "Kode yo guhindura nimero ya konti ya boda ni {code}. Irangira nyuma y'iminota {min}. Ntuyihe undi muntu.",
+    en: "Your code to change the number of your boda account is {code}. Valid {min} min. Never share it.",
+    fr: "Code pour changer le numéro de votre compte boda : {code}. Valable {min} min. Ne le partagez jamais.",
+};
+
+const PHONE_CHANGED: Texts = Texts {
+    rw: "Konti yawe ya boda ubu ifite indi nimero. Niba atari wowe wabikoze, twandikire vuba.",
+    en: "Your boda account has another number now. If this was not you, contact support at once.",
+    fr: "Votre compte boda a maintenant un autre numéro. Si ce n'est pas vous, contactez-nous vite.",
+};
+
 impl Key {
     /// Every key.
     pub const ALL: [Self; 25] = [
@@ -184,26 +208,10 @@ impl Key {
 
     const fn texts(self) -> Texts {
         match self {
-            Self::OtpCode => Texts {
-                rw: "Kode yawe ya boda ni {code}. Irangira nyuma y'iminota {min}. Ntuyihe undi muntu.",
-                en: "Your boda code is {code}. Valid {min} min. Never share it.",
-                fr: "Votre code boda est {code}. Valable {min} min. Ne le partagez jamais.",
-            },
-            Self::PasswordResetCode => Texts {
-                rw: "Kode yo guhindura ijambobanga rya boda ni {code}. Irangira nyuma y'iminota {min}. Ntuyihe undi muntu.",
-                en: "Your code for a new boda password is {code}. Valid {min} min. Never share it.",
-                fr: "Code pour un nouveau mot de passe boda : {code}. Valable {min} min. Ne le partagez jamais.",
-            },
-            Self::PhoneChangeCode => Texts {
-                rw: "Kode yo guhindura nimero ya konti ya boda ni {code}. Irangira nyuma y'iminota {min}. Ntuyihe undi muntu.",
-                en: "Your code to change the number of your boda account is {code}. Valid {min} min. Never share it.",
-                fr: "Code pour changer le numéro de votre compte boda : {code}. Valable {min} min. Ne le partagez jamais.",
-            },
-            Self::PhoneChanged => Texts {
-                rw: "Konti yawe ya boda ubu ifite indi nimero. Niba atari wowe wabikoze, twandikire vuba.",
-                en: "Your boda account has another number now. If this was not you, contact support at once.",
-                fr: "Votre compte boda a maintenant un autre numéro. Si ce n'est pas vous, contactez-nous vite.",
-            },
+            Self::OtpCode => OTP_CODE,
+            Self::PasswordResetCode => PASSWORD_RESET_CODE,
+            Self::PhoneChangeCode => PHONE_CHANGE_CODE,
+            Self::PhoneChanged => PHONE_CHANGED,
             Self::DriverFound => Texts {
                 rw: "Umumotari {name} ({plate}) ari mu nzira. Azahagera nyuma y'iminota {eta}.",
                 en: "{name} ({plate}) is coming. Arrival in {eta} min.",

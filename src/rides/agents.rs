@@ -121,7 +121,9 @@ impl Rides {
     /// # Errors
     /// When the database does not answer.
     pub async fn booked_by(&self, agent: UserId, filter: &Filter, page: &PageRequest) -> Result<Page<RideView>, Error> {
-        let rides = super::store::history(&self.inner.pool, Party::BookedBy(agent), filter, page).await?;
+        let rides =
+            super::store::history(&self.inner.pool, self.inner.people.vault(), Party::BookedBy(agent), filter, page)
+                .await?;
         let page = Page::new(rides, page, |ride| Position { at: ride.requested_at, id: ride.id.0 });
         let riders: Vec<UserId> = page.items.iter().map(|ride| ride.rider.into()).collect();
         self.record(agent, "agents.rides_listed", None, &riders).await?;

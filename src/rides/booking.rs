@@ -306,7 +306,7 @@ impl Rides {
     ) -> Result<Option<Booked>, Error> {
         let ride = match self.inner.live.ride(id) {
             Some(ride) => ride,
-            None => match store::find(&self.inner.pool, id).await? {
+            None => match store::find(&self.inner.pool, self.inner.people.vault(), id).await? {
                 Some(ride) => ride.into(),
                 None => return Ok(None),
             },

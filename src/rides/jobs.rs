@@ -90,7 +90,7 @@ pub fn register(registry: Registry, words: Words) -> Registry {
 impl Words {
     /// Tells what is to be told, or nothing where the ride is not as it was.
     pub(super) async fn send(&self, SendWord { ride_id, word }: SendWord, context: Context) -> Result<(), Failure> {
-        let Some(ride) = store::find(&self.pool, ride_id).await? else { return Ok(()) };
+        let Some(ride) = store::find(&self.pool, self.people.vault(), ride_id).await? else { return Ok(()) };
         match word {
             Word::Reminder { pickup_at } => {
                 let is_to_come = ride.status.is_live() && ride.started_at.is_none();

@@ -31,6 +31,7 @@ mod reading;
 pub mod relations;
 pub mod ride;
 pub mod said;
+mod sealing;
 mod shard;
 pub mod standing;
 mod start;
@@ -67,18 +68,23 @@ use crate::realtime::protocol::view::RideView;
 use crate::steering::Steering;
 use crate::telemetry::names;
 use crate::time::Span;
+use crate::vault::Column;
 use crate::web::RequestId;
 
 pub use booking::{AskPrice, BookRide, Booked, PlaceRequest};
 pub use city::{AreaView, CitySnapshot, EtaErrorView};
 pub use quote::Quote;
 pub use reading::EventView;
+pub use sealing::seal_open_contacts;
 pub use start::{Parts, Started};
 pub use store::Filter;
 pub use tidy::tidy;
 pub use track::{PathView, TrackView};
 
 use arrival::Arrivals;
+/// What of this service's tables is sealed.
+pub const SEALED: &[&Column] = &[&store::CONTACTS];
+
 use desk::{Actor, Command, Details};
 use live::Live;
 use matched::Matched;
@@ -299,7 +305,7 @@ impl Rides {
     }
 
     async fn stored(&self, id: RideId) -> Result<Ride, Error> {
-        store::find(&self.inner.pool, id).await?.ok_or_else(no_ride)
+        store::find(&self.inner.pool, self.inner.people.vault(), id).await?.ok_or_else(no_ride)
     }
 
     /// A ride as it stands: live, or as it ended.

@@ -11,6 +11,7 @@ use crate::phone::Phone;
 use crate::rides::ride::Ride;
 use crate::rides::view::Cast;
 use crate::time::Timestamp;
+use crate::vault::Vault;
 
 /// The two services that know people.
 #[derive(Clone)]
@@ -23,6 +24,11 @@ impl People {
     /// Asks these.
     pub fn new(auth: Auth, drivers: Drivers) -> Self {
         Self { auth, drivers }
+    }
+
+    /// What contacts of rides are sealed and opened with: as everything of people.
+    pub fn vault(&self) -> &Vault {
+        self.auth.vault()
     }
 
     /// Whether there is such a rider.

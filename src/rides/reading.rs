@@ -97,7 +97,7 @@ impl Rides {
             Role::Government => return Err(Error::forbidden("forbidden", "this role reads reports, not rides")),
             Role::Agent => return Err(Error::forbidden("forbidden", "agents find their rides under /agent/rides")),
         };
-        let rides = store::history(&self.inner.pool, party, filter, page).await?;
+        let rides = store::history(&self.inner.pool, self.inner.people.vault(), party, filter, page).await?;
         let page = Page::new(rides, page, |ride| Position { at: ride.requested_at, id: ride.id.0 });
         if viewer == Viewer::Operator {
             let people: Vec<UserId> = page.items.iter().flat_map(parties).collect();

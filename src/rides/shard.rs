@@ -30,6 +30,7 @@ use crate::rides::tell::Teller;
 use crate::rides::view::Cast;
 use crate::telemetry::names;
 use crate::time::Timestamp;
+use crate::vault::Vault;
 
 /// First pause after a failed commit; it doubles up to [`RETRY_PAUSE_MAX`].
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
@@ -178,8 +179,8 @@ impl Shard {
         }
         // Once for all that was taken in: it looks at every ride of the round.
         decided.round.close();
-        let (pool, batch) = (self.pool.clone(), std::mem::take(&mut decided.round.batch));
-        let written = tokio::spawn(async move { persist(&pool, &batch).await });
+        let (pool, people, batch) = (self.pool.clone(), self.people.clone(), std::mem::take(&mut decided.round.batch));
+        let written = tokio::spawn(async move { persist(&pool, people.vault(), &batch).await });
         Some(Writing { written, decided, since: Instant::now() })
     }
 
@@ -264,14 +265,14 @@ impl Shard {
 }
 
 /// Writes the round, trying again for as long as the database is merely away.
-pub(super) async fn persist(pool: &PgPool, batch: &Batch) -> Result<(), Error> {
+pub(super) async fn persist(pool: &PgPool, vault: &Vault, batch: &Batch) -> Result<(), Error> {
     if batch.is_empty() {
         return Ok(());
     }
     let started = Instant::now();
     let mut pause = RETRY_PAUSE;
     loop {
-        let written = tokio::time::timeout(COMMIT_PATIENCE, commit(pool, batch)).await;
+        let written = tokio::time::timeout(COMMIT_PATIENCE, commit(pool, vault, batch)).await;
         match written.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(Error::from) {
             Ok(()) => break,
             Err(error @ Error::Unavailable { .. }) => {

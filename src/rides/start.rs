@@ -194,7 +194,7 @@ async fn restore(
     city: &mut LiveCity,
     relations: &relations::Config,
 ) -> Result<Desk, Error> {
-    let rides = store::live_rides(pool).await?;
+    let rides = store::live_rides(pool, people.vault()).await?;
     let waiting = rides.iter().map(|live| &live.ride).filter(|ride| ride.started_at.is_none());
     let riders: Vec<RiderId> = waiting.map(|ride| ride.rider).collect();
     let since = relations.since(clock::now());

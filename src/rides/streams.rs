@@ -34,7 +34,7 @@ pub async fn rebuild(
     let epoch = store::epoch(pool).await?;
     let stored = store::stream_after(pool, first_at(since), decisions_max).await?;
     let horizon = stored.horizon;
-    let rides = store::rides_of(pool, &stored.rides).await?;
+    let rides = store::rides_of(pool, people.vault(), &stored.rides).await?;
     let casts = casts(people, rides.iter()).await?;
     let timelines = store::timelines(pool, rides.iter()).await?;
     let mut messages = Vec::new();

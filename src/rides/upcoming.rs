@@ -41,7 +41,13 @@ impl Rides {
     /// # Errors
     /// When the database does not answer.
     pub async fn scheduled(&self, rider: RiderId) -> Result<Vec<RideView>, Error> {
-        let rides = store::scheduled_of(&self.inner.pool, rider, self.inner.config.products.scheduled_max).await?;
+        let rides = store::scheduled_of(
+            &self.inner.pool,
+            self.inner.people.vault(),
+            rider,
+            self.inner.config.products.scheduled_max,
+        )
+        .await?;
         let casts = self.inner.people.casts(&rides.iter().collect::<Vec<_>>()).await?;
         Ok(rides.iter().zip(casts).map(|(ride, cast)| ride_view(ride, &cast, Viewer::Rider)).collect())
     }

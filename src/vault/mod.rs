@@ -5,81 +5,75 @@
 //! stays safe even if a nonce should ever come twice. The place (column and row) is bound to the value as additional data,
 //! so that a sealed value moved to another row or column does not open.
 //!
-//! What is sealed begins with its format and the id of its key: keys are rotated by adding a newer one, which seals from
-//! then on, while every key of the ring opens. A *blind index* is an HMAC of the value: equal values have equal indexes, so
+//! What is sealed begins with its format and the id of its key: keys are rotated by adding a newer one, which seals once all
+//! servers have it, while every key of the ring opens. The table `vault_keys` says which keys a database needs and which
+//! one seals ([`unlock`]); the keys themselves are files ([`files`]). A *blind index* is an HMAC of the value: equal values have equal indexes, so
 //! a look-up by phone works, and the index tells nothing to whoever has no key.
 
+pub mod files;
 mod keys;
+pub mod rotation;
+mod sealed;
+mod store;
+#[cfg(test)]
+mod tests;
+mod unlock;
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use aes_gcm_siv::aead::{Aead, KeyInit, Payload};
-use aes_gcm_siv::{Aes256GcmSiv, Nonce};
+use arc_swap::ArcSwap;
 use ring::hmac;
-use ring::rand::{SecureRandom, SystemRandom};
-use uuid::Uuid;
 
 use crate::error::Error;
 use crate::redact::Secret;
+use crate::time::Span;
 
-pub use keys::{KeyRing, KeysError};
+pub use files::KeysError;
+pub use keys::KeyRing;
+pub use sealed::{Column, OpenError, Place};
+pub use unlock::UnlockError;
 
-/// The first byte of everything sealed by this version.
-const FORMAT: u8 = 1;
-/// Format, key id, nonce.
-const HEAD_BYTES: usize = 1 + 4 + NONCE_BYTES;
-const NONCE_BYTES: usize = 12;
+use sealed::key_id;
 
-/// Where a value lies: it opens only there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// Table and column: `users.phone`.
-    pub column: &'static str,
-    /// The row.
-    pub row: Uuid,
-}
+/// Ids of keys that are remembered as missing: damaged values may name any.
+const MISSING_MAX: usize = 64;
 
-impl Place {
-    /// A column of a row.
-    pub const fn new(column: &'static str, row: Uuid) -> Self {
-        Self { column, row }
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        [self.column.as_bytes(), &[0], self.row.as_bytes()].concat()
-    }
-}
-
-/// A value that cannot be opened: of another key ring, of another place, or damaged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum OpenError {
-    /// Not something that was sealed.
-    #[error("a sealed value is cut short or of an unknown format")]
-    Malformed,
-    /// The key is not in the ring.
-    #[error("a value is sealed with key {0}, which this server does not have")]
-    UnknownKey(u32),
-    /// It is damaged, or lies where it does not belong.
-    #[error("a sealed value is damaged or lies where it does not belong")]
-    Refused,
-}
-
-impl From<OpenError> for Error {
-    fn from(error: OpenError) -> Self {
-        Self::internal(error)
-    }
+/// Where keys lie, and how new ones come into use.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The directory of all keys of a server, those of other rooms included.
+    pub keys_dir: PathBuf,
+    /// How often a server looks for keys that were added.
+    pub refresh_every: Span,
+    /// How long after its introduction a key begins to seal: every server has looked by then.
+    pub rotation_grace: Span,
 }
 
 /// Seals, opens and indexes. Clones share one ring.
 #[derive(Clone)]
 pub struct Vault {
-    ring: Arc<KeyRing>,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    ring: ArcSwap<KeyRing>,
+    /// Where the keys lie; none in tests.
+    dir: Option<PathBuf>,
+    /// Keys that were looked for there in vain since the last refresh.
+    missing: Mutex<BTreeSet<u32>>,
 }
 
 impl Vault {
-    /// With the keys of a server.
+    /// With these keys and no others; a server's own are had by [`Vault::unlock`].
     pub fn new(ring: KeyRing) -> Self {
-        Self { ring: Arc::new(ring) }
+        Self::with_home(ring, None)
+    }
+
+    fn with_home(ring: KeyRing, dir: Option<PathBuf>) -> Self {
+        let inner = Inner { ring: ArcSwap::from_pointee(ring), dir, missing: Mutex::default() };
+        Self { inner: Arc::new(inner) }
     }
 
     /// With one key that everybody knows.
@@ -88,38 +82,45 @@ impl Vault {
         Self::new(KeyRing::for_tests(&[1]))
     }
 
-    /// Seals a value for a place, with the newest key.
+    /// Seals a value for a place, with the key that seals now.
     ///
     /// # Errors
     /// When the system gives no random numbers.
     pub fn seal(&self, place: Place, value: &[u8]) -> Result<Vec<u8>, Error> {
-        let (id, key) = self.ring.newest();
-        let mut nonce = [0; NONCE_BYTES];
-        SystemRandom::new().fill(&mut nonce).map_err(|_| Error::internal("the system gives no random numbers"))?;
-        let payload = Payload { msg: value, aad: &place.bytes() };
-        let sealed = cipher(key)
-            .encrypt(&Nonce::from(nonce), payload)
-            .map_err(|_| Error::internal("a value is too long to be sealed"))?;
-        let mut out = Vec::with_capacity(HEAD_BYTES + sealed.len());
-        out.push(FORMAT);
-        out.extend_from_slice(&id.to_be_bytes());
-        out.extend_from_slice(&nonce);
-        out.extend_from_slice(&sealed);
-        Ok(out)
+        sealed::seal(self.inner.ring.load().sealing(), place, value)
     }
 
-    /// Opens what was sealed for this place.
+    /// Opens what was sealed for this place. A key that came since the last refresh is looked for where the keys lie, once.
     ///
     /// # Errors
     /// [`OpenError`].
     pub fn open(&self, place: Place, sealed: &[u8]) -> Result<Secret<Vec<u8>>, OpenError> {
         let id = key_id(sealed)?;
-        let (nonce, body) = sealed[HEAD_BYTES - NONCE_BYTES..].split_at(NONCE_BYTES);
-        let nonce = <[u8; NONCE_BYTES]>::try_from(nonce).map_err(|_| OpenError::Malformed)?;
-        let key = self.ring.find(id).ok_or(OpenError::UnknownKey(id))?;
-        let payload = Payload { msg: body, aad: &place.bytes() };
-        let value = cipher(key).decrypt(&Nonce::from(nonce), payload).map_err(|_| OpenError::Refused)?;
-        Ok(Secret::new(value))
+        let mut ring = self.inner.ring.load();
+        if ring.find(id).is_none() && self.look_for(id) {
+            ring = self.inner.ring.load();
+        }
+        sealed::open(ring.find(id).ok_or(OpenError::UnknownKey(id))?, place, sealed)
+    }
+
+    /// Reads the keys again for one that is missing; whether it is there now.
+    fn look_for(&self, id: u32) -> bool {
+        let Some(dir) = &self.inner.dir else { return false };
+        let mut missing = self.inner.missing.lock().unwrap_or_else(PoisonError::into_inner);
+        if missing.len() >= MISSING_MAX || missing.contains(&id) {
+            return false;
+        }
+        let sealing = self.inner.ring.load().sealing().0;
+        // What is wrong with the files is told by the next refresh.
+        let ring = KeyRing::load(dir).ok().filter(|ring| ring.find(id).is_some());
+        match ring.and_then(|ring| ring.sealing_with(sealing)) {
+            Some(ring) => self.inner.ring.store(Arc::new(ring)),
+            None => {
+                missing.insert(id);
+                return false;
+            }
+        }
+        true
     }
 
     /// [`Vault::seal`] of a text.
@@ -141,79 +142,19 @@ impl Vault {
 
     /// The blind index of a value of a kind (`phone`): the same for the same value, whatever row it is in.
     pub fn index(&self, kind: &'static str, value: &str) -> Vec<u8> {
-        let mut context = hmac::Context::with_key(self.ring.index());
-        context.update(kind.as_bytes());
-        context.update(&[0]);
-        context.update(value.as_bytes());
-        context.sign().as_ref().to_vec()
+        index(&self.inner.ring.load(), kind, value)
     }
 
-    /// Whether a value is sealed with an older key than the newest: rotation seals it anew.
+    /// Whether a value is sealed with another key than the one that seals now: rotation seals it anew.
     pub fn is_stale(&self, sealed: &[u8]) -> bool {
-        key_id(sealed).is_ok_and(|id| id != self.ring.newest().0)
+        key_id(sealed).is_ok_and(|id| id != self.inner.ring.load().sealing().0)
     }
 }
 
-fn key_id(sealed: &[u8]) -> Result<u32, OpenError> {
-    match sealed {
-        [FORMAT, a, b, c, d, rest @ ..] if rest.len() >= NONCE_BYTES => Ok(u32::from_be_bytes([*a, *b, *c, *d])),
-        _ => Err(OpenError::Malformed),
-    }
-}
-
-fn cipher(key: &[u8; 32]) -> Aes256GcmSiv {
-    Aes256GcmSiv::new(key.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn vault(ids: &[u32]) -> Vault {
-        Vault::new(KeyRing::for_tests(ids))
-    }
-
-    const PLACE: Place = Place::new("users.phone", Uuid::from_u128(7));
-
-    #[test]
-    fn a_value_opens_where_it_was_sealed_and_nowhere_else() {
-        let vault = vault(&[1]);
-        let sealed = vault.seal_text(PLACE, "+250788123456").expect("sealed");
-        assert_eq!(vault.open_text(PLACE, &sealed).expect("opened").expose(), "+250788123456");
-        assert!(!sealed.windows(4).any(|piece| piece == b"2507"), "nothing of it shows");
-        for other in [Place { column: "users.email", ..PLACE }, Place { row: Uuid::from_u128(8), ..PLACE }] {
-            assert_eq!(vault.open(other, &sealed).expect_err("moved"), OpenError::Refused);
-        }
-    }
-
-    #[test]
-    fn every_changed_or_missing_byte_is_found() {
-        let vault = vault(&[1]);
-        let sealed = vault.seal(PLACE, b"secret").expect("sealed");
-        for index in 0..sealed.len() {
-            let mut changed = sealed.clone();
-            changed[index] ^= 1;
-            assert!(vault.open(PLACE, &changed).is_err(), "byte {index}");
-            assert!(vault.open(PLACE, &sealed[..index]).is_err(), "cut at {index}");
-        }
-    }
-
-    #[test]
-    fn an_older_key_still_opens_and_is_known_to_be_old() {
-        let sealed = vault(&[1]).seal(PLACE, b"secret").expect("sealed");
-        let rotated = vault(&[1, 2]);
-        assert_eq!(rotated.open(PLACE, &sealed).expect("opened").expose(), b"secret");
-        assert!(rotated.is_stale(&sealed));
-        let anew = rotated.seal(PLACE, b"secret").expect("sealed");
-        assert!(!rotated.is_stale(&anew));
-        assert_eq!(vault(&[1]).open(PLACE, &anew).expect_err("a key of the future"), OpenError::UnknownKey(2));
-    }
-
-    #[test]
-    fn equal_values_have_equal_indexes_within_a_kind() {
-        let vault = vault(&[1, 2]);
-        assert_eq!(vault.index("phone", "+250788123456"), vault.index("phone", "+250788123456"));
-        assert_ne!(vault.index("phone", "+250788123456"), vault.index("phone", "+250788123457"));
-        assert_ne!(vault.index("phone", "1"), vault.index("plate", "1"));
-    }
+fn index(ring: &KeyRing, kind: &'static str, value: &str) -> Vec<u8> {
+    let mut context = hmac::Context::with_key(ring.index());
+    context.update(kind.as_bytes());
+    context.update(&[0]);
+    context.update(value.as_bytes());
+    context.sign().as_ref().to_vec()
 }

@@ -233,7 +233,7 @@ fn doors(inside: &str, module: &str, floor: Floor, one: &Named, report: &mut imp
         .nth(1)
         .is_some_and(|item| item.starts_with("query") || matches!(item, "raw_sql" | "QueryBuilder"));
     if starts_with(&one.path, "sqlx") && is_query {
-        let has_tables = floor == Floor::Service || module == "audit";
+        let has_tables = floor == Floor::Service || matches!(module, "audit" | "vault");
         let allowed = matches!(module, "db" | "jobs") || (has_tables && within("store"));
         if !allowed {
             report(

@@ -58,6 +58,38 @@ impl Database {
         }
     }
 
+    /// Where any of these words stands open, in whatever column of whatever table: word, `table.column`.
+    pub fn places_of(&self, words: &[&str]) -> Vec<(String, String)> {
+        let options = options().database(&self.name);
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        blocking(async move {
+            let mut connection = PgConnection::connect_with(&options).await.expect("the database answers");
+            let columns = "SELECT format('%I.%I', c.table_schema, c.table_name), c.column_name::text, c.data_type::text
+                 FROM information_schema.columns c JOIN information_schema.tables t USING (table_schema, table_name)
+                 WHERE t.table_type = 'BASE TABLE' AND c.table_schema NOT IN ('pg_catalog', 'information_schema')";
+            let columns = sqlx::query_as::<_, (String, String, String)>(columns).fetch_all(&mut connection).await;
+            let mut found = Vec::new();
+            for (table, column, kind) in columns.expect("columns can be listed") {
+                let place = match kind.as_str() {
+                    "bytea" => format!("position(convert_to(word, 'UTF8') IN \"{column}\") > 0"),
+                    _ => format!("position(word IN \"{column}\"::text) > 0"),
+                };
+                let sql = format!(
+                    "SELECT word FROM unnest($1::text[]) AS word WHERE EXISTS (SELECT FROM {table} WHERE {place})"
+                );
+                // The names in it are those of the schema.
+                let sql = sqlx::query_scalar::<_, String>(AssertSqlSafe(sql)).bind(&words);
+                let table = table.trim_start_matches("public.").to_owned();
+                for word in sql.fetch_all(&mut connection).await.expect("every column can be searched") {
+                    found.push((word, format!("{table}.{column}")));
+                }
+            }
+            let _ = connection.close().await;
+            found.sort_unstable();
+            found
+        })
+    }
+
     /// Jobs that were given up, with what they said.
     pub fn dead_jobs(&self) -> Vec<String> {
         let options = options().database(&self.name);

@@ -212,6 +212,14 @@ impl House {
         self.process.output()
     }
 
+    /// Its database, of a house that has one on the tests' server.
+    pub fn database(&self) -> &Database {
+        match &self.store {
+            Store::Given(database) | Store::Remote(database, _) => database,
+            Store::Embedded => panic!("this house keeps its database to itself"),
+        }
+    }
+
     /// The wire to PostgreSQL, of a house that was started with one.
     pub fn wire(&self) -> &Proxy {
         match &self.store {

@@ -21,6 +21,7 @@ mod raw;
 mod redis;
 
 mod access;
+mod at_rest;
 mod bad_input;
 mod booking;
 mod bus;

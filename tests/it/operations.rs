@@ -221,10 +221,36 @@ async fn the_log_knows_no_names_numbers_or_tokens() {
     let (driver, rider) = (Person::driver_at(&house, corner.pickup).await, Person::rider(&house).await);
     let mut booking = corner.booking();
     booking["notes"] = "umuryango w'ubururu".into();
+    let (card, password) = ("1199480012345012", "inyange yera mu gishanga");
+    let paper = |number: &str| json!({"national_id": {"type": "nid16", "number": number}, "village": "Amahoro"});
+    rider.api.patch("/me", &paper(card)).await.expect(200);
+    rider.api.patch("/me", &paper("1199490012345012")).await.refused(422, "invalid_value");
+    rider.api.put("/me/password", &json!({"new_password": password})).await.expect(204);
+    let login = |phone: &str, password: &str| json!({"phone": phone, "password": password});
+    rider
+        .api
+        .post("/auth/login", &login(&rider.phone, "inyange yera mu gishang"))
+        .await
+        .refused(401, "wrong_credentials");
+    rider.api.post("/auth/login", &login("07881234567890", password)).await.refused(422, "invalid_value");
     rider.book(&booking).await;
     driver.accept_offer().await;
-    let secrets =
-        [&driver.phone, &rider.phone, rider.api.token(), &rider.refresh_token, "Aline", "Uwase", "umuryango w'ubururu"];
+    driver.api.post("/drivers/me/position", &corner.pickup.json()).await;
+    let place = corner.pickup.json()["lat"].to_string();
+    let secrets = [
+        &driver.phone[4..],
+        &rider.phone[4..],
+        rider.api.token(),
+        &rider.refresh_token,
+        "Aline",
+        "Uwase",
+        "umuryango w'ubururu",
+        "0012345012",
+        "Amahoro",
+        "inyange yera",
+        "0788123456",
+        &place,
+    ];
     for line in house.log() {
         // The sandbox is not the house: it is the phones of people who do not exist.
         if serde_json::from_str::<Value>(&line).is_ok_and(|line| line["target"] == "sandbox") {

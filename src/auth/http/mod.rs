@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
-use crate::auth::{Auth, Device, Gender, Profile};
+use crate::auth::{Auth, Device, Disagreement, Gender, IdType, Profile};
 use crate::error::Checks;
 use crate::notifications::Language;
 use crate::phone::Phone;
@@ -68,14 +68,33 @@ pub struct ProfileView {
     province: Option<String>,
     district: Option<String>,
     sector: Option<String>,
+    cell: Option<String>,
+    village: Option<String>,
+    national_id: Option<NationalIdView>,
     /// Whether a password is set, or codes are the only way in.
     has_password: bool,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
 }
 
+/// An identity paper as anybody is shown it, its owner included.
+#[derive(Debug, Serialize, ToSchema)]
+struct NationalIdView {
+    r#type: IdType,
+    /// The end of the number.
+    #[schema(example = "****012")]
+    masked: String,
+    /// What of the profile the paper says otherwise.
+    disagrees_on: Vec<Disagreement>,
+}
+
 impl From<Profile> for ProfileView {
     fn from(profile: Profile) -> Self {
+        let national_id = profile.national_id.as_ref().map(|id| NationalIdView {
+            r#type: id.kind(),
+            masked: id.masked(),
+            disagrees_on: id.disagreements(profile.date_of_birth, profile.gender),
+        });
         Self {
             id: profile.id.0,
             phone: profile.phone.as_str().to_owned(),
@@ -89,6 +108,9 @@ impl From<Profile> for ProfileView {
             province: profile.province,
             district: profile.district,
             sector: profile.sector,
+            cell: profile.cell,
+            village: profile.village,
+            national_id,
             has_password: profile.has_password,
             created_at: profile.created_at,
         }

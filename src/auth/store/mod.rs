@@ -35,6 +35,7 @@ pub use sessions::{
 };
 pub use throttles::{begin_attempt, delete_throttles, forgive_attempts, waits_until};
 pub use users::{
-    RecipientRow, change_profile, create_user, drop_unproven_passwords, is_open, language, lock_by_phone, lock_user,
-    people, prove, recipient, record_rating, set_password, upsert_guest, upsert_unproven, user, user_by_phone,
+    NewNationalId, RecipientRow, change_profile, create_user, drop_unproven_passwords, is_open, language,
+    lock_by_phone, lock_user, people, prove, recipient, record_rating, set_password, upsert_guest, upsert_unproven,
+    user, user_by_phone,
 };

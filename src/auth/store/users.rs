@@ -5,17 +5,17 @@ use sqlx::{PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
 
 use crate::auth::phones::{self, PhoneIndex, SealedPhone};
-use crate::auth::{Change, Gender, NewUser, Person, Profile, Registration};
+use crate::auth::{Change, Gender, NationalId, NewUser, Person, Profile, Registration};
 use crate::error::Error;
 use crate::ids::UserId;
 use crate::notifications::Language;
 use crate::phone::Phone;
+use crate::redact::prints_nothing;
 use crate::time::Timestamp;
 use crate::vault::Vault;
 use crate::web::{Agency, Role};
 
 /// A row of `users`.
-#[derive(Debug)]
 pub struct UserRow {
     pub id: UserId,
     /// None of a person who was erased.
@@ -31,10 +31,16 @@ pub struct UserRow {
     pub province: Option<String>,
     pub district: Option<String>,
     pub sector: Option<String>,
+    pub cell: Option<String>,
+    pub village: Option<String>,
+    pub national_id_type: Option<String>,
+    pub national_id_sealed: Option<Vec<u8>>,
     pub verified_at: Option<DateTime<Utc>>,
     pub disabled_at: Option<DateTime<Utc>>,
     pub created_at: Timestamp,
 }
+
+prints_nothing!(UserRow);
 
 impl UserRow {
     /// The phone; `None` of a person who was erased.
@@ -46,6 +52,8 @@ impl UserRow {
     pub fn profile(self, vault: &Vault) -> Result<Option<Profile>, Error> {
         let unknown = |what: &str| Error::internal(format!("unknown {what} in users"));
         let Some(phone) = self.phone(vault)? else { return Ok(None) };
+        let national_id = self.national_id_type.as_deref().zip(self.national_id_sealed.as_deref());
+        let national_id = national_id.map(|stored| NationalId::open(vault, self.id, stored)).transpose()?;
         Ok(Some(Profile {
             id: self.id,
             phone,
@@ -59,6 +67,9 @@ impl UserRow {
             province: self.province,
             district: self.district,
             sector: self.sector,
+            cell: self.cell,
+            village: self.village,
+            national_id,
             has_password: self.password_hash.is_some(),
             is_verified: self.verified_at.is_some(),
             disabled_at: self.disabled_at.map(Timestamp::from),
@@ -77,7 +88,7 @@ macro_rules! user_query {
         sqlx::query_as!(
             UserRow,
             "SELECT id, phone_sealed, first_name, last_name, email, language, role, password_hash, date_of_birth, gender, \
-                    province, district, sector, verified_at, disabled_at, created_at \
+                    province, district, sector, cell, village, national_id_type, national_id_sealed, verified_at, disabled_at, created_at \
              FROM users " + $tail,
             $($argument),*
         )
@@ -210,8 +221,29 @@ pub async fn prove(conn: &mut PgConnection, id: UserId, keep_password: bool, now
     Ok(())
 }
 
+/// What becomes of the number of an identity paper.
+#[derive(Debug)]
+pub enum NewNationalId {
+    /// As it is.
+    Stays,
+    /// None any more.
+    TakenAway,
+    /// Another one.
+    Set { kind: &'static str, sealed: Vec<u8>, index: Vec<u8> },
+}
+
 /// What is `None` stays; an empty text takes an optional field away.
-pub async fn change_profile(pool: &PgPool, id: UserId, change: &Change, now: Timestamp) -> sqlx::Result<()> {
+pub async fn change_profile(
+    pool: &PgPool,
+    id: UserId,
+    change: &Change,
+    national_id: &NewNationalId,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    let (kind, sealed, index) = match national_id {
+        NewNationalId::Set { kind, sealed, index } => (Some(*kind), Some(sealed.as_slice()), Some(index.as_slice())),
+        NewNationalId::Stays | NewNationalId::TakenAway => (None, None, None),
+    };
     sqlx::query!(
         "UPDATE users
          SET first_name = coalesce($2, first_name), last_name = coalesce($3, last_name),
@@ -221,6 +253,11 @@ pub async fn change_profile(pool: &PgPool, id: UserId, change: &Change, now: Tim
              province = CASE WHEN $8::text IS NULL THEN province ELSE nullif($8, '') END,
              district = CASE WHEN $9::text IS NULL THEN district ELSE nullif($9, '') END,
              sector = CASE WHEN $10::text IS NULL THEN sector ELSE nullif($10, '') END,
+             cell = CASE WHEN $12::text IS NULL THEN cell ELSE nullif($12, '') END,
+             village = CASE WHEN $13::text IS NULL THEN village ELSE nullif($13, '') END,
+             national_id_type = CASE WHEN $14 THEN national_id_type ELSE $15 END,
+             national_id_sealed = CASE WHEN $14 THEN national_id_sealed ELSE $16 END,
+             national_id_index = CASE WHEN $14 THEN national_id_index ELSE $17 END,
              updated_at = $11
          WHERE id = $1",
         id.0,
@@ -234,6 +271,12 @@ pub async fn change_profile(pool: &PgPool, id: UserId, change: &Change, now: Tim
         change.district.as_deref(),
         change.sector.as_deref(),
         DateTime::from(now),
+        change.cell.as_deref(),
+        change.village.as_deref(),
+        matches!(national_id, NewNationalId::Stays),
+        kind,
+        sealed,
+        index,
     )
     .execute(pool)
     .await?;

@@ -34,7 +34,7 @@ async fn a_stranger_registers_and_signs_in(pool: PgPool) {
     let expected = json!({
         "id": user["id"], "phone": "+250788123456", "first_name": "Keza", "last_name": "Uwase", "email": null,
         "language": "rw", "role": "customer", "date_of_birth": null, "gender": null, "province": null,
-        "district": null, "sector": null, "has_password": false, "created_at": user["created_at"],
+        "district": null, "sector": null, "cell": null, "village": null, "national_id": null, "has_password": false, "created_at": user["created_at"],
     });
     assert_eq!(user, &expected);
 

@@ -62,6 +62,35 @@ async fn phones_of_an_earlier_version_are_sealed_by_whoever_comes_and_none_is_lo
 }
 
 #[sqlx::test(migrations = "./migrations")]
+async fn a_national_id_lies_sealed_and_is_shown_masked_with_what_it_says_otherwise(pool: PgPool) {
+    let auth = auth(&pool);
+    let me = signed_in(&auth).await.profile.id;
+    let change = async |body: serde_json::Value| {
+        let request: ChangeRequest = serde_json::from_value(body).expect("of this form");
+        auth.change_profile(me, &request.check(T0)?, T0).await
+    };
+    let card = serde_json::json!({"type": "nid16", "number": "1 1994 8 0012345 0 12"});
+    let body = serde_json::json!({"national_id": card, "gender": "female", "cell": "Rukiri I", "village": "Amahoro"});
+    let profile = change(body).await.expect("taken");
+    assert_eq!((profile.cell.as_deref(), profile.village.as_deref()), (Some("Rukiri I"), Some("Amahoro")));
+    let shown = serde_json::to_value(http::ProfileView::from(profile)).expect("JSON");
+    assert_eq!(
+        shown["national_id"],
+        serde_json::json!({"type": "nid16", "masked": "****012", "disagrees_on": ["gender"]})
+    );
+    assert_eq!(count(&pool, "users::text LIKE '%0012345%' OR national_id_index IS NULL").await, 0, "nowhere open");
+
+    let untouched = change(serde_json::json!({"sector": "Remera"})).await.expect("changed").national_id;
+    assert_eq!(untouched.expect("is there").masked(), "****012");
+    let wrong = serde_json::json!({"national_id": {"type": "nid16", "number": "1199490012345012"}});
+    let refused = change(wrong).await.expect_err("no card has a 9 there").to_string();
+    assert!(refused.contains("national_id.number") && !refused.contains("0012345"), "{refused}");
+    let gone = change(serde_json::json!({"national_id": {"type": "nid16", "number": ""}})).await.expect("changed");
+    assert_eq!(gone.national_id, None);
+    assert_eq!(count(&pool, "national_id_sealed IS NOT NULL OR national_id_index IS NOT NULL").await, 0);
+}
+
+#[sqlx::test(migrations = "./migrations")]
 async fn a_person_who_was_erased_is_nobody(pool: PgPool) {
     let auth = auth(&pool);
     let tokens = signed_in(&auth).await;

@@ -184,7 +184,8 @@ impl Product {
 
     /// Whether people without an account are named in it.
     pub fn has_contacts(&self) -> bool {
-        self.parcel.is_some() || self.stops.iter().any(|stop| stop.contact.is_some())
+        let of_parcel = |parcel: &Parcel| parcel.sender.is_some() || parcel.receiver.is_some();
+        self.parcel.as_ref().is_some_and(of_parcel) || self.stops.iter().any(|stop| stop.contact.is_some())
     }
 
     /// How long the driver stood at all stops together.

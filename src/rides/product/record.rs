@@ -1,11 +1,12 @@
-//! A product as two JSON documents in the row of its ride: its stops, and its parcel.
+//! A product as JSON documents in the row of its ride: its stops, its parcel, and the contacts of both, which are sealed.
 //!
-//! Separate because this form is kept for years: a field is added with a default or not at all. Contacts lose name and
-//! telephone some days after the ride (`store::forget_contacts`), so every reader takes their absence.
+//! Separate because this form is kept for years: a field is added with a default or not at all. The document of contacts is
+//! taken away some days after the ride (`store::forget_contacts`), so every reader takes its absence. Before there was one,
+//! contacts stood in stops and parcel; they are read there still, and moved by `rides::sealing`.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Contact, Parcel, Stop};
+use super::{Contact, Parcel, Product, Stop};
 use crate::dispatch::Pin;
 use crate::error::Error;
 use crate::geo::LatLng;
@@ -20,6 +21,8 @@ struct StopRecord {
     lng: f64,
     address: Option<String>,
     landmark: Option<String>,
+    /// Of rows of before.
+    #[serde(default, skip_serializing)]
     contact: Option<ContactRecord>,
     note: Option<String>,
     reached_at: Option<Timestamp>,
@@ -34,11 +37,24 @@ struct ContactRecord {
 
 #[derive(Serialize, Deserialize)]
 struct ParcelRecord {
+    /// Of rows of before.
+    #[serde(default, skip_serializing)]
     sender: Option<ContactRecord>,
+    /// Of rows of before.
+    #[serde(default, skip_serializing)]
     receiver: Option<ContactRecord>,
     description: String,
     size: String,
     handover_pin: String,
+}
+
+/// All contacts of a ride: what is sealed.
+#[derive(Serialize, Deserialize)]
+struct ContactsRecord {
+    sender: Option<ContactRecord>,
+    receiver: Option<ContactRecord>,
+    /// One for each stop, in order.
+    stops: Vec<Option<ContactRecord>>,
 }
 
 impl From<&Contact> for ContactRecord {
@@ -60,7 +76,7 @@ pub fn stops_json(stops: &[Stop]) -> serde_json::Value {
         lng: stop.spot.at.lng(),
         address: stop.spot.address.clone(),
         landmark: stop.spot.landmark.clone(),
-        contact: stop.contact.as_ref().map(ContactRecord::from),
+        contact: None,
         note: stop.note.clone(),
         reached_at: stop.reached_at,
         waiting_ms: stop.waiting.as_millis(),
@@ -87,11 +103,39 @@ pub fn stops_of(json: serde_json::Value) -> Result<Vec<Stop>, Error> {
     records.into_iter().map(stop).collect()
 }
 
+/// The contacts as they are sealed; none where there are none.
+pub fn contacts_json(product: &Product) -> Option<String> {
+    let record = |contact: &Option<Contact>| contact.as_ref().map(ContactRecord::from);
+    let of_parcel = |contact: fn(&Parcel) -> &Option<Contact>| product.parcel.as_ref().map(contact).and_then(record);
+    let contacts = ContactsRecord {
+        sender: of_parcel(|parcel| &parcel.sender),
+        receiver: of_parcel(|parcel| &parcel.receiver),
+        stops: product.stops.iter().map(|stop| record(&stop.contact)).collect(),
+    };
+    product.has_contacts().then(|| serde_json::to_string(&contacts).unwrap_or_default())
+}
+
+/// Puts contacts as they were sealed back where they belong.
+///
+/// # Errors
+/// When the document is not one of ours.
+pub fn put_contacts(json: &str, product: &mut Product) -> Result<(), Error> {
+    let contacts: ContactsRecord = serde_json::from_str(json).map_err(Error::internal)?;
+    if let Some(parcel) = &mut product.parcel {
+        parcel.sender = contacts.sender.map(Contact::from);
+        parcel.receiver = contacts.receiver.map(Contact::from);
+    }
+    for (stop, contact) in product.stops.iter_mut().zip(contacts.stops) {
+        stop.contact = contact.map(Contact::from);
+    }
+    Ok(())
+}
+
 /// A parcel as it is stored.
 pub fn parcel_json(parcel: &Parcel) -> serde_json::Value {
     let record = ParcelRecord {
-        sender: parcel.sender.as_ref().map(ContactRecord::from),
-        receiver: parcel.receiver.as_ref().map(ContactRecord::from),
+        sender: None,
+        receiver: None,
         description: parcel.description.clone(),
         size: parcel.size.as_str().to_owned(),
         handover_pin: parcel.handover.to_string(),
@@ -131,8 +175,6 @@ mod tests {
         reached.waiting = Span::from_millis(61_500);
         reached.contact = Some(contact());
         reached.note = Some("by the church".into());
-        let stops = vec![reached, stop(-1.96, 30.08)];
-        assert!(stops_of(stops_json(&stops)).expect("ours") == stops);
         let parcel = Parcel {
             sender: None,
             receiver: Some(contact()),
@@ -140,10 +182,29 @@ mod tests {
             size: ParcelSize::Medium,
             handover: Pin::from_random(42),
         };
-        let mut json = parcel_json(&parcel);
-        assert_eq!(parcel_of(json.clone()).expect("ours"), parcel);
-        json["receiver"] = serde_json::Value::Null;
-        assert_eq!(parcel_of(json).expect("with its contacts forgotten").receiver, None);
+        let booked =
+            Product { stops: vec![reached, stop(-1.96, 30.08)], parcel: Some(parcel.clone()), ..Product::default() };
+        let (stops, parcel) = (stops_json(&booked.stops), parcel_json(&parcel));
+        assert!(![&stops, &parcel].iter().any(|json| json.to_string().contains("Keza")), "no contact lies open");
+        let mut read = Product {
+            stops: stops_of(stops).expect("ours"),
+            parcel: Some(parcel_of(parcel).expect("ours")),
+            ..Product::default()
+        };
+        assert!(!read.has_contacts(), "as after they were forgotten");
+        put_contacts(&contacts_json(&booked).expect("there are some"), &mut read).expect("ours");
+        assert!(read == booked);
+        assert_eq!(contacts_json(&Product::default()), None);
+    }
+
+    #[test]
+    fn contacts_that_lie_open_are_read_still() {
+        let stops = serde_json::json!([{"lat": -1.95, "lng": 30.07, "address": null, "landmark": null, "note": null,
+            "contact": {"name": "Keza", "phone": "+250788123456"}, "reached_at": null, "waiting_ms": 0}]);
+        assert_eq!(stops_of(stops).expect("ours")[0].contact, Some(contact()));
+        let parcel = serde_json::json!({"sender": null, "receiver": {"name": "Keza", "phone": "+250788123456"},
+            "description": "a book", "size": "small", "handover_pin": "0042"});
+        assert_eq!(parcel_of(parcel).expect("ours").receiver, Some(contact()));
     }
 
     #[test]

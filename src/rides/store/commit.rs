@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool};
 
 use super::offer_json;
-use super::row::ride_json;
+use super::row::{booked_json, ride_json};
 use crate::dispatch::{Decision, Fact, OfferOutcome, ReleaseReason, RideEnd, Trouble};
 use crate::drivers;
 use crate::ids::RideId;
@@ -17,19 +17,20 @@ use crate::realtime::protocol::view::RideStatus;
 use crate::rides::decisions;
 use crate::rides::desk::{Batch, Closing, NewEvent, Remark, outcome_word};
 use crate::rides::ride::{Offer, Ride, status_of};
+use crate::vault::Vault;
 
 /// Writes a batch, all of it or nothing. Writing the same batch again is harmless: after a lost reply to COMMIT the
 /// caller cannot know whether it holds, and asks again.
 ///
 /// # Errors
 /// Whatever the database says; nothing was written then.
-pub async fn commit(pool: &PgPool, batch: &Batch) -> Result<(), sqlx::Error> {
+pub async fn commit(pool: &PgPool, vault: &Vault, batch: &Batch) -> Result<(), sqlx::Error> {
     let mut transaction = pool.begin().await?;
     let (ended, live): (Vec<&Ride>, Vec<&Ride>) = batch.rides.iter().partition(|ride| !ride.status.is_live());
     let (closed, open): (Vec<_>, Vec<_>) = batch.offers.iter().partition(|(_, closing)| closing.is_some());
-    write_rides(&mut transaction, &ended, &batch.events).await?;
+    write_rides(&mut transaction, vault, &ended, &batch.events).await?;
     free_drivers(&mut transaction, &batch.events).await?;
-    write_rides(&mut transaction, &live, &batch.events).await?;
+    write_rides(&mut transaction, vault, &live, &batch.events).await?;
     upsert_offers(&mut transaction, &closed).await?;
     upsert_offers(&mut transaction, &open).await?;
     let new_events = insert_events(&mut transaction, &batch.events).await?;
@@ -99,14 +100,19 @@ const SETTLED: [&str; 15] = [
 
 /// Rides that were booked in this batch are inserted, the others are there and changed: half the work of an upsert, which
 /// is written for those of whom that turns out to be wrong.
-async fn write_rides(conn: &mut PgConnection, rides: &[&Ride], events: &[NewEvent]) -> Result<(), sqlx::Error> {
+async fn write_rides(
+    conn: &mut PgConnection,
+    vault: &Vault,
+    rides: &[&Ride],
+    events: &[NewEvent],
+) -> Result<(), sqlx::Error> {
     let is_booked = |event: &&NewEvent| matches!(event.decision.fact, Fact::Requested { .. });
     let booked: FxHashSet<RideId> = events.iter().filter(is_booked).map(|event| event.decision.ride).collect();
     let (new, known): (Vec<&Ride>, Vec<&Ride>) = rides.iter().copied().partition(|ride| booked.contains(&ride.id));
     if update_rides(conn, &known).await? < known.len() as u64 {
-        upsert_rides(conn, &known).await?;
+        upsert_rides(conn, vault, &known).await?;
     }
-    upsert_rides(conn, &new).await
+    upsert_rides(conn, vault, &new).await
 }
 
 async fn update_rides(conn: &mut PgConnection, rides: &[&Ride]) -> Result<u64, sqlx::Error> {
@@ -144,11 +150,12 @@ async fn update_rides(conn: &mut PgConnection, rides: &[&Ride]) -> Result<u64, s
     Ok(done.rows_affected())
 }
 
-async fn upsert_rides(conn: &mut PgConnection, rides: &[&Ride]) -> Result<(), sqlx::Error> {
+async fn upsert_rides(conn: &mut PgConnection, vault: &Vault, rides: &[&Ride]) -> Result<(), sqlx::Error> {
     if rides.is_empty() {
         return Ok(());
     }
-    let rows = Value::Array(rides.iter().map(|ride| ride_json(ride)).collect());
+    let rows = rides.iter().map(|ride| booked_json(vault, ride)).collect::<Result<Vec<_>, _>>();
+    let rows = Value::Array(rows.map_err(|error| sqlx::Error::Encode(Box::new(error)))?);
     sqlx::query!(
         "INSERT INTO rides SELECT * FROM jsonb_populate_recordset(null::rides, $1)
          ON CONFLICT (id) DO UPDATE SET

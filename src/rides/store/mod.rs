@@ -8,6 +8,7 @@ mod products;
 pub mod relations;
 mod restore;
 mod row;
+mod sealing;
 mod streams;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,8 @@ use uuid::Uuid;
 pub use approach::{approach, gave_back};
 pub use products::{accepted_eta, forget_contacts, scheduled_of};
 pub use restore::{last_ended, live_rides, open_offers};
-pub use row::RideRow;
+pub use row::{CONTACTS, RideRow};
+pub use sealing::{lock_open_contacts, replace_open_contacts};
 pub use streams::{epoch, last_seq, rides_of, stream_after};
 pub use timelines::timelines;
 
@@ -33,12 +35,13 @@ use crate::rides::quote::{Quote, Way, Wish};
 use crate::rides::ride::{Offer, Price, Ride};
 use crate::rides::words::RideType;
 use crate::time::{Span, Timestamp};
+use crate::vault::Vault;
 use crate::web::page::PageRequest;
 
 /// A ride by its id.
-pub async fn find(pool: &PgPool, id: RideId) -> Result<Option<Ride>, Error> {
+pub async fn find(pool: &PgPool, vault: &Vault, id: RideId) -> Result<Option<Ride>, Error> {
     let row = sqlx::query_as!(RideRow, "SELECT * FROM rides WHERE id = $1", id.0).fetch_optional(pool).await?;
-    row.map(Ride::try_from).transpose()
+    row.map(|row| row.ride(vault)).transpose()
 }
 
 /// Whose history is asked for.
@@ -66,7 +69,13 @@ pub struct Filter {
 }
 
 /// Rides newest first, one more than the page holds.
-pub async fn history(pool: &PgPool, party: Party, filter: &Filter, page: &PageRequest) -> Result<Vec<Ride>, Error> {
+pub async fn history(
+    pool: &PgPool,
+    vault: &Vault,
+    party: Party,
+    filter: &Filter,
+    page: &PageRequest,
+) -> Result<Vec<Ride>, Error> {
     let (rider, driver, agent) = match party {
         Party::Rider(rider) => (Some(rider.0), None, None),
         Party::Driver(driver) => (None, Some(driver.0), None),
@@ -96,7 +105,7 @@ pub async fn history(pool: &PgPool, party: Party, filter: &Filter, page: &PageRe
     )
     .fetch_all(pool)
     .await?;
-    rows.into_iter().map(Ride::try_from).collect()
+    rows.into_iter().map(|row| row.ride(vault)).collect()
 }
 
 /// One entry of a ride's timeline.

@@ -7,9 +7,10 @@ use crate::error::Error;
 use crate::ids::{RideId, RiderId};
 use crate::rides::ride::Ride;
 use crate::time::{Span, Timestamp};
+use crate::vault::Vault;
 
 /// A rider's rides whose search has not begun, soonest first.
-pub async fn scheduled_of(pool: &PgPool, rider: RiderId, most: u16) -> Result<Vec<Ride>, Error> {
+pub async fn scheduled_of(pool: &PgPool, vault: &Vault, rider: RiderId, most: u16) -> Result<Vec<Ride>, Error> {
     let rows = sqlx::query_as!(
         RideRow,
         "SELECT * FROM rides WHERE rider_id = $1 AND status = 'scheduled' AND pickup_at IS NOT NULL AND ended_at IS NULL
@@ -19,7 +20,7 @@ pub async fn scheduled_of(pool: &PgPool, rider: RiderId, most: u16) -> Result<Ve
     )
     .fetch_all(pool)
     .await?;
-    rows.into_iter().map(Ride::try_from).collect()
+    rows.into_iter().map(|row| row.ride(vault)).collect()
 }
 
 /// How far away the driver was who accepted.
@@ -36,12 +37,8 @@ pub async fn accepted_eta(pool: &PgPool, id: RideId) -> Result<Option<Span>, Err
 /// Takes names and telephones of people without an account out of rides that ended before; how many rides.
 pub async fn forget_contacts(pool: &PgPool, before: Timestamp, limit: i64) -> Result<u64, Error> {
     let done = sqlx::query!(
-        r#"UPDATE rides SET
-               parcel = parcel || '{"sender": null, "receiver": null}',
-               stops = (SELECT coalesce(jsonb_agg(stop || '{"contact": null}' ORDER BY position), '[]')
-                        FROM jsonb_array_elements(stops) WITH ORDINALITY AS listed (stop, position)),
-               has_contacts = false
-           WHERE id IN (SELECT id FROM rides WHERE has_contacts AND ended_at < $1 LIMIT $2)"#,
+        "UPDATE rides SET contacts_sealed = NULL, has_contacts = false
+         WHERE id IN (SELECT id FROM rides WHERE has_contacts AND contacts_sealed IS NOT NULL AND ended_at < $1 LIMIT $2)",
         chrono::DateTime::<chrono::Utc>::from(before),
         limit
     )
@@ -76,7 +73,7 @@ mod tests {
         let stream_seq = StreamSeq(u64::try_from(ride.id.0.as_u128()).expect("small") * 100 + u64::from(seq));
         let event = NewEvent { decision, stream_seq, is_heard: true, actor: Actor::SYSTEM, remark: Remark::None };
         let batch = Batch { rides: vec![ride.clone()], events: vec![event], ..Batch::default() };
-        commit(pool, &batch).await.expect("fits");
+        commit(pool, &Vault::for_tests(), &batch).await.expect("fits");
     }
 
     fn express_delivery(number: u128, rider: RiderId, pickup_at: Timestamp) -> Ride {
@@ -109,9 +106,12 @@ mod tests {
         for ride in [&late, &express_delivery(11, rider, hours(3)), &express_delivery(12, other, hours(4))] {
             write(&pool, ride, 1).await;
         }
-        assert!(find(&pool, late.id).await.expect("reads").expect("is there") == late, "nothing is lost on the way");
+        assert!(
+            find(&pool, &Vault::for_tests(), late.id).await.expect("reads").expect("is there") == late,
+            "nothing is lost on the way"
+        );
         let listed = async |most| {
-            let rides = scheduled_of(&pool, rider, most).await.expect("reads");
+            let rides = scheduled_of(&pool, &Vault::for_tests(), rider, most).await.expect("reads");
             rides.into_iter().map(|ride| ride.id.0.as_u128()).collect::<Vec<_>>()
         };
         assert_eq!(listed(9).await, [11, 10]);
@@ -125,7 +125,10 @@ mod tests {
         late.product.reached(1, hours(2));
         late.product.waited(1, Span::from_secs(61));
         write(&pool, &late, 3).await;
-        assert!(find(&pool, late.id).await.expect("reads").expect("is there") == late, "nor of what changes");
+        assert!(
+            find(&pool, &Vault::for_tests(), late.id).await.expect("reads").expect("is there") == late,
+            "nor of what changes"
+        );
         assert_eq!(listed(9).await, [11]);
     }
 
@@ -148,13 +151,9 @@ mod tests {
         if let Some(parcel) = &mut expected.product.parcel {
             (parcel.sender, parcel.receiver) = (None, None);
         }
-        assert!(find(&pool, old.id).await.expect("reads").expect("is there") == expected);
-        assert!(find(&pool, fresh.id).await.expect("reads").expect("is there") == fresh);
-        let left =
-            sqlx::query_scalar::<_, i64>("SELECT count(*) FROM rides WHERE id = $1 AND rides::text LIKE '%88123456%'")
-                .bind(old.id.0)
-                .fetch_one(&pool)
-                .await;
-        assert_eq!(left.expect("counts"), 0, "nowhere in the row");
+        assert!(find(&pool, &Vault::for_tests(), old.id).await.expect("reads").expect("is there") == expected);
+        assert!(find(&pool, &Vault::for_tests(), fresh.id).await.expect("reads").expect("is there") == fresh);
+        let open = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM rides WHERE rides::text LIKE '%88123456%'");
+        assert_eq!(open.fetch_one(&pool).await.expect("counts"), 0, "nowhere in a row");
     }
 }

@@ -11,9 +11,10 @@ use crate::ids::{DriverId, OfferId, RideId};
 use crate::rides::desk::LiveRide;
 use crate::rides::ride::{Offer, Ride};
 use crate::time::{Span, Timestamp};
+use crate::vault::Vault;
 
 /// Every ride that has not ended, oldest first.
-pub async fn live_rides(pool: &PgPool) -> Result<Vec<LiveRide>, Error> {
+pub async fn live_rides(pool: &PgPool, vault: &Vault) -> Result<Vec<LiveRide>, Error> {
     let rows = sqlx::query_as!(
         RideRow,
         "SELECT * FROM rides
@@ -22,7 +23,7 @@ pub async fn live_rides(pool: &PgPool) -> Result<Vec<LiveRide>, Error> {
     )
     .fetch_all(pool)
     .await?;
-    let rides = rows.into_iter().map(Ride::try_from).collect::<Result<Vec<_>, _>>()?;
+    let rides = rows.into_iter().map(|row| row.ride(vault)).collect::<Result<Vec<_>, _>>()?;
     let mut timelines = timelines(pool, rides.iter()).await?;
     let live = |ride: Ride| LiveRide { timeline: timelines.remove(&ride.id).unwrap_or_default(), ride };
     Ok(rides.into_iter().map(live).collect())

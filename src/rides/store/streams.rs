@@ -8,6 +8,7 @@ use super::timelines::place;
 use crate::error::Error;
 use crate::ids::{Epoch, StreamSeq};
 use crate::rides::ride::Ride;
+use crate::vault::Vault;
 
 /// Rows asked for by one statement: far from the statement timeout.
 const ROWS_MAX: usize = 10_000;
@@ -58,12 +59,12 @@ pub async fn stream_after(pool: &PgPool, after: StreamSeq, decisions_max: u32) -
 }
 
 /// Rides by their ids, in no order.
-pub async fn rides_of(pool: &PgPool, ids: &[Uuid]) -> Result<Vec<Ride>, Error> {
+pub async fn rides_of(pool: &PgPool, vault: &Vault, ids: &[Uuid]) -> Result<Vec<Ride>, Error> {
     let mut rides = Vec::with_capacity(ids.len());
     for ids in ids.chunks(ROWS_MAX) {
         let rows = sqlx::query_as!(RideRow, "SELECT * FROM rides WHERE id = ANY($1)", ids).fetch_all(pool).await?;
         for row in rows {
-            rides.push(Ride::try_from(row)?);
+            rides.push(row.ride(vault)?);
         }
     }
     Ok(rides)

@@ -9,6 +9,7 @@ use crate::dispatch::{Decision, Fact, ReleaseReason, RideEnd};
 use crate::ids::StreamSeq;
 use crate::rides::desk::{Actor, Batch, NewEvent, Remark};
 use crate::rides::ride::tests::ride as any_ride;
+use crate::vault::Vault;
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 
@@ -73,7 +74,7 @@ async fn what_ends_is_written_before_what_begins(pool: PgPool) {
         events: vec![event(&first, 1, Fact::Requested { rider: aline })],
         ..Batch::default()
     };
-    commit(&pool, &batch).await.expect("fits");
+    commit(&pool, &Vault::for_tests(), &batch).await.expect("fits");
     // One commit: the driver's ride ends and the same driver gets the next one, the same rider books again.
     let ended = Ride { status: RideStatus::Completed, ..first.clone() };
     let next = ride(2, eric, RideStatus::DriverAssigned, Some(driver));
@@ -89,8 +90,8 @@ async fn what_ends_is_written_before_what_begins(pool: PgPool) {
         ],
         ..Batch::default()
     };
-    commit(&pool, &batch).await.expect("the unique indexes hold at every statement");
-    assert_eq!(live_rides(&pool).await.expect("reads").len(), 2);
+    commit(&pool, &Vault::for_tests(), &batch).await.expect("the unique indexes hold at every statement");
+    assert_eq!(live_rides(&pool, &Vault::for_tests()).await.expect("reads").len(), 2);
 }
 
 #[sqlx::test(migrations = "./migrations")]
@@ -103,7 +104,7 @@ async fn a_batch_written_twice_counts_once(pool: PgPool) {
         events: vec![event(&requested, 1, Fact::Requested { rider })],
         ..Batch::default()
     };
-    commit(&pool, &start).await.expect("fits");
+    commit(&pool, &Vault::for_tests(), &start).await.expect("fits");
     let completed = Ride { status: RideStatus::Completed, ended_at: Some(NOW), ..requested.clone() };
     let batch = Batch {
         rides: vec![completed],
@@ -111,7 +112,7 @@ async fn a_batch_written_twice_counts_once(pool: PgPool) {
         ..Batch::default()
     };
     for _ in 0..2 {
-        commit(&pool, &batch).await.expect("a repeated batch is no fault");
+        commit(&pool, &Vault::for_tests(), &batch).await.expect("a repeated batch is no fault");
     }
     let completed: i32 =
         sqlx::query_scalar("SELECT rides_completed FROM drivers").fetch_one(&pool).await.expect("one driver");
@@ -133,10 +134,10 @@ async fn a_batch_is_there_as_a_whole_or_not_at_all(pool: PgPool) {
         rides: vec![good.clone(), double],
         ..Batch::default()
     };
-    let refused = commit(&pool, &batch).await.expect_err("one driver, two live rides");
+    let refused = commit(&pool, &Vault::for_tests(), &batch).await.expect_err("one driver, two live rides");
     let constraint = refused.as_database_error().and_then(|error| error.constraint().map(str::to_owned));
     assert_eq!(constraint.as_deref(), Some("rides_one_live_per_driver"));
-    assert!(find(&pool, good.id).await.expect("reads").is_none());
+    assert!(find(&pool, &Vault::for_tests(), good.id).await.expect("reads").is_none());
 }
 
 #[sqlx::test(migrations = "./migrations")]
@@ -148,16 +149,19 @@ async fn drivers_change_rides_in_one_batch_in_a_circle_even(pool: PgPool) {
     let begun = |ride: &Ride| event(ride, 1, Fact::Requested { rider: ride.rider });
     let events = vec![begun(&first), begun(&second)];
     let batch = Batch { rides: vec![first.clone(), second.clone()], events, ..Batch::default() };
-    commit(&pool, &batch).await.expect("fits");
+    commit(&pool, &Vault::for_tests(), &batch).await.expect("fits");
     // Each has the other's now; whichever row came first would find its driver taken.
     let released = |ride: &Ride, driver| event(ride, 2, Fact::Released { driver, reason: ReleaseReason::BetterDriver });
     let events = vec![released(&first, eric), released(&second, jean)];
     let batch = Batch { rides: vec![assigned(0, jean), assigned(1, eric)], events, ..Batch::default() };
     for _ in 0..2 {
-        commit(&pool, &batch).await.expect("fits");
+        commit(&pool, &Vault::for_tests(), &batch).await.expect("fits");
     }
     for (ride, driver) in [(&first, jean), (&second, eric)] {
-        assert_eq!(find(&pool, ride.id).await.expect("reads").expect("is there").driver, Some(driver));
+        assert_eq!(
+            find(&pool, &Vault::for_tests(), ride.id).await.expect("reads").expect("is there").driver,
+            Some(driver)
+        );
     }
 }
 
@@ -174,11 +178,11 @@ async fn a_driver_has_one_ride_under_way_and_one_after_it(pool: PgPool) {
     let next = with(1, RideStatus::DriverAssigned, true);
     let events = vec![begun(&under_way), begun(&next)];
     let batch = Batch { rides: vec![next.clone(), under_way.clone()], events, ..Batch::default() };
-    commit(&pool, &batch).await.expect("one under way, one next");
+    commit(&pool, &Vault::for_tests(), &batch).await.expect("one under way, one next");
     for (n, is_next) in [(2, true), (2, false)] {
         let third = with(n, RideStatus::DriverAssigned, is_next);
         let batch = Batch { events: vec![begun(&third)], rides: vec![third], ..Batch::default() };
-        commit(&pool, &batch).await.expect_err("the driver has enough to do");
+        commit(&pool, &Vault::for_tests(), &batch).await.expect_err("the driver has enough to do");
     }
     // The first is over, the next is under way, and another one is next: its row may come first.
     let done = Ride { ended_at: Some(NOW), ..with(0, RideStatus::Completed, false) };
@@ -186,9 +190,9 @@ async fn a_driver_has_one_ride_under_way_and_one_after_it(pool: PgPool) {
     let events = vec![event(&done, 2, Fact::Ended(RideEnd::Completed)), event(&now, 2, Fact::OnTheWay), begun(&new)];
     let batch = Batch { rides: vec![new.clone(), now.clone(), done], events, ..Batch::default() };
     for _ in 0..2 {
-        commit(&pool, &batch).await.expect("fits");
+        commit(&pool, &Vault::for_tests(), &batch).await.expect("fits");
     }
-    let live = live_rides(&pool).await.expect("reads");
+    let live = live_rides(&pool, &Vault::for_tests()).await.expect("reads");
     let mut live: Vec<_> = live.into_iter().map(|live| (live.ride.id, live.ride.is_next)).collect();
     live.sort_unstable();
     assert_eq!(live, [(now.id, false), (new.id, true)]);
@@ -200,13 +204,13 @@ async fn a_ride_for_later_is_restored_and_does_not_keep_its_rider_from_riding_no
     let (later, now) = (ride(1, rider, RideStatus::Scheduled, None), ride(2, rider, RideStatus::Requested, None));
     let events = [&later, &now].map(|ride| event(ride, 1, Fact::Requested { rider })).to_vec();
     let batch = Batch { rides: vec![later.clone(), now.clone()], events, ..Batch::default() };
-    commit(&pool, &batch).await.expect("fits");
-    let live = live_rides(&pool).await.expect("reads");
+    commit(&pool, &Vault::for_tests(), &batch).await.expect("fits");
+    let live = live_rides(&pool, &Vault::for_tests()).await.expect("reads");
     assert_eq!(live.iter().map(|live| live.ride.id).collect::<Vec<_>>(), [later.id, now.id]);
     let with_driver = Ride { driver: Some(insert_driver(&pool, 3).await), ..later };
     let batch =
         Batch { events: vec![event(&with_driver, 2, Fact::SearchBegan)], rides: vec![with_driver], ..Batch::default() };
-    commit(&pool, &batch).await.expect_err("nobody has a ride whose time has not come");
+    commit(&pool, &Vault::for_tests(), &batch).await.expect_err("nobody has a ride whose time has not come");
 }
 
 #[sqlx::test(migrations = "./migrations")]
@@ -221,7 +225,7 @@ async fn every_outcome_of_an_offer_has_its_place_in_the_table(pool: PgPool) {
     let offers = closed.collect();
     let events = vec![event(&ride, 1, Fact::Requested { rider })];
     let batch = Batch { rides: vec![ride.clone()], offers, events, ..Batch::default() };
-    commit(&pool, &batch).await.expect("fits");
+    commit(&pool, &Vault::for_tests(), &batch).await.expect("fits");
 }
 
 #[sqlx::test(migrations = "./migrations")]
@@ -243,11 +247,11 @@ async fn a_ride_survives_the_trip_through_its_row(pool: PgPool) {
         events: vec![event(&before, 1, Fact::Requested { rider }), event(&before, 2, Fact::Started)],
         ..Batch::default()
     };
-    commit(&pool, &batch).await.expect("fits");
-    let after = find(&pool, before.id).await.expect("reads").expect("is there");
+    commit(&pool, &Vault::for_tests(), &batch).await.expect("fits");
+    let after = find(&pool, &Vault::for_tests(), before.id).await.expect("reads").expect("is there");
     assert_eq!(format!("{}", after.pin), format!("{}", before.pin));
     assert!(after == before, "nothing is lost on the way");
-    let live = live_rides(&pool).await.expect("reads").pop().expect("one is live");
+    let live = live_rides(&pool, &Vault::for_tests()).await.expect("reads").pop().expect("one is live");
     let facts: Vec<_> = live.timeline.into_iter().map(|recorded| recorded.decision.fact).collect();
     assert_eq!(facts, [Fact::Requested { rider }, Fact::Started]);
 }
@@ -261,7 +265,7 @@ async fn the_timeline_cannot_be_changed(pool: PgPool) {
         events: vec![event(&ride, 1, Fact::Requested { rider })],
         ..Batch::default()
     };
-    commit(&pool, &batch).await.expect("fits");
+    commit(&pool, &Vault::for_tests(), &batch).await.expect("fits");
     for statement in ["UPDATE ride_events SET kind = 'x'", "DELETE FROM ride_events"] {
         assert!(sqlx::query(statement).execute(&pool).await.is_err(), "{statement}");
     }

@@ -2,6 +2,7 @@
 
 mod matched;
 mod people;
+mod sealing;
 mod streams;
 
 use std::time::Duration;

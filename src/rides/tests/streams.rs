@@ -58,7 +58,7 @@ impl City {
     async fn round(&mut self, mut messages: Vec<Message>) {
         let mut decided = self.shard.decide(self.now, &mut messages);
         decided.round.close();
-        persist(&self.shard.pool, &decided.round.batch).await.expect("fits");
+        persist(&self.shard.pool, self.shard.people.vault(), &decided.round.batch).await.expect("fits");
         for said in &decided.round.said {
             assert!(said.seq > self.last, "{} after {}", said.seq, self.last);
             self.last = said.seq;
