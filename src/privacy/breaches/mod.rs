@@ -186,7 +186,7 @@ impl Breaches {
         store::insert(&mut tx, &breach, admin).await?;
         audit::record(&mut tx, &Act::of_admin(admin, "breaches.recorded").on("breach", breach.id), now).await?;
         tx.commit().await?;
-        tracing::warn!(breach.id = %breach.id, "a breach of personal data was recorded; NCSA is to be notified within 48 h");
+        tracing::info!(breach.id = %breach.id, "a breach of personal data was recorded; NCSA is to be notified within 48 h");
         Ok(breach)
     }
 
