@@ -3,16 +3,102 @@
 //! Separate because of the exit codes: a log that does not verify is found by a machine that runs this every night.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::path::PathBuf;
 use std::time::Instant;
 
-use super::arguments::{AuditCommand, ListAudit, VerifyAudit};
+use clap::{Args, Subcommand};
+use uuid::Uuid;
+
+use super::arguments::{Place, agency};
+use super::help;
 use super::{Error, print, start};
 use crate::app::{self, Asked, Checked};
-use crate::audit::{Filter, RecordView, Turn, hex};
+use crate::audit::{self, Filter, PublicKey, RecordView, Turn, hex};
 use crate::telemetry::chain;
+use crate::time::Timestamp;
+use crate::web::Agency;
 
 /// Between two lines of progress where nobody watches.
 const PROGRESS_S: u64 = 5;
+
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Check that no record was changed, removed, inserted or reordered
+    #[command(after_help = help::AUDIT_VERIFY)]
+    Verify(VerifyAudit),
+    /// List records, newest first
+    #[command(after_help = help::AUDIT_LIST)]
+    List(Box<ListAudit>),
+    /// Show one record
+    #[command(after_help = help::AUDIT_SHOW)]
+    Show(ShowAudit),
+    /// Print the published heads, and the key they are signed with
+    #[command(after_help = help::AUDIT_HEADS)]
+    Heads(Place),
+    /// Publish the head of the log now
+    #[command(after_help = help::AUDIT_PUBLISH)]
+    Publish(Place),
+}
+
+/// What to verify against.
+#[derive(Debug, Args)]
+pub struct VerifyAudit {
+    #[command(flatten)]
+    pub place: Place,
+    /// A copy of published heads; may be given several times [default: the server's own file]
+    #[arg(long, value_name = "FILE")]
+    pub heads: Vec<PathBuf>,
+    /// Another public key that signs heads, such as another server's; may be given several times
+    #[arg(long = "key", value_name = "HEX", value_parser = public_key)]
+    pub keys: Vec<PublicKey>,
+}
+
+/// Which records.
+#[derive(Debug, Args)]
+pub struct ListAudit {
+    #[command(flatten)]
+    pub place: Place,
+    /// Done by this person
+    #[arg(long, value_name = "ID")]
+    pub who: Option<Uuid>,
+    /// Concerning this person
+    #[arg(long, value_name = "ID")]
+    pub whose: Option<Uuid>,
+    /// Of this action, such as rides.read
+    #[arg(long, value_name = "WORDS")]
+    pub action: Option<String>,
+    /// Done to this thing
+    #[arg(long, value_name = "ID")]
+    pub subject: Option<Uuid>,
+    /// By officials of this agency
+    #[arg(long, value_name = "NAME", value_parser = agency)]
+    pub agency: Option<Agency>,
+    /// Not before this instant, in RFC 3339
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub from: Option<Timestamp>,
+    /// Before this instant
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub to: Option<Timestamp>,
+    /// How many, 1 to 100
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub limit: u32,
+    /// Where the page before ended
+    #[arg(long, value_name = "CURSOR")]
+    pub cursor: Option<String>,
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which record.
+#[derive(Debug, Args)]
+pub struct ShowAudit {
+    #[command(flatten)]
+    pub place: Place,
+    /// Its number
+    #[arg(value_name = "NUMBER")]
+    pub seq: i64,
+}
 
 /// Carries out a command on the log.
 pub fn run(command: AuditCommand) -> Result<(), Error> {
@@ -133,4 +219,13 @@ impl std::fmt::Display for Line<'_> {
 fn json(record: &RecordView) -> Result<String, Error> {
     serde_json::to_string(record)
         .map_err(|error| Error::Failure(format!("a record cannot be written as JSON: {error}")))
+}
+
+fn public_key(typed: &str) -> Result<PublicKey, String> {
+    audit::public_key(typed).ok_or_else(|| "is not 64 hexadecimal digits".to_owned())
+}
+
+fn instant(typed: &str) -> Result<Timestamp, String> {
+    let parsed = chrono::DateTime::parse_from_rfc3339(typed);
+    parsed.map(|at| at.to_utc().into()).map_err(|_| "is not an instant such as 2026-11-26T08:00:00Z".to_owned())
 }
