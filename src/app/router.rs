@@ -26,7 +26,9 @@ use crate::realtime::{self, Sockets};
 use crate::telemetry::Telemetry;
 use crate::time::Span;
 use crate::web::{self, API_PREFIX, ApiError, openapi};
-use crate::{analytics, auth, drivers, government, locations, maps, notifications, payments, rides, safety, steering};
+use crate::{
+    analytics, auth, drivers, government, locations, maps, notifications, payments, privacy, rides, safety, steering,
+};
 
 /// The whole HTTP side.
 pub(super) fn build(
@@ -100,6 +102,7 @@ fn api(config: &Config, services: &Services, server: &Server, database: &Databas
         .merge(safety::http::routes().with_state(services.safety.clone()))
         .merge(analytics::http::routes().with_state(services.analytics.clone()))
         .merge(government::http::routes().with_state(services.government.clone()))
+        .merge(privacy::http::routes().with_state(services.privacy.clone()))
         .merge(operations::routes().with_state(database.pool().clone()));
     OpenApiRouter::with_openapi(openapi::Document::openapi()).nest(API_PREFIX, routes)
 }

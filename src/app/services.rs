@@ -30,6 +30,7 @@ use crate::locations::stages::Stages;
 use crate::maps::{Corrected, Maps};
 use crate::notifications::{self, Notice, Notifications, Publish, sms};
 use crate::payments::{self, Payments};
+use crate::privacy::{self, Privacy};
 use crate::realtime::{self, Hub};
 use crate::redact::Secret;
 use crate::rides::{self, Rides, Started};
@@ -80,6 +81,7 @@ pub(super) struct Services {
     pub(super) safety: Safety,
     pub(super) analytics: Analytics,
     pub(super) government: Government,
+    pub(super) privacy: Privacy,
     stop_shard: CancellationToken,
     stop_history: CancellationToken,
 }
@@ -103,6 +105,7 @@ pub(super) struct Basics {
     pub(super) notifications: Notifications,
     pub(super) drivers: Drivers,
     pub(super) payments: Payments,
+    pub(super) privacy: Privacy,
 }
 
 impl Basics {
@@ -126,7 +129,16 @@ impl Basics {
         let notifications = Notifications::new(pool.clone(), gateway, publish_over(bus.clone()));
         let drivers = Drivers::new(pool.clone(), auth.clone(), vault.clone(), storage.clone(), &config.drivers);
         let payments = Payments::new(pool.clone(), config.payments.clone());
-        Ok(Self { pool, tokens, bus, vault, storage, auth, notifications, drivers, payments })
+        let privacy = Privacy::new(privacy::Parts {
+            config: config.privacy.clone(),
+            pool: pool.clone(),
+            vault: vault.clone(),
+            storage: storage.clone(),
+            auth: auth.clone(),
+            drivers: drivers.clone(),
+            payments: payments.clone(),
+        });
+        Ok(Self { pool, tokens, bus, vault, storage, auth, notifications, drivers, payments, privacy })
     }
 
     /// Every kind of job this program can run.
@@ -135,7 +147,8 @@ impl Basics {
         let registry = auth::register(registry, &self.auth, &self.notifications);
         let words = rides::jobs::Words::new(self.pool.clone(), &self.auth, &self.drivers, &self.notifications);
         let registry = rides::jobs::register(registry, words);
-        payments::jobs::register(registry, self.payments.clone())
+        let registry = payments::jobs::register(registry, self.payments.clone());
+        privacy::register_jobs(registry, &self.privacy)
     }
 }
 
@@ -165,7 +178,7 @@ fn publish_over(bus: Bus) -> Publish {
 
 impl Services {
     pub(super) async fn build(config: &Config, database: &Database, server: &Server) -> Result<Self, Error> {
-        let Basics { pool, tokens, bus, vault, storage, auth, notifications, drivers, payments } =
+        let Basics { pool, tokens, bus, vault, storage, auth, notifications, drivers, payments, privacy } =
             Basics::build(config, database, server.sandbox_url.as_deref())?;
         let for_ground = config.clone();
         let ground = tokio::task::spawn_blocking(move || Ground::new(&for_ground))
@@ -227,6 +240,7 @@ impl Services {
             safety: Safety::new(pool.clone()),
             analytics: Analytics::new(pool.clone()),
             government: Government::new(pool),
+            privacy,
             stop_shard,
             stop_history: CancellationToken::new(),
         })
@@ -255,6 +269,7 @@ impl Services {
             notifications: self.notifications.clone(),
             drivers: self.drivers.clone(),
             payments: self.payments.clone(),
+            privacy: self.privacy.clone(),
         };
         let mut tasks = vec![
             tokio::spawn(deliver_notices(self.bus.clone(), Arc::clone(&self.hub), stop.clone())),
@@ -263,6 +278,7 @@ impl Services {
             tokio::spawn(rides::pickup::watch_pickups(self.rides.clone(), stop.clone())),
             tokio::spawn(show_tiles(self.locations.clone(), Arc::clone(&self.hub), stop.clone())),
             tokio::spawn(self.maps.clone().run(stop.clone())),
+            tokio::spawn(self.privacy.clone().keep_days(stop.clone())),
             tokio::spawn(sweep_accounts(self.auth.clone(), stop.clone())),
             // Not told by `stop`: sockets that are still open may bring positions.
             tokio::spawn(self.history.clone().run(self.stop_history.clone())),

@@ -24,7 +24,9 @@ pub mod keys;
 mod limits;
 mod password;
 mod people;
+pub mod personal;
 mod profile;
+mod proof;
 mod recent;
 mod seed;
 mod session;
@@ -55,7 +57,7 @@ pub use seed::{MadeUp, Seeded};
 pub use session::{Device, SessionView, Tokens};
 pub use sign_in::{CodeSent, Registration};
 pub use store::record_rating;
-pub use sweep::Swept;
+pub use sweep::{CODES_KEPT, SESSIONS_KEPT, Swept};
 
 use code::CodeKey;
 use decoys::Decoys;

@@ -12,6 +12,7 @@ mod city;
 mod fault;
 mod machine;
 mod people;
+mod privacy;
 mod reader;
 mod riding;
 mod settings;
@@ -25,6 +26,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
 
+use crate::clock;
 use crate::notifications::sms;
 use crate::time::Span;
 use crate::{auth, bus, db, drivers, jobs, locations, maps, payments, realtime, rides, steering, telemetry};
@@ -82,6 +84,8 @@ pub struct Config {
     pub drivers: drivers::Config,
     /// Money.
     pub payments: payments::Config,
+    /// People's data: rights, how long it is kept, where it lies.
+    pub privacy: crate::privacy::Config,
     /// Stand-ins for the outside world.
     pub sandbox: SandboxConfig,
     /// A simulated city.
@@ -160,11 +164,15 @@ fn build(reader: &mut Reader<'_>) -> Config {
     let data_dir = reader.section("").path("data_dir");
     let demo = people::demo(reader);
     let sandbox = people::sandbox(reader, &demo);
+    let (sms, bus) = (people::sms(reader, &sandbox), machine::bus(reader));
+    let database = machine::database(reader, data_dir.clone());
+    let stores = privacy::Stores { database: &database, bus: &bus, sms: &sms };
     let config = Config {
         server: machine::server(reader, &demo),
-        sms: people::sms(reader, &sandbox),
-        database: machine::database(reader, data_dir.clone()),
-        bus: machine::bus(reader),
+        privacy: privacy::privacy(reader, stores, clock::now()),
+        sms,
+        database,
+        bus,
         jobs: machine::jobs(reader),
         log: machine::log(reader),
         sockets: machine::sockets(reader),

@@ -10,6 +10,7 @@
 mod documents;
 pub mod http;
 mod papers;
+pub mod personal;
 mod review;
 mod seed;
 mod store;

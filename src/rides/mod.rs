@@ -21,6 +21,7 @@ mod matched;
 mod on_shift;
 pub mod pairing;
 mod people;
+pub mod personal;
 mod pressure;
 pub mod queue;
 pub mod pickup;
@@ -75,7 +76,7 @@ pub use quote::Quote;
 pub use reading::EventView;
 pub use start::{Parts, Started};
 pub use store::Filter;
-pub use tidy::tidy;
+pub use tidy::{QUOTES_KEPT, tidy};
 pub use track::{PathView, TrackView};
 
 use arrival::Arrivals;

@@ -82,7 +82,7 @@ macro_rules! user_query {
 }
 
 pub async fn user(db: impl PgExecutor<'_>, id: UserId) -> sqlx::Result<Option<UserRow>> {
-    user_query!("WHERE id = $1", id.0).fetch_optional(db).await
+    user_query!("WHERE id = $1 AND erased_at IS NULL", id.0).fetch_optional(db).await
 }
 
 pub async fn user_by_phone(pool: &PgPool, phone: Phone) -> sqlx::Result<Option<UserRow>> {
@@ -216,7 +216,7 @@ pub async fn change_profile(pool: &PgPool, id: UserId, change: &Change, now: Tim
              district = CASE WHEN $9::text IS NULL THEN district ELSE nullif($9, '') END,
              sector = CASE WHEN $10::text IS NULL THEN sector ELSE nullif($10, '') END,
              updated_at = $11
-         WHERE id = $1",
+         WHERE id = $1 AND erased_at IS NULL",
         id.0,
         change.first_name.as_deref(),
         change.last_name.as_deref(),
@@ -260,7 +260,7 @@ pub async fn recipient(pool: &PgPool, id: UserId) -> sqlx::Result<Option<Recipie
 
 pub async fn people(pool: &PgPool, ids: &[Uuid]) -> Result<Vec<(UserId, Person)>, Error> {
     let rows = sqlx::query!(
-        "SELECT id, first_name, language, phone, rating_sum, rating_count FROM users WHERE id = ANY($1)",
+        "SELECT id, first_name, language, phone, rating_sum, rating_count FROM users WHERE id = ANY($1) AND erased_at IS NULL",
         ids
     )
     .fetch_all(pool)
@@ -288,6 +288,16 @@ pub async fn is_open(pool: &PgPool, id: UserId) -> sqlx::Result<bool> {
         id.0
     );
     sql.fetch_one(pool).await
+}
+
+/// Whether a person's data is kept but not used.
+pub async fn is_restricted(pool: &PgPool, id: UserId) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM users WHERE id = $1 AND restricted_at IS NOT NULL) AS "is_restricted!""#,
+        id.0
+    )
+    .fetch_one(pool)
+    .await
 }
 
 /// Adds a driver's rating of a rider, 1 to 5 stars, within the caller's transaction. The sum is in hundredths of a star.

@@ -1,0 +1,85 @@
+//! Restriction (art. 22): data that is kept but not used, while a person disputes it or needs it for a claim.
+//!
+//! While it holds, nobody dispatches, books, studies or markets with the person's data: no ride can be booked or taken, no
+//! purpose that rests on consent or interest is followed. What is kept stays kept, and what the law asks for goes on.
+
+use serde_json::json;
+
+use super::Privacy;
+use super::exporting::checked_reason;
+use super::store::restrictions;
+use crate::audit::{self, Act, Actor};
+use crate::error::Error;
+use crate::ids::UserId;
+use crate::time::Timestamp;
+use crate::web::Role;
+use crate::{auth, rides};
+
+pub use restrictions::Restriction;
+
+impl Privacy {
+    /// The restriction in force, if there is one.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn restriction(&self, person: UserId) -> Result<Option<Restriction>, Error> {
+        Ok(restrictions::in_force(&self.inner.pool, person).await?)
+    }
+
+    /// Restricts at a person's wish; again changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] with code `live_ride`: a ride under way cannot go on without its data.
+    pub async fn restrict(&self, person: UserId, now: Timestamp) -> Result<(), Error> {
+        self.begin(person, person, None, now).await
+    }
+
+    /// Restricts for somebody who asked on paper.
+    ///
+    /// # Errors
+    /// As [`Privacy::restrict`]; [`Error::NotFound`] for nobody; [`Error::Invalid`] without a reason.
+    pub async fn restrict_for(&self, admin: UserId, person: UserId, reason: &str, now: Timestamp) -> Result<(), Error> {
+        let reason = checked_reason(reason)?;
+        self.begin(person, admin, Some(&reason), now).await
+    }
+
+    async fn begin(&self, person: UserId, by: UserId, reason: Option<&str>, now: Timestamp) -> Result<(), Error> {
+        let mut tx = self.inner.pool.begin().await?;
+        if !auth::personal::is_known(&mut tx, person).await? {
+            return Err(Error::NotFound { what: "person" });
+        }
+        if rides::personal::has_live_ride(&mut tx, person).await? {
+            return Err(Error::conflict("live_ride", "a ride is under way or booked; end it or cancel it first"));
+        }
+        if !restrictions::insert(&mut tx, person, (by, reason), now).await? {
+            return Ok(());
+        }
+        auth::personal::restrict(&mut tx, person, Some(now)).await?;
+        if by != person {
+            let act = act("privacy.restricted", by, person, reason);
+            audit::record(&mut tx, &act, now).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// Ends the restriction; without one nothing changes.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn lift_restriction(&self, person: UserId, by: UserId, now: Timestamp) -> Result<(), Error> {
+        let mut tx = self.inner.pool.begin().await?;
+        if !restrictions::lift(&mut tx, person, by, now).await? {
+            return Ok(());
+        }
+        auth::personal::restrict(&mut tx, person, None).await?;
+        if by != person {
+            audit::record(&mut tx, &act("privacy.restriction_lifted", by, person, None), now).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+}
+
+fn act<'a>(action: &'static str, by: UserId, person: UserId, why: Option<&'a str>) -> Act<'a> {
+    let actor = Actor::Person(by, Role::Admin);
+    Act { actor, action, whose: Some(person), subject: None, why, detail: json!({}) }
+}
