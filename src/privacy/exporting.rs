@@ -56,18 +56,19 @@ impl Privacy {
             return Err(Error::NotFound { what: "person" });
         }
         exports::give_up(&mut tx, person, now - GIVEN_UP_AFTER, now).await?;
-        if matches!(asker, Asker::Themselves) {
-            let (asked, first) = exports::asked_since(&mut tx, person, now - DAY).await?;
-            if asked >= self.inner.config.exports_per_day_max {
-                let retry_after = first.map_or(DAY, |first| (first + DAY).since(now));
-                return Err(Error::RateLimited { retry_after: retry_after.max(Span::from_secs(1)) });
-            }
-        }
         let id = Uuid::now_v7();
         let steps = i32::try_from(STEPS).map_err(Error::internal)?;
         let asked = exports::Asked { id, person, by, reason: reason.as_deref(), steps, at: now };
         if !exports::insert(&mut tx, &asked).await? {
             return Err(Error::conflict("export_running", "an export is being made; wait for it"));
+        }
+        // This one counts as well.
+        if matches!(asker, Asker::Themselves) {
+            let (asked, first) = exports::asked_since(&mut tx, person, now - DAY).await?;
+            if asked > self.inner.config.exports_per_day_max {
+                let retry_after = first.map_or(DAY, |first| (first + DAY).since(now));
+                return Err(Error::RateLimited { retry_after: retry_after.max(Span::from_secs(1)) });
+            }
         }
         let mut new = New::at(now);
         new.request_id = RequestId::current_or_none();
