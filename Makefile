@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint fmt sqlx bench doc clean-data
+.PHONY: help run build test lint fmt sqlx bench fuzz-api doc clean-data
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do \
@@ -33,6 +33,9 @@ sqlx: ## write .sqlx anew, after a change to a query or a migration
 
 bench: ## time the hot paths
 	cargo bench --workspace $(ARGS)
+
+fuzz-api: ## ask a running server everything its description allows, for FUZZ_S seconds (1200)
+	@scripts/fuzz-api.sh
 
 doc: ## the documentation of the code, in target/doc
 	cargo doc --workspace --no-deps --document-private-items

@@ -33,7 +33,7 @@ use boda::rides::{BookRide, Parts, PlaceRequest, Rides, Started};
 use boda::road::StraightLine;
 use boda::steering::Steering;
 use boda::storage::{Disk, Storage};
-use boda::vault::{KeyRing, Vault};
+use boda::vault::{KeyRing, Place, Vault};
 use boda::web::{Caller, Role, TokenKeys};
 use dashmap::DashMap;
 use rand::rngs::StdRng;
@@ -75,23 +75,32 @@ fn place(rng: &mut StdRng) -> LatLng {
     LatLng::new(rng.random_range(-1.99..-1.90), rng.random_range(30.02..30.13)).expect("on the globe")
 }
 
-async fn fill(pool: &PgPool) -> Result<(), Failure> {
-    let people = "INSERT INTO users (id, phone, first_name, last_name, language, role, verified_at, created_at, updated_at)
-         SELECT ($1::text || lpad(to_hex(n), 10, '0'))::uuid, $2 || lpad(n::text, 7, '0'), 'Keza', 'Uwase', 'rw', $3, now(), now(), now()
-         FROM generate_series(0, $4::bigint - 1) AS n";
-    let roles = [
-        (RIDERS, "customer", "5eed000000008000800000", "+25078"),
-        (DRIVERS, "driver", "5eed000000008000800001", "+25072"),
-    ];
-    for (count, role, prefix, phone) in roles {
-        let query = sqlx::query(people).bind(prefix).bind(phone).bind(role).bind(i64::try_from(count)?);
-        query.execute(pool).await?;
-    }
+async fn insert_people(pool: &PgPool, vault: &Vault, role: &str, people: Vec<(Uuid, String)>) -> Result<(), Failure> {
+    let seal = |(id, phone): &(Uuid, String)| vault.seal_text(Place::new("users.phone", *id), phone);
+    let sealed = people.iter().map(seal).collect::<Result<Vec<_>, _>>()?;
+    let people_of_role = "INSERT INTO users (id, phone_sealed, phone_index, first_name, last_name, language, role, verified_at, created_at, updated_at)
+         SELECT id, sealed, index, 'Keza', 'Uwase', 'rw', $4, now(), now(), now()
+         FROM unnest($1::uuid[], $2::bytea[], $3::bytea[]) AS made_up (id, sealed, index)";
+    sqlx::query(people_of_role)
+        .bind(people.iter().map(|(id, _)| *id).collect::<Vec<_>>())
+        .bind(sealed)
+        .bind(people.iter().map(|(_, phone)| vault.index("phone", phone)).collect::<Vec<_>>())
+        .bind(role)
+        .execute(pool)
+        .await?;
+    Ok(())
+}
+
+async fn fill(pool: &PgPool, vault: &Vault) -> Result<(), Failure> {
+    let riders = (0..RIDERS).map(|n| (rider(n).0, format!("+25078{n:07}")));
+    let drivers = (0..DRIVERS).map(|n| (driver(n).0, format!("+25072{n:07}")));
+    insert_people(pool, vault, "customer", riders.collect()).await?;
+    insert_people(pool, vault, "driver", drivers.collect()).await?;
     sqlx::query(
         "INSERT INTO drivers (user_id, status, licence_number, licence_category, licence_expires_on, plate, vehicle_make,
              vehicle_model, vehicle_year, vehicle_colour, fuel, ride_types, insurance_number, insurance_expires_on,
              created_at, updated_at)
-         SELECT id, 'approved', 'LIC' || phone, 'A', now() + interval '1 year', 'RC' || substring(phone FROM 8), 'Ampersand',
+         SELECT id, 'approved', 'LIC' || right(id::text, 10), 'A', now() + interval '1 year', 'RC' || right(id::text, 10), 'Ampersand',
                 'Alpha', 2025, 'blue', 'electric', '{boda}', 'INS-1', now() + interval '1 year', now(), now()
          FROM users WHERE role = 'driver'",
     )
@@ -309,7 +318,8 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
 
 async fn measure(config: &Config, database: &Database) -> Result<(), Failure> {
     database.migrate().await?;
-    fill(database.pool()).await?;
+    let vault = Vault::new(KeyRing::load_or_create(&config.data_dir.join("keys"))?);
+    fill(database.pool(), &vault).await?;
     let house = open(config, database).await?;
     let began = Instant::now();
     go_online(&house.rides).await?;

@@ -1,20 +1,10 @@
 -- Law 058/2021: consents, exports, erasures, restrictions, legal holds. Owner: service `privacy`; the columns of users are
 -- `auth`'s.
 
--- Null phone, names and the rest are gone; the id stays, as the pseudonym under which fiscal rows are kept.
+-- Phone, names and the rest are gone; the id stays, as the pseudonym under which fiscal rows are kept.
 ALTER TABLE users ADD COLUMN erased_at timestamptz;
 -- Kept, but not used (art. 22), since then.
 ALTER TABLE users ADD COLUMN restricted_at timestamptz;
--- An erased person's number is free for whoever has it next, and no number takes its place.
-DO $$
-BEGIN
-    IF EXISTS (SELECT FROM information_schema.columns
-               WHERE table_schema = current_schema() AND table_name = 'users' AND column_name = 'phone') THEN
-        ALTER TABLE users DROP CONSTRAINT IF EXISTS users_phone_check;
-        ALTER TABLE users ADD CONSTRAINT users_phone_check
-            CHECK (phone ~ '^\+2507[2389][0-9]{7}$' OR (erased_at IS NOT NULL AND phone = 'erased:' || id::text));
-    END IF;
-END $$;
 
 -- Every text that somebody consented to, word for word: what a consent in force rests on.
 CREATE TABLE consent_texts (
@@ -35,7 +25,7 @@ CREATE TABLE consents (
     given      boolean     NOT NULL,
     version    bytea       NOT NULL REFERENCES consent_texts,
     channel    text        NOT NULL CHECK (channel IN ('app', 'phone', 'paper')),
-    -- Who wrote it down for the person; null: the person themselves.
+    -- The admin who wrote it down for the person; null: the person themselves.
     noted_by   uuid        REFERENCES users,
     at         timestamptz NOT NULL
 );

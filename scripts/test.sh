@@ -2,7 +2,7 @@
 # Everything that must hold before a change is taken in. `make test` and CI run this.
 #
 #   scripts/test.sh            all stages in order, up to the first that fails
-#   scripts/test.sh STAGE…     these only: format queries lints tests documentation
+#   scripts/test.sh STAGE…     these only: format queries dependencies lints tests documentation
 #
 # Compiles from .sqlx, as a machine without a database does; the stage `queries` comes before what needs .sqlx, because
 # its message says what to do.
@@ -21,19 +21,20 @@ run_stage() {
     case "$1" in
     format) cargo fmt --all --check ;;
     queries) scripts/sqlx-prepare.sh --check ;;
+    dependencies) scripts/audit-dependencies.sh ;;
     lints) cargo clippy --locked --workspace --all-targets -- -D warnings ;;
     tests) scripts/with-postgres.sh cargo test --locked --workspace ;;
     documentation)
         RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --document-private-items
         ;;
     *)
-        echo "usage: $0 [format|queries|lints|tests|documentation]…" >&2
+        echo "usage: $0 [format|queries|dependencies|lints|tests|documentation]…" >&2
         return 64
         ;;
     esac
 }
 
-(($# > 0)) || set -- format queries lints tests documentation
+(($# > 0)) || set -- format queries dependencies lints tests documentation
 for stage in "$@"; do
     printf '\n=== %s\n' "$stage"
     since=$SECONDS

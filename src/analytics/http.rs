@@ -117,10 +117,11 @@ impl RideSummaryView {
 )]
 async fn ride_summary(
     State(analytics): State<Analytics>,
-    Admin(_admin): Admin,
+    Admin(admin): Admin,
     Query(period): Query<PeriodParams>,
 ) -> Result<Json<RideSummaryView>, ApiError> {
-    let period = period.check(clock::now(), PeriodLimits::REPORT)?;
-    let summary = analytics.ride_summary(period).await?;
+    let now = clock::now();
+    let period = period.check(now, PeriodLimits::REPORT)?;
+    let summary = analytics.ride_summary(period, admin, now).await?;
     Ok(Json(RideSummaryView::of(period, &summary)))
 }

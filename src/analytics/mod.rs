@@ -16,9 +16,11 @@ mod tests;
 
 use sqlx::PgPool;
 
+use crate::audit::{self, Act};
 use crate::error::Error;
+use crate::ids::UserId;
 use crate::money::Francs;
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
 use crate::web::period::Period;
 
 /// Hours of a day.
@@ -114,7 +116,9 @@ impl Analytics {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn ride_summary(&self, period: Period) -> Result<RideSummary, Error> {
-        Ok(store::ride_summary(&self.pool, period).await?)
+    pub async fn ride_summary(&self, period: Period, admin: UserId, now: Timestamp) -> Result<RideSummary, Error> {
+        let summary = store::ride_summary(&self.pool, period).await?;
+        audit::record_read(&self.pool, &Act::of_admin(admin, "analytics.rides_read"), &[], now).await?;
+        Ok(summary)
     }
 }

@@ -17,7 +17,10 @@ fn period(from: &str, to: &str) -> Period {
 
 #[sqlx::test(migrations = "./migrations")]
 async fn the_summary_of_nothing_is_zeroes_without_rates(pool: PgPool) {
-    let summary = Analytics::new(pool).ride_summary(period("2026-11-16", "2026-11-22")).await.expect("reads");
+    let summary = Analytics::new(pool)
+        .ride_summary(period("2026-11-16", "2026-11-22"), UserId(Uuid::nil()), at("2026-11-23T08:00:00Z"))
+        .await
+        .expect("reads");
     assert_eq!((summary.requested, summary.revenue, summary.duration), (0, Francs::ZERO, Span::ZERO));
     assert_eq!((summary.completion_rate(), summary.cancellation_rate()), (None, None));
     assert_eq!((summary.rides_per_driver(), summary.peak_hour()), (None, None));
@@ -52,7 +55,10 @@ async fn the_summary_adds_up_to_what_was_counted_by_hand(pool: PgPool) {
     }
 
     let analytics = Analytics::new(pool.clone());
-    let summary = analytics.ride_summary(period("2026-11-16", "2026-11-17")).await.expect("reads");
+    let summary = analytics
+        .ride_summary(period("2026-11-16", "2026-11-17"), UserId(Uuid::nil()), at("2026-11-23T08:00:00Z"))
+        .await
+        .expect("reads");
     let mut by_hour = [0; HOURS];
     by_hour[0] = 1;
     by_hour[7] = 2;

@@ -9,6 +9,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::streets::{Streets, StreetsView};
+use crate::audit::{Act, Watching};
+use crate::clock;
 use crate::maps::Maps;
 use crate::rides::{CitySnapshot, EtaErrorView, Rides};
 use crate::road::correction::EtaError;
@@ -35,13 +37,15 @@ pub(super) struct City {
     pub(super) maps: Maps,
     pub(super) streets: Option<Arc<Streets>>,
     pub(super) is_public: bool,
+    pub(super) watching: Arc<Watching>,
 }
 
 impl City {
     async fn check(&self, request: Request) -> Result<(), ApiError> {
         if !self.is_public {
             let (mut parts, _) = request.into_parts();
-            Admin::from_request_parts(&mut parts, &()).await?;
+            let Admin(admin) = Admin::from_request_parts(&mut parts, &()).await?;
+            self.watching.record(&Act::of_admin(admin, "city.watched"), admin, clock::now()).await?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;
 
 use super::services::{Basics, run_jobs};
-use super::{Error, demo, ground, stop_signal};
+use super::{Error, demo, ground, schema, stop_signal};
 use crate::auth::NewUser;
 use crate::clock;
 use crate::config::Config;
@@ -23,7 +23,7 @@ pub async fn worker(config: Config) -> Result<(), Error> {
     let telemetry = Telemetry::install(&config.log)?;
     let stop = stop_signal();
     with_database(&config, async |database| {
-        let basics = Basics::build(&config, database, None)?;
+        let basics = Basics::build(&config, database, schema::open_vault(&config)?, None)?;
         let upkeep = tokio::spawn({
             let stop = stop.clone();
             async move { telemetry.run_upkeep(stop).await }
@@ -36,13 +36,13 @@ pub async fn worker(config: Config) -> Result<(), Error> {
     .await
 }
 
-/// Brings the database's schema up to date.
+/// Brings the database's schema up to date, and seals what an earlier version of this program stored open.
 ///
 /// # Errors
 /// [`Error`] when the database cannot be reached or refuses.
 pub async fn migrate(config: Config) -> Result<(), Error> {
     Telemetry::install(&config.log)?;
-    with_database(&config, async |database| Ok(database.migrate().await?)).await
+    with_database(&config, async |database| schema::bring_up_to_date(&config, database).await.map(drop)).await
 }
 
 /// Makes an account, the first admin for example. Works beside a running server.
@@ -52,8 +52,8 @@ pub async fn migrate(config: Config) -> Result<(), Error> {
 pub async fn create_user(config: Config, user: NewUser) -> Result<UserId, Error> {
     Telemetry::install(&config.log)?;
     with_database(&config, async |database| {
-        database.migrate().await?;
-        let basics = Basics::build(&config, database, None)?;
+        let vault = schema::bring_up_to_date(&config, database).await?;
+        let basics = Basics::build(&config, database, vault, None)?;
         let created = basics.auth.create_user(user, clock::now()).await;
         created.map_err(|error| Error::service("the account was not created", error))
     })

@@ -9,10 +9,12 @@
 mod city_page;
 mod commands;
 mod demo;
+mod encryption;
 mod ground;
 mod health;
 mod operations;
 mod router;
+mod schema;
 mod seed;
 mod services;
 mod sockets;
@@ -37,6 +39,7 @@ use crate::error::Error as ServiceError;
 use crate::sandbox::{self, Sandbox};
 use crate::telemetry::{self, Telemetry};
 use crate::web;
+use crate::web::server::Door;
 
 pub use commands::{create_user, migrate, run_sandbox, simulate, worker};
 pub use seed::{Seeding, seed};
@@ -73,6 +76,9 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Encryption.
+    #[error("connections cannot be encrypted")]
+    Tls(#[from] web::tls::PairError),
     /// A service could not be built or stopped working.
     #[error("{what}")]
     Service {
@@ -134,7 +140,7 @@ async fn serve_with(
         .await
         .map_err(|source| Error::Listen { address: config.server.listen, source })?;
     let address = listener.local_addr().map_err(|source| Error::Listen { address: config.server.listen, source })?;
-    database.migrate().await?;
+    let vault = schema::bring_up_to_date(config, database).await?;
     let sandbox = match &config.sandbox {
         sandbox if sandbox.enabled => Some(Sandbox::start(sandbox.listen).await?),
         _ => None,
@@ -144,13 +150,18 @@ async fn serve_with(
         sandbox_url: sandbox.as_ref().map(Sandbox::url),
         ready: Arc::new(AtomicBool::new(false)),
     };
-    let mut services = Services::build(config, database, &server).await?;
+    let mut services = Services::build(config, database, vault, &server).await?;
     let background = services.start_background(config, telemetry, database, &stop);
     let router = router::build(config, &services, server.clone(), telemetry.clone(), database.clone())?;
     let drain = CancellationToken::new();
-    let http = tokio::spawn(web::server::serve(listener, router, config.server.http, drain.clone()));
+    let (tls, fresh) = match encryption::start(config, &stop)? {
+        Some((acceptor, fresh)) => (Some(acceptor), Some(fresh)),
+        None => (None, None),
+    };
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let http = tokio::spawn(web::server::serve(Door { listener, tls }, router, config.server.http, drain.clone()));
     server.ready.store(true, Ordering::Release);
-    announce(address);
+    announce(scheme, address);
     let (demo, outcome) = match demo::start(config, &server, &services, address, &stop).await {
         Ok(demo) => (demo, watch(&mut services, embedded, &stop).await),
         Err(error) => (None, Err(error)),
@@ -173,7 +184,7 @@ async fn serve_with(
     }
     let empty_house = async {
         services.stop().await;
-        for task in background {
+        for task in background.into_iter().chain(fresh) {
             let _ = task.await;
         }
     };
@@ -210,10 +221,10 @@ async fn watch(
 }
 
 /// The one line on standard output: whoever started us waits for it.
-fn announce(address: SocketAddr) {
+fn announce(scheme: &str, address: SocketAddr) {
     let mut out = std::io::stdout().lock();
     // Nobody listening on our standard output is no reason to stop.
-    let _ = writeln!(out, "ready http://{address}").and_then(|()| out.flush());
+    let _ = writeln!(out, "ready {scheme}://{address}").and_then(|()| out.flush());
     tracing::info!(%address, "ready");
 }
 

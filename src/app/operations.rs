@@ -7,6 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::audit::{self, Act};
 use crate::clock;
 use crate::error::Error;
 use crate::ids::JobId;
@@ -104,7 +105,7 @@ struct CountBody {
     responses((status = 200, body = JobsBody), (status = 403, body = ErrorBody), (status = 422, body = ErrorBody)))]
 async fn list_jobs(
     State(pool): State<PgPool>,
-    _: Admin,
+    Admin(admin): Admin,
     Query(params): Query<JobParams>,
 ) -> Result<Json<JobsBody>, ApiError> {
     let page = PageParams { limit: params.limit, cursor: params.cursor }.check()?;
@@ -121,6 +122,7 @@ async fn list_jobs(
     let mut connection = pool.acquire().await?;
     let listed = jobs::list(&mut connection, &listing).await?;
     let counts = jobs::counts(&mut connection).await?;
+    audit::record(&mut connection, &Act::of_admin(admin, "jobs.listed"), clock::now()).await?;
     let next_cursor = listed.next.map(|cursor| Position { at: cursor.created_at, id: cursor.id.0 }.text());
     let count = |count: jobs::Count| CountBody { kind: count.kind, state: count.state.as_str(), jobs: count.jobs };
     Ok(Json(JobsBody {
@@ -135,13 +137,14 @@ async fn list_jobs(
     responses((status = 204, description = "It will run now"), (status = 404, body = ErrorBody, description = "There is no dead job with this id")))]
 async fn retry_job(
     State(pool): State<PgPool>,
-    _: Admin,
+    Admin(admin): Admin,
     Path(id): Path<JobId>,
 ) -> Result<axum::http::StatusCode, ApiError> {
-    let mut connection = pool.acquire().await?;
-    if jobs::retry_dead(&mut connection, id, clock::now()).await? {
-        Ok(axum::http::StatusCode::NO_CONTENT)
-    } else {
-        Err(Error::NotFound { what: "dead job" }.into())
+    let (mut transaction, now) = (pool.begin().await?, clock::now());
+    if !jobs::retry_dead(&mut transaction, id, now).await? {
+        return Err(Error::NotFound { what: "dead job" }.into());
     }
+    audit::record(&mut transaction, &Act::of_admin(admin, "jobs.retried").on("job", id), now).await?;
+    transaction.commit().await?;
+    Ok(axum::http::StatusCode::NO_CONTENT)
 }

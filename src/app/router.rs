@@ -1,10 +1,11 @@
-//! Every route under one roof, with what is the same for all of them: request ids, metrics, limits, panics.
+//! Every route under one roof, with what is the same for all of them: request ids, the client's address, metrics, headers,
+//! limits, panics.
 
 use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -18,6 +19,8 @@ use super::health::{About, Checked};
 use super::services::Services;
 use super::sockets::SocketHandler;
 use super::{Server, city_page, health, operations};
+use crate::audit::Watching;
+use crate::clock;
 use crate::config::Config;
 use crate::db::Database;
 use crate::error::Error;
@@ -25,6 +28,9 @@ use crate::realtime::protocol::asyncapi;
 use crate::realtime::{self, Sockets};
 use crate::telemetry::Telemetry;
 use crate::time::Span;
+use crate::web::client::find_client;
+use crate::web::headers::{Headers, add_headers};
+use crate::web::limits::{self, Limits};
 use crate::web::{self, API_PREFIX, ApiError, openapi};
 use crate::{
     analytics, auth, drivers, government, locations, maps, notifications, payments, privacy, rides, safety, steering,
@@ -38,7 +44,8 @@ pub(super) fn build(
     telemetry: Telemetry,
     database: Database,
 ) -> Result<Router, super::Error> {
-    let (api, document) = api(config, services, &server, &database).split_for_parts();
+    let (api, mut document) = api(config, services, &server, &database).split_for_parts();
+    openapi::complete(&mut document);
     let handler = SocketHandler {
         tokens: Arc::clone(&services.tokens),
         rides: services.rides.clone(),
@@ -55,17 +62,22 @@ pub(super) fn build(
         .merge(SwaggerUi::new("/api/docs").url("/api/openapi.json", document))
         .route("/api/asyncapi.json", get(live_document(&asyncapi::document())))
         .route("/", get(city_page::page))
+        .layer(middleware::from_fn(web::hold_to_duty))
         .layer(middleware::from_fn_with_state(config.server.request_timeout, limit_time));
+    let edge = &config.edge;
+    let limits = Arc::new(Limits::new(edge.limits.clone(), &services.bus, clock::now()));
     let router = requests
         // A socket lives longer than any request may.
         .nest(API_PREFIX, realtime::router(sockets))
         .fallback(|| async { ApiError::no_route(StatusCode::NOT_FOUND) })
         .method_not_allowed_fallback(|| async { ApiError::no_route(StatusCode::METHOD_NOT_ALLOWED) })
         .layer(DefaultBodyLimit::max(config.server.body_bytes_max))
+        .layer(middleware::from_fn_with_state(limits, limits::enforce))
         .layer(Extension(Arc::clone(&services.tokens)))
         .layer(CatchPanicLayer::custom(|_| ApiError::from(Error::internal("a request panicked")).into_response()))
-        .layer(middleware::map_response(harden))
+        .layer(middleware::from_fn_with_state(Arc::new(Headers::new(&edge.headers)), add_headers))
         .layer(middleware::from_fn(web::measure))
+        .layer(middleware::from_fn_with_state(Arc::new(edge.proxies.clone()), find_client))
         .layer(middleware::from_fn(web::assign_request_id));
     Ok(router)
 }
@@ -84,7 +96,8 @@ fn api(config: &Config, services: &Services, server: &Server, database: &Databas
     let about = About { server: server.clone(), locations: services.locations.clone() };
     let is_public = config.server.city_page_public;
     let (rides, maps, streets) = (services.rides.clone(), services.maps.clone(), services.streets.clone());
-    let city = city_page::City { rides, maps, streets, is_public };
+    let watching = Arc::new(Watching::new(database.pool().clone()));
+    let city = city_page::City { rides, maps, streets, is_public, watching };
     let routes = OpenApiRouter::new()
         .merge(health::about_routes().with_state(about))
         .merge(city_page::routes().with_state(city))
@@ -113,15 +126,4 @@ async fn limit_time(State(within): State<Span>, request: Request, next: Next) ->
         Ok(response) => response,
         Err(_) => ApiError::from(Error::Unavailable { retry_after: Span::from_secs(2), cause: None }).into_response(),
     }
-}
-
-/// Answers are data: never to be guessed at, framed or sent along as a referrer.
-async fn harden<B>(mut response: axum::http::Response<B>) -> axum::http::Response<B> {
-    let headers = response.headers_mut();
-    for (name, value) in
-        [("x-content-type-options", "nosniff"), ("x-frame-options", "DENY"), ("referrer-policy", "no-referrer")]
-    {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-    }
-    response
 }

@@ -2,9 +2,9 @@
 //!
 //! They are those of the simulated city, so that a simulation with the same number plays the same people.
 
-use super::Error;
 use super::commands::with_database;
 use super::services::Basics;
+use super::{Error, schema};
 use crate::auth::{MadeUp, Seeded};
 use crate::clock;
 use crate::config::Config;
@@ -42,8 +42,8 @@ pub async fn seed(config: Config, seeding: Seeding) -> Result<Vec<Seeded>, Error
     Telemetry::install(&config.log)?;
     let config = Config { access_token_lifetime: seeding.token_lifetime, ..config };
     with_database(&config, async |database| {
-        database.migrate().await?;
-        let basics = Basics::build(&config, database, None)?;
+        let vault = schema::bring_up_to_date(&config, database).await?;
+        let basics = Basics::build(&config, database, vault, None)?;
         fill(&basics, seeding, clock::now()).await.map_err(|error| Error::service("nobody was made up", error))
     })
     .await

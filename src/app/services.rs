@@ -42,7 +42,7 @@ use crate::steering::Steering;
 use crate::storage::{Disk, Storage};
 use crate::telemetry::{Telemetry, names};
 use crate::time::Span;
-use crate::vault::{KeyRing, Vault};
+use crate::vault::Vault;
 use crate::web::TokenKeys;
 
 /// Old sign-ins deleted in one go; the rest waits an hour.
@@ -109,7 +109,12 @@ pub(super) struct Basics {
 }
 
 impl Basics {
-    pub(super) fn build(config: &Config, database: &Database, sandbox_url: Option<&str>) -> Result<Self, Error> {
+    pub(super) fn build(
+        config: &Config,
+        database: &Database,
+        vault: Vault,
+        sandbox_url: Option<&str>,
+    ) -> Result<Self, Error> {
         let pool = database.pool().clone();
         let keys = auth::keys::load_or_create(&config.data_dir.join("keys"), clock::now())
             .map_err(|error| Error::service("the keys that sign tokens and codes cannot be used", error))?;
@@ -117,9 +122,6 @@ impl Basics {
             .map_err(|error| Error::service("the keys that sign tokens cannot be used", error))?;
         let tokens = Arc::new(tokens);
         let bus = Bus::connect(&config.bus).map_err(|error| Error::service("the event bus cannot be built", error))?;
-        let ring = KeyRing::load_or_create(&config.data_dir.join("keys"))
-            .map_err(|error| Error::service("the keys that seal personal data cannot be used", error))?;
-        let vault = Vault::new(ring);
         let storage = Storage::new(Arc::new(Disk::new(config.data_dir.join("files"))), vault.clone());
         let auth = Auth::new(pool.clone(), config.auth.clone(), &keys.code, Arc::clone(&tokens), vault.clone())?;
         let http = reqwest::Client::builder()
@@ -177,9 +179,14 @@ fn publish_over(bus: Bus) -> Publish {
 }
 
 impl Services {
-    pub(super) async fn build(config: &Config, database: &Database, server: &Server) -> Result<Self, Error> {
+    pub(super) async fn build(
+        config: &Config,
+        database: &Database,
+        vault: Vault,
+        server: &Server,
+    ) -> Result<Self, Error> {
         let Basics { pool, tokens, bus, vault, storage, auth, notifications, drivers, payments, privacy } =
-            Basics::build(config, database, server.sandbox_url.as_deref())?;
+            Basics::build(config, database, vault, server.sandbox_url.as_deref())?;
         let for_ground = config.clone();
         let ground = tokio::task::spawn_blocking(move || Ground::new(&for_ground))
             .await

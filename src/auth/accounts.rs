@@ -3,6 +3,7 @@
 
 use uuid::Uuid;
 
+use crate::auth::phones::SealedPhone;
 use crate::auth::{Auth, Profile, password, profile, store};
 use crate::error::{Checks, Error};
 use crate::ids::UserId;
@@ -49,7 +50,8 @@ impl Auth {
         };
         let new = NewUser { first_name, last_name, ..new };
         let id = UserId(Uuid::now_v7());
-        let created = store::create_user(&self.inner.pool, id, &new, hash.as_deref(), now).await?;
+        let phone = SealedPhone::new(&self.inner.vault, id, new.phone)?;
+        let created = store::create_user(&self.inner.pool, &phone, &new, hash.as_deref(), now).await?;
         created.ok_or_else(|| Error::conflict("phone_taken", "there is an account with this phone number"))
     }
 
@@ -58,6 +60,9 @@ impl Auth {
     /// # Errors
     /// When the database is away.
     pub async fn find_by_phone(&self, phone: Phone) -> Result<Option<Profile>, Error> {
-        store::user_by_phone(&self.inner.pool, phone).await?.map(Profile::try_from).transpose()
+        match store::user_by_phone(&self.inner.pool, &self.index_of(phone)).await? {
+            Some(user) => user.profile(&self.inner.vault),
+            None => Ok(None),
+        }
     }
 }

@@ -3,6 +3,7 @@
 
 use uuid::Uuid;
 
+use crate::auth::phones::SealedPhone;
 use crate::auth::{Auth, account_disabled, store};
 use crate::error::Error;
 use crate::ids::UserId;
@@ -35,8 +36,9 @@ impl Auth {
         now: Timestamp,
     ) -> Result<Guest, Error> {
         let fresh = UserId(Uuid::now_v7());
-        store::upsert_guest(&self.inner.pool, fresh, phone, first_name, language, now).await?;
-        let user = store::user_by_phone(&self.inner.pool, phone).await?;
+        let phone = SealedPhone::new(&self.inner.vault, fresh, phone)?;
+        store::upsert_guest(&self.inner.pool, &phone, first_name, language, now).await?;
+        let user = store::user_by_phone(&self.inner.pool, &phone.index).await?;
         let user = user.ok_or_else(|| Error::internal("a guest who was just made is not there"))?;
         if user.disabled_at.is_some() {
             return Err(account_disabled());

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::auth::{Auth, store};
+use crate::auth::{Auth, phones, store};
 use crate::error::Error;
 use crate::jobs::{Context, Failure, Job, Registry};
 use crate::notifications::{Delivered, Delivery, Key, Notifications, Params, Recipient};
@@ -45,7 +45,8 @@ impl Auth {
         if !is_good {
             return Ok(());
         }
-        let to = Recipient { phone: store::phone(&row.phone)?, language: store::language(&row.language)? };
+        let phone = phones::open(&self.inner.vault, row.user_id, &row.phone_sealed)?;
+        let to = Recipient { phone, language: store::language(&row.language)? };
         let params = self.params(job.challenge, row.expires_at, context.now);
         let delivery = Delivery {
             id: context.job_id.0,

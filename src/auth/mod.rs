@@ -25,9 +25,11 @@ mod limits;
 mod password;
 mod people;
 pub mod personal;
+mod phones;
 mod profile;
 mod proof;
 mod recent;
+mod sealing;
 mod seed;
 mod session;
 mod sign_in;
@@ -42,6 +44,7 @@ use sqlx::PgPool;
 use crate::error::Error;
 use crate::ids::UserId;
 use crate::notifications::{Recipient, Recipients};
+use crate::phone::Phone;
 use crate::redact::Secret;
 use crate::time::Span;
 use crate::vault::Vault;
@@ -53,6 +56,7 @@ pub use jobs::register;
 pub use people::Person;
 pub use profile::{Change, ChangeRequest, Gender, Profile};
 pub use recent::Recent;
+pub use sealing::seal_open_phones;
 pub use seed::{MadeUp, Seeded};
 pub use session::{Device, SessionView, Tokens};
 pub use sign_in::{CodeSent, Registration};
@@ -63,6 +67,7 @@ use code::CodeKey;
 use decoys::Decoys;
 use limits::Attempts;
 use password::Passwords;
+use phones::PhoneIndex;
 
 /// Bounds of this service.
 #[derive(Clone, Debug)]
@@ -140,6 +145,11 @@ impl Auth {
         self.inner.code_key.derive(purpose)
     }
 
+    /// What the account of a phone is found by.
+    fn index_of(&self, phone: Phone) -> PhoneIndex {
+        PhoneIndex::of(&self.inner.vault, phone)
+    }
+
     /// The look-up that `notifications` is given: number and language of a person who may be written to.
     pub fn recipients(&self) -> Recipients {
         let auth = self.clone();
@@ -148,7 +158,8 @@ impl Auth {
             async move {
                 let found = store::recipient(&auth.inner.pool, user).await?;
                 let recipient = |row: store::RecipientRow| -> Result<Recipient, Error> {
-                    Ok(Recipient { phone: store::phone(&row.phone)?, language: store::language(&row.language)? })
+                    let phone = phones::open(&auth.inner.vault, user, &row.phone_sealed)?;
+                    Ok(Recipient { phone, language: store::language(&row.language)? })
                 };
                 found.map(recipient).transpose()
             }

@@ -23,7 +23,7 @@ pub struct Person {
 }
 
 impl Auth {
-    /// Names and numbers of people. Whoever does not exist is left out. Remembered for a while, so that a ride's view
+    /// Names and numbers of people. Whoever does not exist, or was erased, is left out. Remembered for a while, so that a ride's view
     /// costs no query for each reader.
     ///
     /// # Errors
@@ -44,7 +44,7 @@ impl Auth {
             }
         }
         if !unknown.is_empty() {
-            let rows = store::people(&self.inner.pool, &unknown).await?;
+            let rows = store::people(&self.inner.pool, &self.inner.vault, &unknown).await?;
             let mut people = lock(&self.inner.people);
             for (id, person) in rows {
                 people.remember(id, person.clone(), now);
@@ -67,7 +67,7 @@ impl Auth {
     /// # Errors
     /// When the database is away.
     pub async fn account_of(&self, phone: Phone) -> Result<Option<UserId>, Error> {
-        Ok(store::user_by_phone(&self.inner.pool, phone).await?.map(|user| user.id))
+        Ok(store::user_by_phone(&self.inner.pool, &self.index_of(phone)).await?.map(|user| user.id))
     }
 
     /// Forgets what was remembered of a person, whose name or rating changed.

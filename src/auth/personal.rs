@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool};
 
+use crate::auth::phones;
 use crate::error::Error;
 use crate::ids::UserId;
 use crate::personal::{EXPORT_ROWS_MAX, Part, Progress};
@@ -17,8 +18,8 @@ use crate::vault::Vault;
 ///
 /// # Errors
 /// When the database is away.
-pub async fn export(pool: &PgPool, _vault: &Vault, person: UserId) -> Result<Vec<Part>, Error> {
-    let profile = profile(pool, person).await?;
+pub async fn export(pool: &PgPool, vault: &Vault, person: UserId) -> Result<Vec<Part>, Error> {
+    let profile = profile(pool, vault, person).await?;
     let sessions = sqlx::query_scalar!(
         r#"SELECT to_jsonb(s) AS "row!: Value" FROM (
                SELECT id, device_name, user_agent, ip, created_at, last_used_at, expires_at, revoked_at, revoked_reason
@@ -44,20 +45,23 @@ pub async fn export(pool: &PgPool, _vault: &Vault, person: UserId) -> Result<Vec
     ])
 }
 
-async fn profile(pool: &PgPool, person: UserId) -> Result<Value, Error> {
+async fn profile(pool: &PgPool, vault: &Vault, person: UserId) -> Result<Value, Error> {
     let row = sqlx::query!(
-        r#"SELECT phone, to_jsonb(u) AS "rest!: Value" FROM (
-               SELECT phone, id, first_name, last_name, email, language, role, date_of_birth, gender, province, district,
-                      sector, password_hash IS NOT NULL AS has_password, verified_at, disabled_at, guest_since,
-                      restricted_at, rating_sum AS rating_sum_hundredths, rating_count, created_at, updated_at
+        r#"SELECT phone_sealed, to_jsonb(u) - 'phone_sealed' AS "rest!: Value"
+           FROM (
+               SELECT id, phone_sealed, first_name, last_name, email, language, role, date_of_birth,
+                      gender, province, district, sector, cell, village, national_id_type,
+                      password_hash IS NOT NULL AS has_password, verified_at, disabled_at, guest_since, restricted_at,
+                      agency, rating_sum AS rating_sum_hundredths, rating_count, created_at, updated_at
                FROM users WHERE id = $1) AS u"#,
         person.0
     )
     .fetch_optional(pool)
     .await?
     .ok_or(Error::NotFound { what: "person" })?;
+    let phone = row.phone_sealed.map(|sealed| phones::open(vault, person, &sealed)).transpose()?;
     let mut profile = row.rest;
-    profile["phone"] = json!(row.phone);
+    profile["phone"] = json!(phone);
     Ok(profile)
 }
 
@@ -126,7 +130,9 @@ pub async fn erase(conn: &mut PgConnection, person: UserId, now: Timestamp) -> R
     // No number and no name is taken for this person again; whoever has the number next begins anew.
     sqlx::query!(
         "UPDATE users
-         SET erased_at = coalesce(erased_at, $2), disabled_at = coalesce(disabled_at, $2), phone = 'erased:' || id::text,
+         SET erased_at = coalesce(erased_at, $2), disabled_at = coalesce(disabled_at, $2), phone = NULL,
+             phone_sealed = NULL, phone_index = NULL, national_id_type = NULL, national_id_sealed = NULL,
+             national_id_index = NULL, cell = NULL, village = NULL,
              first_name = '', last_name = '', email = NULL, password_hash = NULL, date_of_birth = NULL, gender = NULL,
              province = NULL, district = NULL, sector = NULL, updated_at = $2
          WHERE id = $1",

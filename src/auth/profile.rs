@@ -195,7 +195,8 @@ impl Auth {
     /// # Errors
     /// [`Error::Unauthenticated`] when the account is gone.
     pub async fn profile(&self, user: UserId) -> Result<Profile, Error> {
-        store::user(&self.inner.pool, user).await?.ok_or_else(account_gone)?.try_into()
+        let row = store::user(&self.inner.pool, user).await?.ok_or_else(account_gone)?;
+        row.profile(&self.inner.vault)?.ok_or_else(account_gone)
     }
 
     /// Changes a person's own profile.
@@ -225,7 +226,7 @@ impl Auth {
         checks.finish()?;
         let row = store::user(&self.inner.pool, user).await?.ok_or_else(account_gone)?;
         if row.password_hash.is_some() {
-            let phone = store::phone(&row.phone)?;
+            let phone = row.phone(&self.inner.vault)?.ok_or_else(account_gone)?;
             self.begin_password_attempt(phone, now)?;
             let current = current.unwrap_or_else(|| Secret::new(String::new()));
             if !self.inner.passwords.is_right(current, row.password_hash).await? {

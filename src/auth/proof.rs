@@ -26,7 +26,7 @@ impl Auth {
         };
         let gone = || Error::unauthenticated("unauthenticated", "this account does not exist any more");
         let row = store::user(&self.inner.pool, user).await?.ok_or_else(gone)?;
-        let phone = store::phone(&row.phone)?;
+        let phone = row.phone(&self.inner.vault)?.ok_or_else(gone)?;
         self.begin_password_attempt(phone, now)?;
         if !self.inner.passwords.is_right(password, row.password_hash).await? {
             return Err(Error::forbidden("wrong_credentials", "the password is wrong"));

@@ -103,7 +103,7 @@ impl Auth {
         }
         let expires_at = now + self.inner.tokens.lifetime();
         let made = people.iter().map(|person| (person, person.session())).collect::<Vec<_>>();
-        store::seed_users(&mut tx, people, hash.as_deref(), now).await?;
+        store::seed_users(&mut tx, &self.inner.vault, people, hash.as_deref(), now).await?;
         store::seed_sessions(&mut tx, &made, store::Life { now, expires_at }).await?;
         tx.commit().await?;
         made.into_iter().map(|(person, session)| self.signed_in(person, session, now)).collect()

@@ -69,9 +69,9 @@ impl Auth {
         user: UserId,
         now: Timestamp,
     ) -> Result<Tokens, Error> {
-        let user =
-            store::user(&mut *tx, user).await?.ok_or_else(|| Error::internal("the user of a session is missing"))?;
-        let profile = Profile::try_from(user)?;
+        let missing = || Error::internal("the user of a session is missing");
+        let row = store::user(&mut *tx, user).await?.ok_or_else(missing)?;
+        let profile = row.profile(&self.inner.vault)?.ok_or_else(missing)?;
         let caller = Caller { user: profile.id, role: profile.role, session };
         let access = self.inner.tokens.issue(&caller, now)?;
         let refresh = fresh_token()?;

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::auth::code::{Challenge, Plan, is_code_shaped, plan};
 use crate::auth::decoys::Refusal;
 use crate::auth::jobs::SendCode;
+use crate::auth::phones::SealedPhone;
 use crate::auth::{Auth, Device, Tokens, account_disabled, lock, store};
 use crate::error::Error;
 use crate::ids::UserId;
@@ -62,8 +63,9 @@ impl Auth {
         };
         let mut tx = self.inner.pool.begin().await?;
         let id = UserId(Uuid::now_v7());
-        store::upsert_unproven(&mut tx, id, &registration, password_hash.as_deref(), now).await?;
-        let user = store::lock_by_phone(&mut tx, registration.phone)
+        let phone = SealedPhone::new(&self.inner.vault, id, registration.phone)?;
+        store::upsert_unproven(&mut tx, &phone, &registration, password_hash.as_deref(), now).await?;
+        let user = store::lock_by_phone(&mut tx, &phone.index)
             .await?
             .ok_or_else(|| Error::internal("an account vanished while it was registered"))?;
         let challenge = self.send_code(&mut tx, user, now).await?;
@@ -77,7 +79,7 @@ impl Auth {
     /// [`Error::RateLimited`] when a code was sent just now, or too many were sent within the hour.
     pub async fn request_code(&self, phone: Phone, now: Timestamp) -> Result<CodeSent, Error> {
         let mut tx = self.inner.pool.begin().await?;
-        let challenge = match store::lock_by_phone(&mut tx, phone).await? {
+        let challenge = match store::lock_by_phone(&mut tx, &self.index_of(phone)).await? {
             Some(user) => self.send_code(&mut tx, user, now).await?,
             None => lock(&self.inner.decoys)
                 .send(phone, now, &self.inner.config)
@@ -120,8 +122,9 @@ impl Auth {
     pub async fn verify(&self, phone: Phone, code: &str, device: &Device, now: Timestamp) -> Result<Tokens, Error> {
         let config = &self.inner.config;
         // Counted first, compared after: so no number of guesses at once gets more than the allowed number.
-        let Some(guess) = store::count_guess(&self.inner.pool, phone, config.code_attempts_max, now).await? else {
-            return Err(refused(match store::newest_code(&self.inner.pool, phone).await? {
+        let index = self.index_of(phone);
+        let Some(guess) = store::count_guess(&self.inner.pool, &index, config.code_attempts_max, now).await? else {
+            return Err(refused(match store::newest_code(&self.inner.pool, &index).await? {
                 Some(challenge) => challenge.refusal(now, config),
                 None => lock(&self.inner.decoys).guess(phone, now, config),
             }));
@@ -163,7 +166,8 @@ impl Auth {
         now: Timestamp,
     ) -> Result<Tokens, Error> {
         self.begin_password_attempt(phone, now)?;
-        let user = store::user_by_phone(&self.inner.pool, phone).await?.filter(|user| user.verified_at.is_some());
+        let user = store::user_by_phone(&self.inner.pool, &self.index_of(phone)).await?;
+        let user = user.filter(|user| user.verified_at.is_some());
         let hash = user.as_ref().and_then(|user| user.password_hash.clone());
         let is_right = self.inner.passwords.is_right(password, hash).await?;
         let Some(user) = user.filter(|_| is_right) else {

@@ -9,6 +9,7 @@
 //!   told so ([`Message::Missed`]), because the truth is in Postgres and can be read there.
 //! - Redis being away changes nothing inside this process.
 
+mod counting;
 mod redis;
 
 #[cfg(test)]
@@ -19,6 +20,8 @@ use std::sync::Arc;
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
+
+pub use counting::{Take, Taken};
 
 use crate::redact::Secret;
 use crate::telemetry::names;
@@ -221,6 +224,12 @@ impl Bus {
             remote.send(topic, Arc::clone(&payload));
         }
         self.inner.local.tell(topic, Message::Event(payload));
+    }
+
+    /// Takes one of what the nodes count together. `None` when they do not: there is no Redis, or it is away.
+    pub async fn take_shared(&self, take: Take) -> Option<Taken> {
+        let remote = self.inner.remote.as_ref().filter(|remote| *remote.link().borrow())?;
+        counting::take(remote.client(), take).await
     }
 
     /// Hears what is published from now on.

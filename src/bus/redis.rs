@@ -37,6 +37,7 @@ struct Outgoing {
 
 /// The way to other nodes.
 pub struct Remote {
+    client: Client,
     queue: mpsc::Sender<Outgoing>,
     link: watch::Receiver<bool>,
 }
@@ -55,11 +56,11 @@ impl Remote {
         let (is_up, link) = watch::channel(false);
         let node = node.simple().to_string();
         let sender = Sender { client: client.clone(), node: node.clone(), config: config.clone(), link: link.clone() };
-        let keeper = Keeper { client, node, config: config.clone(), local, is_up, is_told: false };
+        let keeper = Keeper { client: client.clone(), node, config: config.clone(), local, is_up, is_told: false };
         let closed_too = closed.clone();
         tokio::spawn(async move { closed_too.run_until_cancelled(sender.run(outgoing)).await });
         tokio::spawn(keeper.run(closed));
-        Ok(Self { queue, link })
+        Ok(Self { client, queue, link })
     }
 
     /// Queues a message for other nodes, or drops it when the queue is full.
@@ -67,6 +68,11 @@ impl Remote {
         if self.queue.try_send(Outgoing { topic, payload, since: Instant::now() }).is_err() {
             count_dropped(topic, Drop::QueueFull, 1);
         }
+    }
+
+    /// The connection, for what is asked and answered.
+    pub fn client(&self) -> &Client {
+        &self.client
     }
 
     /// True while Redis answers.

@@ -18,8 +18,9 @@ Exit codes: 0 done, 1 could not start or go on, 64 wrong usage or configuration.
 
 /// Below `boda serve --help`.
 pub const SERVE: &str = "\
-Prints one line on standard output when it accepts work, `ready http://HOST:PORT`; logs go to
-standard error. SIGTERM and Ctrl-C drain and end with exit code 0, a second signal ends at once.
+Prints one line on standard output when it accepts work, `ready http://HOST:PORT` (https:// with
+[tls]); logs go to standard error. SIGTERM and Ctrl-C drain and end with exit code 0, a second
+signal ends at once. SIGHUP takes a new certificate into use.
 
 Examples:
   boda serve --demo

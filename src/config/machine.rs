@@ -45,6 +45,9 @@ pub fn server(reader: &mut Reader<'_>, demo: &DemoConfig) -> ServerConfig {
         http: Bounds {
             connections_max: s.whole("http_connections_max", 1..=1_000_000),
             head_within: s.span("head_within_s", 1..=300).to_duration(),
+            // The library behind it asks for no less.
+            head_bytes_max: s.whole("head_bytes_max", 8_192..=1 << 20),
+            head_lines_max: s.whole("head_lines_max", 16..=1_000),
         },
         drain_max: s.span("drain_max_s", 1..=600),
         worker_threads: Some(s.whole("worker_threads", 0..=512)).filter(|threads| *threads > 0),

@@ -9,6 +9,7 @@
 //! secret; the environment is read here and nowhere else; the default file and the code that reads it have the same keys.
 
 mod city;
+mod edge;
 mod fault;
 mod machine;
 mod people;
@@ -34,6 +35,7 @@ use reader::Reader;
 use settings::Settings;
 
 pub use city::TravelConfig;
+pub use edge::EdgeConfig;
 pub use fault::{Error, Fault, Origin};
 pub use machine::ServerConfig;
 pub use people::{DemoConfig, SandboxConfig};
@@ -46,6 +48,8 @@ pub const DEFAULTS: &str = include_str!("../../config/default.toml");
 pub struct Config {
     /// HTTP, and the process as a whole.
     pub server: ServerConfig,
+    /// Who is believed, who may ask how often, what browsers are told, encryption.
+    pub edge: EdgeConfig,
     /// Holds the private PostgreSQL and the keys that sign tokens.
     pub data_dir: PathBuf,
     /// The database.
@@ -170,6 +174,7 @@ fn build(reader: &mut Reader<'_>) -> Config {
     let config = Config {
         server: machine::server(reader, &demo),
         privacy: privacy::privacy(reader, stores, clock::now()),
+        edge: edge::edge(reader, demo.enabled),
         sms,
         database,
         bus,

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::ids::{DriverId, RideId, RiderId, UserId};
 use crate::time::{Span, Timestamp};
+use crate::vault::{Place, Vault};
 
 /// A calendar day.
 pub fn day(year: i32, month: u32, day: u32) -> NaiveDate {
@@ -22,13 +23,15 @@ pub fn at(text: &str) -> Timestamp {
 
 /// A verified person. The number makes the telephone number.
 pub async fn person(pool: &PgPool, number: u32, role: &str) -> UserId {
-    let id = Uuid::now_v7();
+    let (id, phone, vault) = (Uuid::now_v7(), format!("+25078{number:07}"), Vault::for_tests());
     sqlx::query(
-        "INSERT INTO users (id, phone, first_name, last_name, language, role, verified_at, created_at, updated_at)
-         VALUES ($1, $2, 'Keza', 'Uwase', 'rw', $3, $4, $4, $4)",
+        "INSERT INTO users (id, phone_sealed, phone_index, first_name, last_name, language, role, verified_at, created_at,
+                            updated_at)
+         VALUES ($1, $2, $3, 'Keza', 'Uwase', 'rw', $4, $5, $5, $5)",
     )
     .bind(id)
-    .bind(format!("+25078{number:07}"))
+    .bind(vault.seal_text(Place::new("users.phone", id), &phone).expect("sealed"))
+    .bind(vault.index("phone", &phone))
     .bind(role)
     .bind(DateTime::<Utc>::from(at("2026-01-01T06:00:00Z")))
     .execute(pool)

@@ -27,6 +27,7 @@ const PLACES_NAMED_MAX: usize = 5;
 /// How a closure stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ClosureState)]
 pub enum State {
     /// Its time has not come.
     Upcoming,

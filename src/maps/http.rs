@@ -198,12 +198,12 @@ async fn shut_streets(
 )]
 async fn list_closures(
     Service(maps): Service<Maps>,
-    Admin(_admin): Admin,
+    Admin(admin): Admin,
     Query(filter): Query<FilterParams>,
     Query(page): Query<PageParams>,
 ) -> Result<Json<Page<ClosureView>>, ApiError> {
     let now = clock::now();
-    let closures = maps.closures(filter.state.as_deref(), &page.check()?, now).await?;
+    let closures = maps.closures(filter.state.as_deref(), &page.check()?, admin, now).await?;
     Ok(Json(closures.map(|closure| ClosureView::new(closure, now))))
 }
 

@@ -23,6 +23,7 @@ use sqlx::PgPool;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
+use crate::audit::{self, Act};
 use crate::error::{Cause, Checks, Error};
 use crate::geo::LatLng;
 use crate::ids::UserId;
@@ -161,16 +162,19 @@ impl Maps {
             }
             closure.arcs = Some(i32::try_from(arcs.len()).unwrap_or(i32::MAX));
         }
-        if !store::insert(&self.inner.pool, &closure, self.inner.config.closures_max).await? {
+        let mut tx = self.inner.pool.begin().await?;
+        if !store::insert(&mut tx, &closure, self.inner.config.closures_max).await? {
             let max = self.inner.config.closures_max;
             let message = format!("there are {max} closures already that have not ended; lift one first");
             return Err(Error::conflict("too_many_closures", message));
         }
+        audit::record(&mut tx, &Act::of_admin(admin, "roads.shut").on("road_closure", closure.id), now).await?;
+        tx.commit().await?;
         tracing::info!(closure.id = %closure.id, admin.id = %admin, arcs = closure.arcs, "streets are shut");
         Ok(closure)
     }
 
-    /// Closures, newest first; of one state where `state` is its word.
+    /// Closures, newest first; of one state where `state` is its word. Shown to an admin.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a word that is no state.
@@ -178,12 +182,14 @@ impl Maps {
         &self,
         state: Option<&str>,
         page: &PageRequest,
+        admin: UserId,
         now: Timestamp,
     ) -> Result<Page<Closure>, Error> {
         let mut checks = Checks::new();
         let state = state.and_then(|word| checks.accept("state", word, word.parse::<State>()));
         checks.finish()?;
         let rows = store::list(&self.inner.pool, state, page, now).await?;
+        audit::record_read(&self.inner.pool, &Act::of_admin(admin, "roads.closures_listed"), &[], now).await?;
         Ok(Page::new(rows, page, Closure::position))
     }
 
@@ -192,11 +198,17 @@ impl Maps {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn lift(&self, admin: UserId, id: Uuid, now: Timestamp) -> Result<(), Error> {
-        if store::lift(&self.inner.pool, id, admin, now).await? {
-            tracing::info!(closure.id = %id, admin.id = %admin, "a closure was lifted");
-            return Ok(());
+        let mut tx = self.inner.pool.begin().await?;
+        let is_lifted = store::lift(&mut tx, id, admin, now).await?;
+        if !is_lifted && !store::exists(&mut tx, id).await? {
+            return Err(Error::NotFound { what: "road closure" });
         }
-        if store::exists(&self.inner.pool, id).await? { Ok(()) } else { Err(Error::NotFound { what: "road closure" }) }
+        audit::record(&mut tx, &Act::of_admin(admin, "roads.opened").on("road_closure", id), now).await?;
+        tx.commit().await?;
+        if is_lifted {
+            tracing::info!(closure.id = %id, admin.id = %admin, "a closure was lifted");
+        }
+        Ok(())
     }
 
     fn corrections(&self) -> RwLockReadGuard<'_, Corrections> {

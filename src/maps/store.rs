@@ -1,7 +1,7 @@
 //! All SQL on `road_closures`, `learned_speeds` and `learned_corrections`.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::closure::{Closure, Lifted, State};
@@ -62,7 +62,7 @@ impl TryFrom<Row> for Closure {
 }
 
 /// Writes a new closure, unless there are `closures_max` already that have not ended.
-pub(super) async fn insert(pool: &PgPool, closure: &Closure, closures_max: i64) -> Result<bool, sqlx::Error> {
+pub(super) async fn insert(conn: &mut PgConnection, closure: &Closure, closures_max: i64) -> Result<bool, sqlx::Error> {
     let (word, one_way) = match &closure.drawing {
         Drawing::Points(_) => ("points", false),
         Drawing::Line { is_one_way, .. } => ("line", *is_one_way),
@@ -89,7 +89,7 @@ pub(super) async fn insert(pool: &PgPool, closure: &Closure, closures_max: i64) 
         DateTime::<Utc>::from(closure.created_at),
         closures_max,
     )
-    .execute(pool)
+    .execute(conn)
     .await?;
     Ok(written.rows_affected() == 1)
 }
@@ -141,7 +141,12 @@ pub(super) async fn in_force(pool: &PgPool, now: Timestamp, closures_max: i64) -
 }
 
 /// Lifts a closure; whether anything changed.
-pub(super) async fn lift(pool: &PgPool, id: Uuid, admin: UserId, now: Timestamp) -> Result<bool, sqlx::Error> {
+pub(super) async fn lift(
+    conn: &mut PgConnection,
+    id: Uuid,
+    admin: UserId,
+    now: Timestamp,
+) -> Result<bool, sqlx::Error> {
     let lifted = sqlx::query!(
         "UPDATE road_closures SET lifted_by = $2, lifted_at = $3
          WHERE id = $1 AND lifted_at IS NULL AND (ends_at IS NULL OR ends_at > $3)",
@@ -149,15 +154,15 @@ pub(super) async fn lift(pool: &PgPool, id: Uuid, admin: UserId, now: Timestamp)
         admin.0,
         DateTime::<Utc>::from(now),
     )
-    .execute(pool)
+    .execute(conn)
     .await?;
     Ok(lifted.rows_affected() == 1)
 }
 
 /// Whether there is such a closure.
-pub(super) async fn exists(pool: &PgPool, id: Uuid) -> Result<bool, sqlx::Error> {
+pub(super) async fn exists(conn: &mut PgConnection, id: Uuid) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM road_closures WHERE id = $1) AS "found!""#, id)
-        .fetch_one(pool)
+        .fetch_one(conn)
         .await
 }
 

@@ -195,8 +195,8 @@ async fn driver_ledger(
 )]
 async fn trial_balance(
     State(payments): State<Payments>,
-    Admin(_admin): Admin,
+    Admin(admin): Admin,
 ) -> Result<Json<TrialBalanceView>, ApiError> {
     let as_of = clock::now();
-    Ok(Json(TrialBalanceView::of(&payments.trial_balance().await?, as_of)))
+    Ok(Json(TrialBalanceView::of(&payments.trial_balance(admin, as_of).await?, as_of)))
 }

@@ -34,10 +34,12 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 
+use crate::audit::{self, Act};
 use crate::error::Error;
 use crate::fares;
-use crate::ids::{DriverId, RideId};
+use crate::ids::{DriverId, RideId, UserId};
 use crate::money::{BasisPoints, Francs};
+use crate::time::Timestamp;
 use crate::web::page::{Page, PageRequest, Position};
 
 use jobs::SettleRide;
@@ -176,14 +178,15 @@ impl Payments {
         Ok(Page::new(rows, page, DriverTransaction::position))
     }
 
-    /// The sums of all accounts by kind.
+    /// The sums of all accounts by kind, shown to an admin.
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn trial_balance(&self) -> Result<TrialBalance, Error> {
+    pub async fn trial_balance(&self, admin: UserId, now: Timestamp) -> Result<TrialBalance, Error> {
         let kinds = store::kind_totals(&self.pool).await?;
         let difference = Francs::checked_sum(kinds.iter().map(KindTotal::balance))
             .ok_or_else(|| Error::internal("the sum of the ledger does not fit"))?;
+        audit::record_read(&self.pool, &Act::of_admin(admin, "ledger.balance_read"), &[], now).await?;
         Ok(TrialBalance { kinds, difference })
     }
 }

@@ -5,7 +5,7 @@
 //! that are a transaction each; then it is noted what was kept. Some time later everything is looked through once more: what
 //! was on its way meanwhile (an SMS that was being sent, a position in memory) has arrived by then.
 
-use serde_json::json;
+use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -23,7 +23,7 @@ use crate::money::Francs;
 use crate::personal::Progress;
 use crate::redact::Secret;
 use crate::time::{Span, Timestamp};
-use crate::web::{RequestId, Role};
+use crate::web::RequestId;
 use crate::{auth, drivers, notifications, rides, safety};
 
 pub use erasures::Erasure;
@@ -130,10 +130,10 @@ impl Privacy {
         let mut new = New::at(now).run_at(due_at);
         new.request_id = RequestId::current_or_none();
         jobs::enqueue(&mut tx, &ErasePerson { erasure: id }, new).await?;
-        let role = if person == by { None } else { Some(Role::Admin) };
-        if let Some(role) = role {
-            let actor = Actor::Person(by, role);
-            record(&mut tx, (actor, "privacy.erasure_asked"), (person, id), reason, now).await?;
+        if person != by {
+            // The reason stands in the erasure's row: it may name the person, and goes when they are forgotten.
+            let act = Act { whose: Some(person), ..Act::of_admin(by, "privacy.erasure_asked") };
+            audit::record(&mut tx, &act.on("erasure", id), now).await?;
         }
         tx.commit().await?;
         self.erasure(id).await
@@ -157,8 +157,8 @@ impl Privacy {
     pub async fn cancel_erasure_of(&self, admin: UserId, person: UserId, now: Timestamp) -> Result<Erasure, Error> {
         let mut tx = self.inner.pool.begin().await?;
         let id = erasures::cancel(&mut tx, person, now).await?.ok_or(Error::NotFound { what: "erasure" })?;
-        let actor = Actor::Person(admin, Role::Admin);
-        record(&mut tx, (actor, "privacy.erasure_cancelled"), (person, id), None, now).await?;
+        let act = Act { whose: Some(person), ..Act::of_admin(admin, "privacy.erasure_cancelled") };
+        audit::record(&mut tx, &act.on("erasure", id), now).await?;
         tx.commit().await?;
         self.erasure(id).await
     }
@@ -182,6 +182,17 @@ impl Privacy {
     /// [`Error::NotFound`] when there was none.
     pub async fn erasure_of(&self, person: UserId) -> Result<Erasure, Error> {
         erasures::of_person(&self.inner.pool, person).await?.ok_or(Error::NotFound { what: "erasure" })
+    }
+
+    /// The last erasure of somebody, as an admin sees it.
+    ///
+    /// # Errors
+    /// As [`Privacy::erasure_of`].
+    pub async fn erasure_for_admin(&self, admin: UserId, person: UserId, now: Timestamp) -> Result<Erasure, Error> {
+        let erasure = self.erasure_of(person).await?;
+        let act = Act { whose: Some(person), ..Act::of_admin(admin, "privacy.erasure_looked_at") };
+        audit::record_read(&self.inner.pool, &act.on("erasure", erasure.id), &[], now).await?;
+        Ok(erasure)
     }
 
     async fn erasure(&self, id: Uuid) -> Result<Erasure, Error> {
@@ -302,8 +313,15 @@ impl Privacy {
             .run_at(now + self.inner.config.second_pass_after)
             .dedupe(format!("privacy.erase_again:{}", erasure.id));
         jobs::enqueue(&mut tx, &EraseAgain { erasure: erasure.id }, again).await?;
-        let what = (Actor::System, "privacy.person_erased");
-        record(&mut tx, what, (erasure.person, erasure.id), None, now).await?;
+        let act = Act {
+            actor: Actor::System,
+            action: "privacy.person_erased",
+            whose: Some(erasure.person),
+            subject: Some(("erasure", erasure.id)),
+            why: None,
+            detail: Value::Null,
+        };
+        audit::record(&mut tx, &act, now).await?;
         tx.commit().await?;
         tracing::info!(erasure.id = %erasure.id, "a person was forgotten");
         Ok(())
@@ -320,16 +338,4 @@ impl Privacy {
         tx.commit().await?;
         Ok(overdue.len())
     }
-}
-
-async fn record(
-    conn: &mut PgConnection,
-    (actor, action): (Actor, &'static str),
-    (person, erasure): (UserId, Uuid),
-    why: Option<&str>,
-    now: Timestamp,
-) -> Result<(), Error> {
-    let subject = Some(("erasure", erasure));
-    let act = Act { actor, action, whose: Some(person), subject, why, detail: json!({}) };
-    Ok(audit::record(conn, &act, now).await?)
 }

@@ -11,14 +11,14 @@ use super::jobs::MakeExport;
 use super::services::Service;
 use super::store::{consents, exports, restrictions};
 use super::{Privacy, REASON_CHARS_MAX, register, retention};
-use crate::audit::{self, Act, Actor};
+use crate::audit::{self, Act};
 use crate::error::{Checks, Error};
 use crate::ids::UserId;
 use crate::jobs::{self, New};
 use crate::locations;
 use crate::personal::{EXPORT_ROWS_MAX, Part};
 use crate::time::{Span, Timestamp};
-use crate::web::{RequestId, Role};
+use crate::web::RequestId;
 
 pub use exports::Export;
 
@@ -73,17 +73,10 @@ impl Privacy {
         let mut new = New::at(now);
         new.request_id = RequestId::current_or_none();
         jobs::enqueue(&mut tx, &MakeExport { export: id }, new).await?;
-        if let Some(reason) = &reason {
-            let actor = Actor::Person(by, Role::Admin);
-            let act = Act {
-                actor,
-                action: "privacy.export_asked",
-                whose: Some(person),
-                subject: Some(("export", id)),
-                why: Some(reason),
-                detail: json!({}),
-            };
-            audit::record(&mut tx, &act, now).await?;
+        if let Asker::Admin(admin, _) = asker {
+            // The reason stands in the export's row: it may name the person, and goes when they are forgotten.
+            let act = Act { whose: Some(person), ..Act::of_admin(admin, "privacy.export_asked") };
+            audit::record(&mut tx, &act.on("export", id), now).await?;
         }
         tx.commit().await?;
         self.export(id).await
@@ -124,18 +117,20 @@ impl Privacy {
     pub async fn export_file_for_admin(&self, admin: UserId, id: Uuid, now: Timestamp) -> Result<Vec<u8>, Error> {
         let export = self.export(id).await?;
         let bytes = self.file(id, now).await?;
-        let mut tx = self.inner.pool.begin().await?;
-        let act = Act {
-            actor: Actor::Person(admin, Role::Admin),
-            action: "privacy.export_fetched",
-            whose: Some(export.person),
-            subject: Some(("export", id)),
-            why: None,
-            detail: json!({}),
-        };
-        audit::record(&mut tx, &act, now).await?;
-        tx.commit().await?;
+        let act = Act { whose: Some(export.person), ..Act::of_admin(admin, "privacy.export_fetched") };
+        audit::record_read(&self.inner.pool, &act.on("export", id), &[], now).await?;
         Ok(bytes)
+    }
+
+    /// How somebody's export stands, as an admin sees it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn export_for_admin(&self, admin: UserId, id: Uuid, now: Timestamp) -> Result<Export, Error> {
+        let export = self.export(id).await?;
+        let act = Act { whose: Some(export.person), ..Act::of_admin(admin, "privacy.export_looked_at") };
+        audit::record_read(&self.inner.pool, &act.on("export", id), &[], now).await?;
+        Ok(export)
     }
 
     async fn file(&self, id: Uuid, now: Timestamp) -> Result<Vec<u8>, Error> {

@@ -1,16 +1,15 @@
-//! Legal holds: what must not be deleted for now, whatever its time.
+//! Legal holds: what must not be deleted for now, whatever its time. And the register that the authority asks for.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::Privacy;
 use super::exporting::checked_reason;
 use super::store::holds;
-use crate::audit::{self, Act, Actor};
+use super::{Privacy, register};
+use crate::audit::{self, Act};
 use crate::error::Error;
 use crate::ids::UserId;
 use crate::time::Timestamp;
-use crate::web::Role;
 use crate::web::page::{Page, PageRequest, Position};
 
 pub use holds::Hold;
@@ -56,24 +55,29 @@ impl Privacy {
         Ok(hold)
     }
 
+    /// The register of processing, for an admin.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn register_for(&self, admin: UserId, now: Timestamp) -> Result<Value, Error> {
+        audit::record_read(&self.inner.pool, &Act::of_admin(admin, "privacy.register_read"), &[], now).await?;
+        let config = &self.inner.config;
+        Ok(register::json(&config.organisation, &config.periods))
+    }
+
     /// Holds, newest first.
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn holds(&self, page: &PageRequest) -> Result<Page<Hold>, Error> {
+    pub async fn holds(&self, admin: UserId, page: &PageRequest, now: Timestamp) -> Result<Page<Hold>, Error> {
         let rows = holds::list(&self.inner.pool, page).await?;
+        audit::record_read(&self.inner.pool, &Act::of_admin(admin, "privacy.holds_listed"), &[], now).await?;
         Ok(Page::new(rows, page, |hold| Position { at: hold.since, id: hold.id }))
     }
 }
 
 fn act<'a>(action: &'static str, admin: UserId, hold: &'a Hold) -> Act<'a> {
-    let is_person = hold.kind == "person";
-    Act {
-        actor: Actor::Person(admin, Role::Admin),
-        action,
-        whose: is_person.then_some(UserId(hold.subject)),
-        subject: Some(("hold", hold.id)),
-        why: Some(&hold.reason),
-        detail: json!({"kind": hold.kind, "subject": hold.subject}),
-    }
+    let whose = (hold.kind == "person").then_some(UserId(hold.subject));
+    let detail = json!({"kind": hold.kind, "subject": hold.subject});
+    Act { whose, why: Some(&hold.reason), detail, ..Act::of_admin(admin, action) }.on("hold", hold.id)
 }

@@ -3,16 +3,13 @@
 //! While it holds, nobody dispatches, books, studies or markets with the person's data: no ride can be booked or taken, no
 //! purpose that rests on consent or interest is followed. What is kept stays kept, and what the law asks for goes on.
 
-use serde_json::json;
-
 use super::Privacy;
 use super::exporting::checked_reason;
 use super::store::restrictions;
-use crate::audit::{self, Act, Actor};
+use crate::audit::{self, Act};
 use crate::error::Error;
 use crate::ids::UserId;
 use crate::time::Timestamp;
-use crate::web::Role;
 use crate::{auth, rides};
 
 pub use restrictions::Restriction;
@@ -51,15 +48,16 @@ impl Privacy {
         if rides::personal::has_live_ride(&mut tx, person).await? {
             return Err(Error::conflict("live_ride", "a ride is under way or booked; end it or cancel it first"));
         }
-        if !restrictions::insert(&mut tx, person, (by, reason), now).await? {
-            return Ok(());
+        if restrictions::insert(&mut tx, person, (by, reason), now).await? {
+            auth::personal::restrict(&mut tx, person, Some(now)).await?;
         }
-        auth::personal::restrict(&mut tx, person, Some(now)).await?;
         if by != person {
-            let act = act("privacy.restricted", by, person, reason);
+            let act = Act { whose: Some(person), ..Act::of_admin(by, "privacy.restricted") };
             audit::record(&mut tx, &act, now).await?;
         }
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        self.inner.auth.forget_person(person);
+        Ok(())
     }
 
     /// Ends the restriction; without one nothing changes.
@@ -68,18 +66,15 @@ impl Privacy {
     /// When the database is away.
     pub async fn lift_restriction(&self, person: UserId, by: UserId, now: Timestamp) -> Result<(), Error> {
         let mut tx = self.inner.pool.begin().await?;
-        if !restrictions::lift(&mut tx, person, by, now).await? {
-            return Ok(());
+        if restrictions::lift(&mut tx, person, by, now).await? {
+            auth::personal::restrict(&mut tx, person, None).await?;
         }
-        auth::personal::restrict(&mut tx, person, None).await?;
         if by != person {
-            audit::record(&mut tx, &act("privacy.restriction_lifted", by, person, None), now).await?;
+            let act = Act { whose: Some(person), ..Act::of_admin(by, "privacy.restriction_lifted") };
+            audit::record(&mut tx, &act, now).await?;
         }
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        self.inner.auth.forget_person(person);
+        Ok(())
     }
-}
-
-fn act<'a>(action: &'static str, by: UserId, person: UserId, why: Option<&'a str>) -> Act<'a> {
-    let actor = Actor::Person(by, Role::Admin);
-    Act { actor, action, whose: Some(person), subject: None, why, detail: json!({}) }
 }

@@ -4,16 +4,14 @@ use chrono::{Datelike, NaiveDate};
 use serde_json::json;
 
 use super::consent::{Channel, Ground, Purpose, Said, Version, holds};
-use super::exporting::checked_reason;
 use super::store::consents;
 use super::{Privacy, store};
-use crate::audit::{self, Act, Actor};
+use crate::audit::{self, Act};
 use crate::auth;
 use crate::error::Error;
 use crate::ids::UserId;
 use crate::notifications::Language;
 use crate::time::Timestamp;
-use crate::web::Role;
 
 /// Lines of the log that are shown.
 const LOG_MAX: i64 = 100;
@@ -33,11 +31,11 @@ pub struct Saying {
 
 /// Who writes down what somebody said.
 #[derive(Clone, Copy, Debug)]
-pub enum Scribe<'a> {
+pub enum Scribe {
     /// The person themselves.
     Themselves,
-    /// An admin, with how it was said and why it is written down here.
-    Admin(UserId, Channel, &'a str),
+    /// An admin, with how it was said.
+    Admin(UserId, Channel),
 }
 
 impl Privacy {
@@ -81,9 +79,8 @@ impl Privacy {
     ///
     /// # Errors
     /// [`Error::Conflict`] with code `text_changed` when the words they saw are not today's; [`Error::Forbidden`] with
-    /// code `guardian_needed` when they are too young to consent; [`Error::NotFound`] for nobody; [`Error::Invalid`] for
-    /// an admin without a reason.
-    pub async fn say(&self, person: UserId, saying: Saying, scribe: Scribe<'_>, now: Timestamp) -> Result<(), Error> {
+    /// code `guardian_needed` when they are too young to consent; [`Error::NotFound`] for nobody.
+    pub async fn say(&self, person: UserId, saying: Saying, scribe: Scribe, now: Timestamp) -> Result<(), Error> {
         let Saying { purpose, given, language, version } = saying;
         let today = purpose.version(language);
         if given && version.is_none_or(|seen| seen != today) {
@@ -93,24 +90,17 @@ impl Privacy {
         if given && purpose.ground() == Ground::Consent {
             self.require_age(person, now).await?;
         }
-        let channel = if let Scribe::Admin(_, channel, _) = scribe { channel } else { Channel::App };
+        let channel = if let Scribe::Admin(_, channel) = scribe { channel } else { Channel::App };
         let said = Said { purpose, given, version: today, language, channel, at: now };
         let mut tx = self.inner.pool.begin().await?;
         if !auth::personal::is_known(&mut tx, person).await? {
             return Err(Error::NotFound { what: "person" });
         }
-        let noted_by = if let Scribe::Admin(admin, ..) = scribe { Some(admin) } else { None };
+        let noted_by = if let Scribe::Admin(admin, _) = scribe { Some(admin) } else { None };
         store::consents::insert(&mut tx, person, &said, noted_by).await?;
-        if let Scribe::Admin(admin, channel, reason) = scribe {
-            let reason = checked_reason(reason)?;
-            let act = Act {
-                actor: Actor::Person(admin, Role::Admin),
-                action: "privacy.consent_noted",
-                whose: Some(person),
-                subject: None,
-                why: Some(&reason),
-                detail: json!({"purpose": purpose.as_str(), "given": given, "channel": channel.as_str()}),
-            };
+        if let Some(admin) = noted_by {
+            let detail = json!({"purpose": purpose.as_str(), "given": given, "channel": channel.as_str()});
+            let act = Act { whose: Some(person), detail, ..Act::of_admin(admin, "privacy.consent_noted") };
             audit::record(&mut tx, &act, now).await?;
         }
         Ok(tx.commit().await?)

@@ -1,8 +1,8 @@
 //! The door: an HTTP request becomes a socket.
 //!
 //! Done by hand rather than by the framework's extractor, because the extractor hides the connection behind a box and its
-//! buffers behind defaults. Here the plain TCP stream is taken back out of the HTTP server and handed to a reactor, and
-//! nothing of the handshake stays behind.
+//! buffers behind defaults. Here the plain stream is taken back out of the HTTP server and handed to a reactor, and
+//! nothing of the handshake stays behind. Of an encrypted connection the end of a relay is handed on (`web::takeover`).
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -13,9 +13,7 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hyper::upgrade::{OnUpgrade, Upgraded};
-use hyper_util::rt::TokioIo;
 use rand::Rng;
-use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::clock;
@@ -31,6 +29,7 @@ use crate::realtime::protocol::close::CloseCode;
 use crate::realtime::session::Opening;
 use crate::realtime::wire;
 use crate::time::Span;
+use crate::web::takeover::{Relay, Taken, take_over};
 use crate::web::{ApiError, Caller};
 
 /// Where the socket lives under the API's prefix.
@@ -82,8 +81,10 @@ async fn upgrade<H: Handler>(State(sockets): State<Arc<Sockets<H>>>, mut request
         let within = sockets.shared.config.hello_within.to_duration();
         // A client that leaves or dawdles before the answer to its handshake is written is given up.
         let Ok(Ok(upgraded)) = tokio::time::timeout(within, upgrade).await else { return };
-        if let Some(opening) = opening.on(upgraded, &sockets) {
-            sockets.hand_over(opening);
+        let Some((opening, relay)) = opening.on(upgraded, &sockets) else { return };
+        sockets.hand_over(opening);
+        if let Some(relay) = relay {
+            relay.run().await;
         }
     });
     switching_protocols(&key, encoding)
@@ -99,19 +100,14 @@ struct Unopened {
 }
 
 impl Unopened {
-    /// Takes the plain connection out of the HTTP server and of the runtime. `None` when it is gone already.
-    fn on<H: Handler>(self, upgraded: Upgraded, sockets: &Sockets<H>) -> Option<Opening> {
-        let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
-            tracing::error!(
-                "a socket came over something else than TCP; only the plain server of this program is served"
-            );
-            return None;
-        };
-        let stream = parts.io.into_inner().into_std().ok()?;
+    /// Takes the connection out of the HTTP server and of the runtime; an encrypted one leaves a relay there, to be run for
+    /// as long as the socket lives. `None` when it is gone already.
+    fn on<H: Handler>(self, upgraded: Upgraded, sockets: &Sockets<H>) -> Option<(Opening, Option<Relay>)> {
+        let Taken { stream, read_already, relay } = take_over(upgraded).ok()?;
         let config = &sockets.shared.config;
         wire::set_up(&stream, config.receive_buffer_bytes, config.send_buffer_bytes).ok()?;
         let Self { pending, seat, claim, resume, encoding } = self;
-        Some(Opening { stream, read_already: parts.read_buf.to_vec(), pending, seat, claim, resume, encoding })
+        Some((Opening { stream, read_already, pending, seat, claim, resume, encoding }, relay))
     }
 }
 

@@ -249,7 +249,8 @@ fn write_some(stream: &mut impl Write, bytes: &[u8]) -> Result<usize, End> {
 /// When the connection is gone already.
 pub fn set_up(stream: &std::net::TcpStream, receive_bytes: usize, send_bytes: usize) -> io::Result<()> {
     stream.set_nonblocking(true)?;
-    stream.set_nodelay(true)?;
+    // The end of a relay has no such option, and needs none; whatever else fails here fails below, too.
+    let _ = stream.set_nodelay(true);
     let socket = socket2::SockRef::from(stream);
     socket.set_recv_buffer_size(receive_bytes)?;
     socket.set_send_buffer_size(send_bytes)

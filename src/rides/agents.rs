@@ -14,6 +14,7 @@ use super::store::agents::{self as store, Load};
 use super::store::{Filter, Party};
 use super::view::{Viewer, ride_view};
 use super::{Rides, no_ride};
+use crate::audit::{self, Act};
 use crate::auth::Guest;
 use crate::clock;
 use crate::error::{Checks, Error};
@@ -23,7 +24,7 @@ use crate::phone::Phone;
 use crate::realtime::protocol::view::RideView;
 use crate::time::{Span, Timestamp};
 use crate::web::page::{Page, PageRequest, Position};
-use crate::web::{IdempotencyKey, RequestId};
+use crate::web::{IdempotencyKey, RequestId, Role};
 
 pub use store::{Action, What};
 
@@ -111,6 +112,7 @@ impl Rides {
         if ride.booked_by != Some(agent) {
             return Err(no_ride());
         }
+        self.record(agent, "agents.ride_read", Some(id), &[ride.rider.into()]).await?;
         Ok(self.view(&ride, Viewer::Rider).await)
     }
 
@@ -121,6 +123,8 @@ impl Rides {
     pub async fn booked_by(&self, agent: UserId, filter: &Filter, page: &PageRequest) -> Result<Page<RideView>, Error> {
         let rides = super::store::history(&self.inner.pool, Party::BookedBy(agent), filter, page).await?;
         let page = Page::new(rides, page, |ride| Position { at: ride.requested_at, id: ride.id.0 });
+        let riders: Vec<UserId> = page.items.iter().map(|ride| ride.rider.into()).collect();
+        self.record(agent, "agents.rides_listed", None, &riders).await?;
         let casts = self.inner.people.casts(&page.items.iter().collect::<Vec<_>>()).await?;
         let mut casts = casts.into_iter();
         Ok(page.map(|ride| ride_view(&ride, &casts.next().unwrap_or_default(), Viewer::Rider)))
@@ -141,8 +145,10 @@ impl Rides {
         let rider = Some(ride.rider.into());
         let cancelled = self.cancel_own(agent, &ride, reason, note).await;
         match &cancelled {
-            // Again is once.
-            Ok(_) if !ride.status.is_live() => {}
+            // Again is once, but it is shown again.
+            Ok(_) if !ride.status.is_live() => {
+                self.record(agent, "agents.ride_read", Some(id), &[ride.rider.into()]).await?;
+            }
             Ok(_) => self.note(agent, What::Cancelled, rider, Some(id), None).await?,
             Err(error) => self.note(agent, What::Refused, rider, Some(id), Some(error.code())).await?,
         }
@@ -167,13 +173,34 @@ impl Rides {
         self.cancel_for(agent, ride, reason, note).await
     }
 
-    /// What agents did, newest first; of one of them, or of all.
+    /// What agents did, newest first; of one of them, or of all. Shown to an admin.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn agent_actions(&self, agent: Option<UserId>, page: &PageRequest) -> Result<Page<Action>, Error> {
+    pub async fn agent_actions(
+        &self,
+        agent: Option<UserId>,
+        page: &PageRequest,
+        admin: UserId,
+    ) -> Result<Page<Action>, Error> {
         let rows = store::actions(&self.inner.pool, agent, page).await?;
-        Ok(Page::new(rows, page, |action| Position { at: action.at, id: action.id }))
+        let actions = Page::new(rows, page, |action: &Action| Position { at: action.at, id: action.id });
+        let people: Vec<UserId> =
+            actions.items.iter().flat_map(|action| std::iter::once(action.agent).chain(action.rider)).collect();
+        let act = Act::of_admin(admin, "agents.actions_read");
+        audit::record_read(&self.inner.pool, &act, &people, clock::now()).await?;
+        Ok(actions)
+    }
+
+    async fn record(
+        &self,
+        agent: UserId,
+        action: &'static str,
+        ride: Option<RideId>,
+        riders: &[UserId],
+    ) -> Result<(), Error> {
+        let act = Act { subject: ride.map(|ride| ("ride", ride.0)), ..Act::of(agent, Role::Agent, action) };
+        Ok(audit::record_read(&self.inner.pool, &act, riders, clock::now()).await?)
     }
 
     /// What an agent did in the last hour, and has under way.
@@ -217,8 +244,20 @@ impl Rides {
             }
             _ => Uuid::now_v7(),
         };
+        let act = Act {
+            whose: rider,
+            subject: ride.map(|ride| ("ride", ride.0)),
+            detail: serde_json::json!({ "refused": detail }),
+            ..Act::of(agent, Role::Agent, what.audited())
+        };
         let (detail, request_id) = (detail.map(str::to_owned), RequestId::current_or_none());
-        store::note(&self.inner.pool, &Action { id, agent, at, what, rider, ride, detail, request_id }).await
+        let mut tx = self.inner.pool.begin().await?;
+        let is_new = store::note(&mut tx, &Action { id, agent, at, what, rider, ride, detail, request_id }).await?;
+        // Who knocks at a closed door fills no table here either; a booking that is sent again is shown again.
+        if is_new || what != What::Refused {
+            audit::record(&mut tx, &act, at).await?;
+        }
+        Ok(tx.commit().await?)
     }
 }
 

@@ -11,6 +11,7 @@ use super::store;
 use super::view::Viewer;
 use super::words::CancelReason;
 use super::{NOTE_CHARS_MAX, Rides, Unanswered, no_ride, reading, wrong_state};
+use crate::audit::{self, Act};
 use crate::clock;
 use crate::dispatch::{Canceller, Input, Refusal};
 use crate::error::{Checks, Error};
@@ -56,7 +57,19 @@ impl Rides {
             Side::Platform => Canceller::System,
         };
         let actor = Actor { role: caller.role.as_str(), id: Some(caller.user) };
+        if side == Side::Platform {
+            self.record_call_off(caller.user, id, &said).await?;
+        }
         self.call_off(id, by, said, actor, viewer).await
+    }
+
+    /// Before it is done: what dispatch commits is a transaction of its own, and an act that was recorded and then refused
+    /// does less harm than one that was done and is on no record.
+    async fn record_call_off(&self, admin: UserId, id: RideId, said: &Said) -> Result<(), Error> {
+        let ride = self.current(id).await?;
+        let detail = serde_json::json!({ "reason": said.reason.as_str() });
+        let act = Act { detail, ..Act::of_admin(admin, "rides.called_off").on("ride", id) };
+        Ok(audit::record_read(&self.inner.pool, &act, &reading::parties(&ride), clock::now()).await?)
     }
 
     /// An agent calls a ride off that they booked, in the place of its rider.

@@ -25,7 +25,7 @@ pub struct CitySnapshot {
     pub drivers: Vec<(f64, f64, u16, u8)>,
     /// `[status, pickup lat, pickup lng, destination lat, destination lng, driver lat, driver lng,
     /// eta_s]`; the last is the time to the pickup or, with the rider, to the destination.
-    #[schema(value_type = Vec<Vec<Object>>)]
+    #[schema(value_type = Vec<Vec<Value>>)]
     pub rides: Vec<RideLine>,
     /// Running figures.
     pub counters: CityCounters,

@@ -7,9 +7,11 @@ use super::ride::Ride;
 use super::store::Party;
 use super::view::{Viewer, offer_view, ride_view};
 use super::{Filter, Rides, no_ride, store};
+use crate::audit::{self, Act};
+use crate::clock;
 use crate::dispatch::{Canceller, Input};
 use crate::error::Error;
-use crate::ids::{DriverId, RideId};
+use crate::ids::{DriverId, RideId, UserId};
 use crate::realtime::Snapshot;
 use crate::realtime::protocol::view::{OfferView, RideStatus, RideView};
 use crate::road::Origin;
@@ -55,6 +57,10 @@ impl Rides {
             Role::Admin => Viewer::Operator,
             _ => return Err(no_ride()),
         };
+        if viewer == Viewer::Operator {
+            let act = Act::of_admin(caller.user, "rides.read").on("ride", id);
+            audit::record_read(&self.inner.pool, &act, &parties(&ride), clock::now()).await?;
+        }
         Ok((ride, viewer))
     }
 
@@ -93,6 +99,11 @@ impl Rides {
         };
         let rides = store::history(&self.inner.pool, party, filter, page).await?;
         let page = Page::new(rides, page, |ride| Position { at: ride.requested_at, id: ride.id.0 });
+        if viewer == Viewer::Operator {
+            let people: Vec<UserId> = page.items.iter().flat_map(parties).collect();
+            let act = Act::of_admin(caller.user, "rides.listed");
+            audit::record_read(&self.inner.pool, &act, &people, clock::now()).await?;
+        }
         let casts = self.inner.people.casts(&page.items.iter().collect::<Vec<_>>()).await?;
         let mut casts = casts.into_iter();
         Ok(page.map(|ride| ride_view(&ride, &casts.next().unwrap_or_default(), viewer)))
@@ -153,6 +164,12 @@ impl Rides {
 /// Whether a driver has taken a ride for after the one under way. A rider has one ride, whoever drives it.
 fn is_to_come(caller: Caller) -> impl Fn(&RideView) -> bool {
     move |ride| caller.role == Role::Driver && ride.is_next
+}
+
+/// Whose ride it is, for the audit log.
+pub(super) fn parties(ride: &Ride) -> Vec<UserId> {
+    let driver = ride.driver.map(UserId::from);
+    std::iter::once(ride.rider.into()).chain(driver).collect()
 }
 
 /// Whether the caller rides or drives it.

@@ -211,7 +211,7 @@ async fn list_incidents(
     Query(page): Query<PageParams>,
 ) -> Result<Json<Page<IncidentView>>, ApiError> {
     let filter = Filter { state: filter.state, severity: filter.severity };
-    let incidents = safety.list(&caller, &filter, &page.check()?).await?;
+    let incidents = safety.list(&caller, &filter, &page.check()?, clock::now()).await?;
     Ok(Json(incidents.map(IncidentView::from)))
 }
 
@@ -238,9 +238,9 @@ async fn list_incidents(
 )]
 async fn change_incident_state(
     Service(safety): Service<Safety>,
-    Admin(_admin): Admin,
+    Admin(admin): Admin,
     Path(id): Path<Uuid>,
     Json(body): Json<StateBody>,
 ) -> Result<Json<IncidentView>, ApiError> {
-    Ok(Json(safety.change_state(id, &body.state, clock::now()).await?.into()))
+    Ok(Json(safety.change_state(id, &body.state, admin, clock::now()).await?.into()))
 }

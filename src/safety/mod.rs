@@ -4,8 +4,8 @@
 //! of rides one question: was this person on that ride?
 //!
 //! Invariants: a person can name only a ride of their own in a report; a person reads only their own reports, an admin
-//! reads all, a government official reads all without what could tell who it was; an incident moves only as
-//! [`State::may_become`] says, also when two admins move it at once.
+//! reads all and that is recorded (officials read through `government`); an incident moves only as [`State::may_become`]
+//! says, also when two admins move it at once.
 
 pub mod contacts;
 pub mod http;
@@ -20,6 +20,7 @@ mod tests;
 use sqlx::PgPool;
 use uuid::Uuid;
 
+use crate::audit::{self, Act};
 use crate::error::{Checks, Error, Fault};
 use crate::geo::{LatLng, RWANDA};
 use crate::ids::{RideId, UserId};
@@ -85,7 +86,7 @@ pub struct Incident {
 impl Incident {
     /// Without what could tell who it was: the reporter, the ride, the words and the place.
     #[must_use]
-    fn masked(self) -> Self {
+    pub fn masked(self) -> Self {
         Self { reporter: None, ride: None, description: None, place: None, ..self }
     }
 
@@ -122,29 +123,68 @@ impl Safety {
                 return Err(Error::NotFound { what: "ride" });
             }
         }
-        store::insert(&self.pool, &incident).await?;
+        let mut transaction = self.pool.begin().await?;
+        store::insert(&mut transaction, &incident).await?;
+        if caller.role == Role::Admin {
+            let act = Act::of_admin(caller.user, "incidents.reported").on("incident", incident.id);
+            audit::record(&mut transaction, &act, now).await?;
+        }
+        transaction.commit().await?;
         if incident.severity == Severity::Critical {
             tracing::warn!(incident.id = %incident.id, kind = incident.kind.as_str(), "a critical incident was reported");
         }
         Ok(incident)
     }
 
-    /// Incidents, newest first: the caller's own, or all for an admin and (masked) for an official.
+    /// Incidents, newest first: the caller's own, or all for an admin.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a filter that is no known word; [`Error::Forbidden`] for officials, who have to say for what
+    /// purpose they read.
+    pub async fn list(
+        &self,
+        caller: &Caller,
+        filter: &Filter,
+        page: &PageRequest,
+        now: Timestamp,
+    ) -> Result<Page<Incident>, Error> {
+        let reporter = match caller.role {
+            Role::Admin => None,
+            Role::Government => {
+                let message = "officials read incidents under /government/incidents, for a purpose";
+                return Err(Error::forbidden("forbidden", message));
+            }
+            Role::Customer | Role::Driver | Role::Agent => Some(caller.user),
+        };
+        let incidents = self.select(reporter, filter, page).await?;
+        if caller.role == Role::Admin {
+            let reporters: Vec<UserId> = incidents.items.iter().filter_map(|incident| incident.reporter).collect();
+            let act = Act::of_admin(caller.user, "incidents.listed");
+            audit::record_read(&self.pool, &act, &reporters, now).await?;
+        }
+        Ok(incidents)
+    }
+
+    /// Everybody's incidents, newest first, for a service that masks them and keeps the record of who saw them.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a filter that is no known word.
-    pub async fn list(&self, caller: &Caller, filter: &Filter, page: &PageRequest) -> Result<Page<Incident>, Error> {
+    pub async fn everybodys(&self, filter: &Filter, page: &PageRequest) -> Result<Page<Incident>, Error> {
+        self.select(None, filter, page).await
+    }
+
+    async fn select(
+        &self,
+        reporter: Option<UserId>,
+        filter: &Filter,
+        page: &PageRequest,
+    ) -> Result<Page<Incident>, Error> {
         let mut checks = Checks::new();
         let state = optional_word(&mut checks, "state", filter.state.as_deref());
         let severity = optional_word(&mut checks, "severity", filter.severity.as_deref());
         checks.finish()?;
-        let reporter = match caller.role {
-            Role::Admin | Role::Government => None,
-            Role::Customer | Role::Driver | Role::Agent => Some(caller.user),
-        };
         let rows = store::list(&self.pool, &store::Selection { reporter, state, severity }, page).await?;
-        let incidents = Page::new(rows, page, Incident::position);
-        Ok(if caller.role == Role::Government { incidents.map(Incident::masked) } else { incidents })
+        Ok(Page::new(rows, page, Incident::position))
     }
 
     /// Moves an incident to another state. Moving it to where it is changes nothing and is no error.
@@ -152,11 +192,19 @@ impl Safety {
     /// # Errors
     /// [`Error::Invalid`] for a word that is no state; [`Error::NotFound`]; [`Error::Conflict`] `wrong_state` when it may
     /// not go there.
-    pub async fn change_state(&self, id: Uuid, state: &str, now: Timestamp) -> Result<Incident, Error> {
+    pub async fn change_state(&self, id: Uuid, state: &str, admin: UserId, now: Timestamp) -> Result<Incident, Error> {
         let next: State = state.parse().map_err(|reason| Error::invalid("state", state, reason))?;
         let mut transaction = self.pool.begin().await?;
         let before = store::lock(&mut transaction, id).await?.ok_or(Error::NotFound { what: "incident" })?;
+        let act = Act {
+            whose: before.reporter,
+            detail: serde_json::json!({ "from": before.state.as_str(), "to": next.as_str() }),
+            ..Act::of_admin(admin, "incidents.state_changed").on("incident", id)
+        };
         if before.state == next {
+            // Nothing changes, but it is shown.
+            audit::record(&mut transaction, &act, now).await?;
+            transaction.commit().await?;
             return Ok(before);
         }
         if !before.state.may_become(next) {
@@ -164,6 +212,7 @@ impl Safety {
             return Err(Error::conflict("wrong_state", format!("an incident that is {from} cannot become {to}")));
         }
         store::set_state(&mut transaction, id, next, now).await?;
+        audit::record(&mut transaction, &act, now).await?;
         transaction.commit().await?;
         Ok(Incident { state: next, updated_at: now, ..before })
     }

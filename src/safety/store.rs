@@ -67,7 +67,7 @@ pub(super) async fn has_ride(pool: &PgPool, ride: RideId, party: Option<UserId>)
 }
 
 /// Writes a new incident.
-pub(super) async fn insert(pool: &PgPool, incident: &Incident) -> Result<(), sqlx::Error> {
+pub(super) async fn insert(conn: &mut PgConnection, incident: &Incident) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO incidents (id, reporter_id, ride_id, kind, severity, state, description, lat, lng, created_at, updated_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)",
@@ -82,7 +82,7 @@ pub(super) async fn insert(pool: &PgPool, incident: &Incident) -> Result<(), sql
         incident.place.map(LatLng::lng),
         DateTime::<Utc>::from(incident.created_at),
     )
-    .execute(pool)
+    .execute(conn)
     .await?;
     Ok(())
 }

@@ -16,6 +16,8 @@ fn caller(user: impl Into<UserId>, role: Role) -> Caller {
     Caller { user: user.into(), role, session: SessionId(Uuid::nil()) }
 }
 
+const ADMIN: UserId = UserId(Uuid::from_u128(9));
+
 fn now() -> Timestamp {
     fixture::at("2026-11-23T08:00:00Z")
 }
@@ -41,7 +43,7 @@ async fn a_report_is_kept_as_it_was_made(pool: PgPool) {
     let rider = caller(fixture::rider(&pool, 1).await, Role::Customer);
     let noted = safety.report(&rider, &report(), now()).await.expect("is noted");
     assert_eq!((noted.state, noted.description.as_deref()), (State::Reported, Some("We slid on wet road.")));
-    let mine = safety.list(&rider, &Filter::default(), &page(10, None)).await.expect("reads");
+    let mine = safety.list(&rider, &Filter::default(), &page(10, None), now()).await.expect("reads");
     assert_eq!(mine.items, [noted]);
 }
 
@@ -103,7 +105,7 @@ async fn a_person_reads_their_own_an_admin_all_and_an_official_all_but_who(pool:
 
     let list = async |caller: Caller, severity: Option<&str>| {
         let filter = Filter { state: Some("reported".into()), severity: severity.map(str::to_owned) };
-        safety.list(&caller, &filter, &page(10, None)).await.expect("reads").items
+        safety.list(&caller, &filter, &page(10, None), now()).await.expect("reads").items
     };
     let admin = caller(fixture::person(&pool, 4, "admin").await, Role::Admin);
     let official = caller(fixture::person(&pool, 5, "government").await, Role::Government);
@@ -115,13 +117,13 @@ async fn a_person_reads_their_own_an_admin_all_and_an_official_all_but_who(pool:
     assert_eq!(seen.len(), 4);
     assert!(seen.iter().all(|one| one.reporter.is_none() && one.description.is_none() && one.place.is_none()));
 
-    let start = safety.list(&first, &Filter::default(), &page(2, None)).await.expect("reads");
-    let rest = safety.list(&first, &Filter::default(), &page(2, start.next_cursor)).await.expect("reads");
+    let start = safety.list(&first, &Filter::default(), &page(2, None), now()).await.expect("reads");
+    let rest = safety.list(&first, &Filter::default(), &page(2, start.next_cursor), now()).await.expect("reads");
     assert_eq!((start.items.len(), rest.items.len(), rest.next_cursor), (2, 1, None));
     assert_eq!(rest.items[0].created_at, now(), "the oldest comes last");
 
     let filter = Filter { state: Some("open".into()), severity: Some("grave".into()) };
-    let error = safety.list(&first, &filter, &page(2, None)).await.expect_err("two wrong words");
+    let error = safety.list(&first, &filter, &page(2, None), now()).await.expect_err("two wrong words");
     assert_eq!(error.faults().len(), 2);
 }
 
@@ -131,24 +133,24 @@ async fn an_incident_moves_forward_and_two_admins_cannot_move_it_both_ways(pool:
     let rider = caller(fixture::rider(&pool, 1).await, Role::Customer);
     let id = safety.report(&rider, &report(), now()).await.expect("is noted").id;
     let later = now() + Span::from_minutes(5);
-    let moved = safety.change_state(id, "investigating", later).await.expect("moves");
+    let moved = safety.change_state(id, "investigating", ADMIN, later).await.expect("moves");
     assert_eq!((moved.state, moved.updated_at, moved.created_at), (State::Investigating, later, now()));
-    let again = safety.change_state(id, "investigating", later + Span::from_minutes(1)).await.expect("stays");
+    let again = safety.change_state(id, "investigating", ADMIN, later + Span::from_minutes(1)).await.expect("stays");
     assert_eq!(again, moved);
 
     let (closed, resolved) = tokio::join!(
-        safety.change_state(id, "closed", later),
+        safety.change_state(id, "closed", ADMIN, later),
         // Lawful before the other, unlawful after it.
-        safety.change_state(id, "resolved", later),
+        safety.change_state(id, "resolved", ADMIN, later),
     );
     assert!(closed.is_ok());
     if let Err(error) = resolved {
         assert_eq!(error.code(), "wrong_state");
     }
-    let reopened = safety.change_state(id, "investigating", later).await.expect_err("closed for good");
+    let reopened = safety.change_state(id, "investigating", ADMIN, later).await.expect_err("closed for good");
     assert_eq!(reopened.code(), "wrong_state");
-    assert_eq!(safety.change_state(Uuid::nil(), "closed", later).await.expect_err("none").code(), "not_found");
-    assert_eq!(safety.change_state(id, "open", later).await.expect_err("no state").code(), "invalid_value");
+    assert_eq!(safety.change_state(Uuid::nil(), "closed", ADMIN, later).await.expect_err("none").code(), "not_found");
+    assert_eq!(safety.change_state(id, "open", ADMIN, later).await.expect_err("no state").code(), "invalid_value");
 }
 
 #[sqlx::test(migrations = "./migrations")]

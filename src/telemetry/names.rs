@@ -77,6 +77,15 @@ catalogue! {
     /// HTTP connections closed unread, because there were too many.
     HTTP_CONNECTIONS_REFUSED_TOTAL = "boda_http_connections_refused_total", Shape::Counter;
 
+    /// Requests refused because their caller asked too often; labels: class (kind of route), by (person or address).
+    LIMITS_REFUSED_TOTAL = "boda_limits_refused_total", Shape::Counter;
+    /// Requests counted by this node alone, because Redis did not answer in time.
+    LIMITS_SHARED_MISSED_TOTAL = "boda_limits_shared_missed_total", Shape::Counter;
+    /// TLS handshakes that came to nothing; labels: reason (plain, failed, slow).
+    TLS_REFUSED_TOTAL = "boda_tls_refused_total", Shape::Counter;
+    /// Certificates taken into use; labels: outcome (loaded, refused).
+    TLS_RELOADS_TOTAL = "boda_tls_reloads_total", Shape::Counter;
+
     /// Sockets open; labels: role.
     SOCKETS_OPEN = "boda_sockets_open", Shape::Gauge;
     /// Sockets that signed on; labels: how (fresh, recovered: went on where the app was, not_recovered).

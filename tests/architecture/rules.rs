@@ -234,8 +234,8 @@ fn doors(inside: &str, module: &str, floor: Floor, one: &Named, report: &mut imp
         .nth(1)
         .is_some_and(|item| item.starts_with("query") || matches!(item, "raw_sql" | "QueryBuilder"));
     if starts_with(&one.path, "sqlx") && is_query {
-        let allowed =
-            matches!(module, "db" | "jobs") || (floor == Floor::Service && (within("store") || within("personal")));
+        let has_tables = floor == Floor::Service || module == "audit";
+        let allowed = matches!(module, "db" | "jobs") || (has_tables && (within("store") || within("personal")));
         if !allowed {
             report(
                 one.line,

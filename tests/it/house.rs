@@ -148,14 +148,14 @@ impl House {
         }
     }
 
-    /// `http://127.0.0.1:PORT`.
+    /// `http://127.0.0.1:PORT`, or `https://`.
     pub fn url(&self) -> &str {
         &self.url
     }
 
     /// `127.0.0.1:PORT`.
     pub fn address(&self) -> &str {
-        self.url.trim_start_matches("http://")
+        self.url.trim_start_matches("http://").trim_start_matches("https://")
     }
 
     /// Of `--data-dir`.
@@ -285,6 +285,8 @@ fn boda(data_dir: &Path, store: &Store, settings: &[(String, String)]) -> Comman
     set("database.connections_max", "10");
     // Phones of these tests do not ride, they are where the story needs them; what jumps cost is a test of its own.
     set("city.jump_slack_m", "100000");
+    // Everybody in these tests is at one address, and does in seconds what people do in hours; limits are a test of its own.
+    set("limits.exempt", "127.0.0.0/8");
     match store {
         Store::Given(database) => set("database.url", &database.url()),
         Store::Remote(database, wire) => set("database.url", &database.url_through(wire)),
@@ -312,6 +314,6 @@ fn serve(data_dir: &Path, store: &Store, settings: &[(String, String)]) -> (Proc
     command.args(["serve", "--listen", "127.0.0.1:0", "--sandbox", "--data-dir"]).arg(data_dir);
     let process = Process::start("boda serve", command);
     let url = process.wait_for_output(READY_WITHIN, |line| line.strip_prefix("ready ").map(str::to_owned));
-    assert!(url.starts_with("http://127.0.0.1:"), "{url}");
+    assert!(url.starts_with("http://127.0.0.1:") || url.starts_with("https://127.0.0.1:"), "{url}");
     (process, url)
 }

@@ -30,6 +30,8 @@ mod demand;
 mod decisions;
 mod dispatching;
 mod drivers;
+mod edge;
+mod encryption;
 mod geofences;
 mod history;
 mod machines;

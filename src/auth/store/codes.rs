@@ -5,8 +5,8 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::auth::code::{Challenge, History};
+use crate::auth::phones::PhoneIndex;
 use crate::ids::UserId;
-use crate::phone::Phone;
 use crate::time::{Span, Timestamp};
 
 struct ChallengeRow {
@@ -91,7 +91,7 @@ pub struct Guess {
 /// Counts a guess at the newest code of a phone; `None` when there is none that may be guessed at.
 pub async fn count_guess(
     pool: &PgPool,
-    phone: Phone,
+    phone: &PhoneIndex,
     attempts_max: i32,
     now: Timestamp,
 ) -> sqlx::Result<Option<Guess>> {
@@ -99,10 +99,10 @@ pub async fn count_guess(
         Guess,
         r#"UPDATE sign_in_codes SET attempts = attempts + 1
            WHERE id = (SELECT codes.id FROM sign_in_codes codes JOIN users ON users.id = codes.user_id
-                       WHERE users.phone = $1 ORDER BY codes.created_at DESC, codes.id DESC LIMIT 1)
+                       WHERE users.phone_index = $1 ORDER BY codes.created_at DESC, codes.id DESC LIMIT 1)
              AND used_at IS NULL AND expires_at > $2 AND attempts < $3
            RETURNING id AS challenge, user_id AS user"#,
-        phone.as_str(),
+        phone.as_bytes(),
         DateTime::from(now),
         attempts_max,
     )
@@ -110,13 +110,13 @@ pub async fn count_guess(
     .await
 }
 
-pub async fn newest_code(pool: &PgPool, phone: Phone) -> sqlx::Result<Option<Challenge>> {
+pub async fn newest_code(pool: &PgPool, phone: &PhoneIndex) -> sqlx::Result<Option<Challenge>> {
     let row = sqlx::query_as!(
         ChallengeRow,
         "SELECT codes.id, expires_at, last_sent_at, attempts, used_at
          FROM sign_in_codes codes JOIN users ON users.id = codes.user_id
-         WHERE users.phone = $1 ORDER BY codes.created_at DESC, codes.id DESC LIMIT 1",
-        phone.as_str(),
+         WHERE users.phone_index = $1 ORDER BY codes.created_at DESC, codes.id DESC LIMIT 1",
+        phone.as_bytes(),
     )
     .fetch_optional(pool)
     .await?;
@@ -145,11 +145,11 @@ pub async fn messages_sent(conn: &mut PgConnection, user: UserId) -> sqlx::Resul
     .await
 }
 
-/// A code on its way out.
+/// A code on its way out, to a person who was not erased.
 #[derive(Debug)]
 pub struct CodeToSend {
     pub user_id: UserId,
-    pub phone: String,
+    pub phone_sealed: Vec<u8>,
     pub language: String,
     pub expires_at: Timestamp,
     pub attempts: i32,
@@ -159,8 +159,9 @@ pub struct CodeToSend {
 pub async fn code_to_send(pool: &PgPool, challenge: Uuid) -> sqlx::Result<Option<CodeToSend>> {
     sqlx::query_as!(
         CodeToSend,
-        "SELECT user_id, phone, language, expires_at, attempts, used_at
-         FROM sign_in_codes codes JOIN users ON users.id = codes.user_id WHERE codes.id = $1",
+        r#"SELECT user_id, phone_sealed AS "phone_sealed!", language, expires_at, attempts, used_at
+           FROM sign_in_codes codes JOIN users ON users.id = codes.user_id
+           WHERE codes.id = $1 AND phone_sealed IS NOT NULL"#,
         challenge,
     )
     .fetch_optional(pool)

@@ -4,19 +4,22 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::{PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
 
+use crate::auth::phones::{self, PhoneIndex, SealedPhone};
 use crate::auth::{Change, Gender, NewUser, Person, Profile, Registration};
 use crate::error::Error;
 use crate::ids::UserId;
 use crate::notifications::Language;
 use crate::phone::Phone;
 use crate::time::Timestamp;
+use crate::vault::Vault;
 use crate::web::Role;
 
 /// A row of `users`.
 #[derive(Debug)]
 pub struct UserRow {
     pub id: UserId,
-    pub phone: String,
+    /// None of a person who was erased.
+    pub phone_sealed: Option<Vec<u8>>,
     pub first_name: String,
     pub last_name: String,
     pub email: Option<String>,
@@ -33,35 +36,35 @@ pub struct UserRow {
     pub created_at: Timestamp,
 }
 
-impl TryFrom<UserRow> for Profile {
-    type Error = Error;
-
-    fn try_from(row: UserRow) -> Result<Self, Error> {
-        let unknown = |what: &str| Error::internal(format!("unknown {what} in users"));
-        Ok(Self {
-            id: row.id,
-            phone: phone(&row.phone)?,
-            first_name: row.first_name,
-            last_name: row.last_name,
-            email: row.email,
-            language: language(&row.language)?,
-            role: Role::from_name(&row.role).ok_or_else(|| unknown("role"))?,
-            date_of_birth: row.date_of_birth,
-            gender: row.gender.map(|name| Gender::from_name(&name).ok_or_else(|| unknown("gender"))).transpose()?,
-            province: row.province,
-            district: row.district,
-            sector: row.sector,
-            has_password: row.password_hash.is_some(),
-            is_verified: row.verified_at.is_some(),
-            disabled_at: row.disabled_at.map(Timestamp::from),
-            created_at: row.created_at,
-        })
+impl UserRow {
+    /// The phone; `None` of a person who was erased.
+    pub fn phone(&self, vault: &Vault) -> Result<Option<Phone>, Error> {
+        self.phone_sealed.as_deref().map(|sealed| phones::open(vault, self.id, sealed)).transpose()
     }
-}
 
-/// A stored number.
-pub fn phone(stored: &str) -> Result<Phone, Error> {
-    Phone::parse(stored).map_err(Error::internal)
+    /// The person as they see themselves; `None` when they were erased.
+    pub fn profile(self, vault: &Vault) -> Result<Option<Profile>, Error> {
+        let unknown = |what: &str| Error::internal(format!("unknown {what} in users"));
+        let Some(phone) = self.phone(vault)? else { return Ok(None) };
+        Ok(Some(Profile {
+            id: self.id,
+            phone,
+            first_name: self.first_name,
+            last_name: self.last_name,
+            email: self.email,
+            language: language(&self.language)?,
+            role: Role::from_name(&self.role).ok_or_else(|| unknown("role"))?,
+            date_of_birth: self.date_of_birth,
+            gender: self.gender.map(|name| Gender::from_name(&name).ok_or_else(|| unknown("gender"))).transpose()?,
+            province: self.province,
+            district: self.district,
+            sector: self.sector,
+            has_password: self.password_hash.is_some(),
+            is_verified: self.verified_at.is_some(),
+            disabled_at: self.disabled_at.map(Timestamp::from),
+            created_at: self.created_at,
+        }))
+    }
 }
 
 /// A stored language.
@@ -73,7 +76,7 @@ macro_rules! user_query {
     ($tail:literal, $($argument:expr),*) => {
         sqlx::query_as!(
             UserRow,
-            "SELECT id, phone, first_name, last_name, email, language, role, password_hash, date_of_birth, gender, \
+            "SELECT id, phone_sealed, first_name, last_name, email, language, role, password_hash, date_of_birth, gender, \
                     province, district, sector, verified_at, disabled_at, created_at \
              FROM users " + $tail,
             $($argument),*
@@ -85,39 +88,39 @@ pub async fn user(db: impl PgExecutor<'_>, id: UserId) -> sqlx::Result<Option<Us
     user_query!("WHERE id = $1 AND erased_at IS NULL", id.0).fetch_optional(db).await
 }
 
-pub async fn user_by_phone(pool: &PgPool, phone: Phone) -> sqlx::Result<Option<UserRow>> {
-    user_query!("WHERE phone = $1", phone.as_str()).fetch_optional(pool).await
+pub async fn user_by_phone(pool: &PgPool, phone: &PhoneIndex) -> sqlx::Result<Option<UserRow>> {
+    user_query!("WHERE phone_index = $1", phone.as_bytes()).fetch_optional(pool).await
 }
 
 pub async fn lock_user(conn: &mut PgConnection, id: UserId) -> sqlx::Result<Option<UserRow>> {
     user_query!("WHERE id = $1 FOR NO KEY UPDATE", id.0).fetch_optional(conn).await
 }
 
-pub async fn lock_by_phone(conn: &mut PgConnection, phone: Phone) -> sqlx::Result<Option<UserId>> {
-    sqlx::query_scalar!(r#"SELECT id AS "id: Uuid" FROM users WHERE phone = $1 FOR NO KEY UPDATE"#, phone.as_str())
-        .fetch_optional(conn)
-        .await
-        .map(|id| id.map(UserId))
+pub async fn lock_by_phone(conn: &mut PgConnection, phone: &PhoneIndex) -> sqlx::Result<Option<UserId>> {
+    let sql = sqlx::query_scalar!("SELECT id FROM users WHERE phone_index = $1 FOR NO KEY UPDATE", phone.as_bytes());
+    Ok(sql.fetch_optional(conn).await?.map(UserId))
 }
 
 /// Makes an account that nobody proved yet, or writes over one; a proven one stays as it is.
 pub async fn upsert_unproven(
     conn: &mut PgConnection,
-    id: UserId,
+    phone: &SealedPhone,
     registration: &Registration,
     password_hash: Option<&str>,
     now: Timestamp,
 ) -> sqlx::Result<()> {
     sqlx::query!(
-        "INSERT INTO users (id, phone, first_name, last_name, email, language, role, password_hash, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
-         ON CONFLICT (phone) DO UPDATE
+        "INSERT INTO users (id, phone_sealed, phone_index, first_name, last_name, email, language, role, password_hash,
+                            created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)
+         ON CONFLICT (phone_index) DO UPDATE
          SET first_name = EXCLUDED.first_name, last_name = EXCLUDED.last_name, email = EXCLUDED.email,
              language = EXCLUDED.language, role = EXCLUDED.role, password_hash = EXCLUDED.password_hash,
              updated_at = EXCLUDED.updated_at
          WHERE users.verified_at IS NULL",
-        id.0,
-        registration.phone.as_str(),
+        phone.user.0,
+        phone.sealed,
+        phone.index.as_bytes(),
         registration.first_name,
         registration.last_name,
         registration.email,
@@ -134,23 +137,24 @@ pub async fn upsert_unproven(
 /// Makes a proven account, or takes over one that nobody proved; `None` when somebody has proven that phone.
 pub async fn create_user(
     pool: &PgPool,
-    id: UserId,
+    phone: &SealedPhone,
     new: &NewUser,
     password_hash: Option<&str>,
     now: Timestamp,
 ) -> sqlx::Result<Option<UserId>> {
     let id = sqlx::query_scalar!(
-        "INSERT INTO users (id, phone, first_name, last_name, language, role, password_hash, verified_at, created_at,
-                            updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $8)
-         ON CONFLICT (phone) DO UPDATE
+        "INSERT INTO users (id, phone_sealed, phone_index, first_name, last_name, language, role, password_hash,
+                            verified_at, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $9)
+         ON CONFLICT (phone_index) DO UPDATE
          SET first_name = EXCLUDED.first_name, last_name = EXCLUDED.last_name, email = NULL,
              language = EXCLUDED.language, role = EXCLUDED.role, password_hash = EXCLUDED.password_hash,
              verified_at = EXCLUDED.verified_at, updated_at = EXCLUDED.updated_at
          WHERE users.verified_at IS NULL
          RETURNING id",
-        id.0,
-        new.phone.as_str(),
+        phone.user.0,
+        phone.sealed,
+        phone.index.as_bytes(),
         new.first_name,
         new.last_name,
         new.language.as_str(),
@@ -166,21 +170,22 @@ pub async fn create_user(
 /// Makes a guest's account. Of an account that nobody proved it makes a guest's; a proven one stays as it is.
 pub async fn upsert_guest(
     pool: &PgPool,
-    id: UserId,
-    phone: Phone,
+    phone: &SealedPhone,
     first_name: &str,
     language: Language,
     now: Timestamp,
 ) -> sqlx::Result<()> {
     sqlx::query!(
-        "INSERT INTO users (id, phone, first_name, last_name, language, role, guest_since, created_at, updated_at)
-         VALUES ($1, $2, $3, '', $4, 'customer', $5, $5, $5)
-         ON CONFLICT (phone) DO UPDATE
+        "INSERT INTO users (id, phone_sealed, phone_index, first_name, last_name, language, role, guest_since,
+                            created_at, updated_at)
+         VALUES ($1, $2, $3, $4, '', $5, 'customer', $6, $6, $6)
+         ON CONFLICT (phone_index) DO UPDATE
          SET first_name = EXCLUDED.first_name, language = EXCLUDED.language, role = EXCLUDED.role, password_hash = NULL,
              guest_since = coalesce(users.guest_since, EXCLUDED.guest_since), updated_at = EXCLUDED.updated_at
          WHERE users.verified_at IS NULL",
-        id.0,
-        phone.as_str(),
+        phone.user.0,
+        phone.sealed,
+        phone.index.as_bytes(),
         first_name,
         language.as_str(),
         DateTime::from(now),
@@ -244,23 +249,27 @@ pub async fn set_password(conn: &mut PgConnection, id: UserId, hash: &str, now: 
 /// How somebody is reached.
 #[derive(Debug)]
 pub struct RecipientRow {
-    pub phone: String,
+    pub phone_sealed: Vec<u8>,
     pub language: String,
 }
 
 pub async fn recipient(pool: &PgPool, id: UserId) -> sqlx::Result<Option<RecipientRow>> {
     sqlx::query_as!(
         RecipientRow,
-        "SELECT phone, language FROM users WHERE id = $1 AND (verified_at IS NOT NULL OR guest_since IS NOT NULL) AND disabled_at IS NULL",
+        r#"SELECT phone_sealed AS "phone_sealed!", language FROM users
+           WHERE id = $1 AND (verified_at IS NOT NULL OR guest_since IS NOT NULL) AND disabled_at IS NULL
+             AND phone_sealed IS NOT NULL"#,
         id.0
     )
     .fetch_optional(pool)
     .await
 }
 
-pub async fn people(pool: &PgPool, ids: &[Uuid]) -> Result<Vec<(UserId, Person)>, Error> {
+/// What others may know of people; those who were erased are left out.
+pub async fn people(pool: &PgPool, vault: &Vault, ids: &[Uuid]) -> Result<Vec<(UserId, Person)>, Error> {
     let rows = sqlx::query!(
-        "SELECT id, first_name, language, phone, rating_sum, rating_count FROM users WHERE id = ANY($1) AND erased_at IS NULL",
+        r#"SELECT id, first_name, language, phone_sealed AS "phone_sealed!", rating_sum, rating_count FROM users
+           WHERE id = ANY($1) AND phone_sealed IS NOT NULL"#,
         ids
     )
     .fetch_all(pool)
@@ -270,7 +279,7 @@ pub async fn people(pool: &PgPool, ids: &[Uuid]) -> Result<Vec<(UserId, Person)>
             let person = Person {
                 first_name: row.first_name,
                 language: language(&row.language)?,
-                phone: phone(&row.phone)?,
+                phone: phones::open(vault, UserId(row.id), &row.phone_sealed)?,
                 rating_hundredths: row.rating_sum.checked_div(i64::from(row.rating_count)),
             };
             Ok((UserId(row.id), person))

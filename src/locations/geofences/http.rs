@@ -262,10 +262,10 @@ async fn create_geofence(
     responses((status = 200, body = FeatureCollectionView), (status = 403, body = ErrorBody), (status = 422, body = ErrorBody)))]
 async fn list_geofences(
     State(geofences): State<Geofences>,
-    _: Admin,
+    Admin(admin): Admin,
     Query(page): Query<PageParams>,
 ) -> Result<Json<FeatureCollectionView>, ApiError> {
-    let Page { items, next_cursor } = geofences.list(&page.check()?).await?.map(FeatureView::from);
+    let Page { items, next_cursor } = geofences.list(&page.check()?, admin, clock::now()).await?.map(FeatureView::from);
     Ok(Json(FeatureCollectionView { kind: "FeatureCollection", features: items, next_cursor }))
 }
 
@@ -274,10 +274,10 @@ async fn list_geofences(
     responses((status = 200, body = FeatureView), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody)))]
 async fn show_geofence(
     State(geofences): State<Geofences>,
-    _: Admin,
+    Admin(admin): Admin,
     Path(id): Path<ZoneId>,
 ) -> Result<Json<FeatureView>, ApiError> {
-    Ok(Json(geofences.find(id).await?.into()))
+    Ok(Json(geofences.show(id, admin, clock::now()).await?.into()))
 }
 
 /// Changes a geofence
@@ -323,9 +323,10 @@ async fn remove_geofence(
         (status = 404, body = ErrorBody), (status = 422, body = ErrorBody)))]
 async fn list_geofence_events(
     State(geofences): State<Geofences>,
-    _: Admin,
+    Admin(admin): Admin,
     Path(id): Path<ZoneId>,
     Query(page): Query<PageParams>,
 ) -> Result<Json<Page<GeofenceEventView>>, ApiError> {
-    Ok(Json(geofences.events(id, &page.check()?).await?.map(GeofenceEventView::from)))
+    let events = geofences.events(id, &page.check()?, admin, clock::now()).await?;
+    Ok(Json(events.map(GeofenceEventView::from)))
 }

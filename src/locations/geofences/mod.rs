@@ -27,6 +27,7 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use super::Locations;
+use crate::audit::{self, Act};
 use crate::error::Error;
 use crate::ids::{UserId, ZoneId};
 use crate::telemetry::names;
@@ -150,7 +151,10 @@ impl Geofences {
             return Err(Error::conflict("too_many_geofences", message));
         }
         let id = ZoneId(Uuid::now_v7());
-        store::insert(&self.inner.pool, id, draft, by, now).await?;
+        let mut tx = self.inner.pool.begin().await?;
+        store::insert(&mut tx, id, draft, by, now).await?;
+        audit::record(&mut tx, &Act::of_admin(by, "geofences.drawn").on("geofence", id), now).await?;
+        tx.commit().await?;
         tracing::info!(zone.id = %id, user.id = %by, kind = draft.kind.as_str(), "a geofence was drawn");
         self.load().await?;
         self.find(id).await
@@ -167,11 +171,15 @@ impl Geofences {
         by: UserId,
         now: Timestamp,
     ) -> Result<Stored, Error> {
-        if !store::update(&self.inner.pool, (id, version), draft, by, now).await? {
+        let mut tx = self.inner.pool.begin().await?;
+        if !store::update(&mut tx, (id, version), draft, by, now).await? {
+            drop(tx);
             let is = self.find(id).await?.version;
             let message = format!("somebody changed it meanwhile: it is of version {is}; read it again");
             return Err(Error::conflict("geofence_changed", message));
         }
+        audit::record(&mut tx, &Act::of_admin(by, "geofences.changed").on("geofence", id), now).await?;
+        tx.commit().await?;
         tracing::info!(zone.id = %id, user.id = %by, kind = draft.kind.as_str(), "a geofence was changed");
         self.load().await?;
         self.find(id).await
@@ -182,40 +190,62 @@ impl Geofences {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn remove(&self, id: ZoneId, by: UserId, now: Timestamp) -> Result<(), Error> {
-        if !store::remove(&self.inner.pool, id, by, now).await? {
+        let mut tx = self.inner.pool.begin().await?;
+        if !store::remove(&mut tx, id, by, now).await? {
             return Err(Error::NotFound { what: "geofence" });
         }
+        audit::record(&mut tx, &Act::of_admin(by, "geofences.removed").on("geofence", id), now).await?;
+        tx.commit().await?;
         tracing::info!(zone.id = %id, user.id = %by, "a geofence was removed");
         self.load().await
     }
 
-    /// A zone in force.
+    /// A zone in force, shown to an admin.
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn find(&self, id: ZoneId) -> Result<Stored, Error> {
+    pub async fn show(&self, id: ZoneId, by: UserId, now: Timestamp) -> Result<Stored, Error> {
+        let found = self.find(id).await?;
+        let act = Act::of_admin(by, "geofences.read").on("geofence", id);
+        audit::record_read(&self.inner.pool, &act, &[], now).await?;
+        Ok(found)
+    }
+
+    async fn find(&self, id: ZoneId) -> Result<Stored, Error> {
         store::find(&self.inner.pool, id).await?.ok_or(Error::NotFound { what: "geofence" })
     }
 
-    /// Zones in force, newest first.
+    /// Zones in force, newest first, shown to an admin.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn list(&self, page: &PageRequest) -> Result<Page<Stored>, Error> {
+    pub async fn list(&self, page: &PageRequest, by: UserId, now: Timestamp) -> Result<Page<Stored>, Error> {
         let position = |stored: &Stored| Position { at: stored.created_at, id: stored.zone.id.0 };
-        Ok(Page::new(store::page(&self.inner.pool, page).await?, page, position))
+        let zones = Page::new(store::page(&self.inner.pool, page).await?, page, position);
+        audit::record_read(&self.inner.pool, &Act::of_admin(by, "geofences.listed"), &[], now).await?;
+        Ok(zones)
     }
 
     /// What drivers did with a zone, newest first; also one that was removed.
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn events(&self, id: ZoneId, page: &PageRequest) -> Result<Page<StoredEvent>, Error> {
+    pub async fn events(
+        &self,
+        id: ZoneId,
+        page: &PageRequest,
+        by: UserId,
+        now: Timestamp,
+    ) -> Result<Page<StoredEvent>, Error> {
         let events = store::events(&self.inner.pool, id, page).await?;
         if events.is_empty() && !store::was_there(&self.inner.pool, id).await? {
             return Err(Error::NotFound { what: "geofence" });
         }
         let position = |stored: &StoredEvent| Position { at: stored.event.step.at, id: stored.id };
-        Ok(Page::new(events, page, position))
+        let events = Page::new(events, page, position);
+        let drivers: Vec<UserId> = events.items.iter().map(|stored| stored.event.driver.into()).collect();
+        let act = Act::of_admin(by, "geofences.events_read").on("geofence", id);
+        audit::record_read(&self.inner.pool, &act, &drivers, now).await?;
+        Ok(events)
     }
 }

@@ -5,8 +5,8 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
-use sqlx::PgPool;
 use sqlx::types::Json;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::fences::Event;
@@ -148,8 +148,13 @@ pub async fn was_there(pool: &PgPool, id: ZoneId) -> Result<bool, Error> {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn insert(pool: &PgPool, id: ZoneId, draft: &Draft, by: UserId, at: Timestamp) -> Result<(), Error> {
-    let mut tx = pool.begin().await?;
+pub async fn insert(
+    conn: &mut PgConnection,
+    id: ZoneId,
+    draft: &Draft,
+    by: UserId,
+    at: Timestamp,
+) -> Result<(), Error> {
     sqlx::query!(
         "INSERT INTO geofences (id, name, kind, outline, data, version, created_at, changed_at, changed_by)
          VALUES ($1, $2, $3, $4, $5, 1, $6, $6, $7)",
@@ -161,10 +166,9 @@ pub async fn insert(pool: &PgPool, id: ZoneId, draft: &Draft, by: UserId, at: Ti
         DateTime::<Utc>::from(at),
         by.0,
     )
-    .execute(&mut *tx)
+    .execute(&mut *conn)
     .await?;
-    note(&mut tx, id, "created").await?;
-    tx.commit().await?;
+    note(conn, id, "created").await?;
     Ok(())
 }
 
@@ -173,13 +177,12 @@ pub async fn insert(pool: &PgPool, id: ZoneId, draft: &Draft, by: UserId, at: Ti
 /// # Errors
 /// When the database does not answer.
 pub async fn update(
-    pool: &PgPool,
+    conn: &mut PgConnection,
     (id, version): (ZoneId, Option<i32>),
     draft: &Draft,
     by: UserId,
     at: Timestamp,
 ) -> Result<bool, Error> {
-    let mut tx = pool.begin().await?;
     let changed = sqlx::query!(
         "UPDATE geofences SET name = $3, kind = $4, outline = $5, data = $6, version = version + 1, changed_at = $7,
              changed_by = $8
@@ -193,13 +196,12 @@ pub async fn update(
         DateTime::<Utc>::from(at),
         by.0,
     )
-    .execute(&mut *tx)
+    .execute(&mut *conn)
     .await?;
     if changed.rows_affected() == 0 {
         return Ok(false);
     }
-    note(&mut tx, id, "changed").await?;
-    tx.commit().await?;
+    note(conn, id, "changed").await?;
     Ok(true)
 }
 
@@ -207,8 +209,7 @@ pub async fn update(
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn remove(pool: &PgPool, id: ZoneId, by: UserId, at: Timestamp) -> Result<bool, Error> {
-    let mut tx = pool.begin().await?;
+pub async fn remove(conn: &mut PgConnection, id: ZoneId, by: UserId, at: Timestamp) -> Result<bool, Error> {
     let removed = sqlx::query!(
         "UPDATE geofences SET version = version + 1, changed_at = $2, changed_by = $3, removed_at = $2
          WHERE id = $1 AND removed_at IS NULL",
@@ -216,18 +217,17 @@ pub async fn remove(pool: &PgPool, id: ZoneId, by: UserId, at: Timestamp) -> Res
         DateTime::<Utc>::from(at),
         by.0,
     )
-    .execute(&mut *tx)
+    .execute(&mut *conn)
     .await?;
     if removed.rows_affected() == 0 {
         return Ok(false);
     }
-    note(&mut tx, id, "removed").await?;
-    tx.commit().await?;
+    note(conn, id, "removed").await?;
     Ok(true)
 }
 
 /// Keeps the row as it is now, with who made it so.
-async fn note(connection: &mut sqlx::PgConnection, id: ZoneId, what: &str) -> Result<(), Error> {
+async fn note(connection: &mut PgConnection, id: ZoneId, what: &str) -> Result<(), Error> {
     sqlx::query!(
         "INSERT INTO geofence_changes (geofence_id, version, what, by_user, at, name, kind, outline, data)
          SELECT id, version, $2, changed_by, changed_at, name, kind, outline, data FROM geofences WHERE id = $1",

@@ -131,10 +131,10 @@ struct QueueView {
     responses((status = 200, body = QueueView), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody)))]
 async fn show_queue(
     State(stages): State<Stages>,
-    _: Admin,
+    Admin(admin): Admin,
     Path(id): Path<ZoneId>,
 ) -> Result<Json<QueueView>, ApiError> {
-    let (zone, places) = stages.queue(id)?;
+    let (zone, places) = stages.show_queue(id, admin, clock::now()).await?;
     let queued = (1..).zip(places).map(|(number, place)| QueuedView {
         place: number,
         driver_id: place.driver.into(),
@@ -244,9 +244,9 @@ impl From<Override> for OverrideView {
         (status = 404, body = ErrorBody), (status = 422, body = ErrorBody)))]
 async fn list_overrides(
     State(stages): State<Stages>,
-    _: Admin,
+    Admin(admin): Admin,
     Path(id): Path<ZoneId>,
     Query(page): Query<PageParams>,
 ) -> Result<Json<Page<OverrideView>>, ApiError> {
-    Ok(Json(stages.overrides(id, &page.check()?).await?.map(OverrideView::from)))
+    Ok(Json(stages.overrides(id, &page.check()?, admin, clock::now()).await?.map(OverrideView::from)))
 }

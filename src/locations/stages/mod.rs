@@ -28,6 +28,7 @@ use uuid::Uuid;
 
 use super::Locations;
 use super::geofences::{Zone, ZoneKind};
+use crate::audit;
 use crate::error::Error;
 use crate::geo::LatLng;
 use crate::ids::{DriverId, UserId, ZoneId};
@@ -211,7 +212,16 @@ impl Stages {
         };
         let id = Uuid::now_v7();
         let noted = Override { id, driver, from, to, reason: reason.to_owned(), by, at: now };
-        store::insert_override(&self.inner.pool, stage, &noted).await?;
+        let mut tx = self.inner.pool.begin().await?;
+        store::insert_override(&mut tx, stage, &noted).await?;
+        let action = if to.is_some() { "stages.place_moved" } else { "stages.place_taken" };
+        let act = audit::Act {
+            whose: Some(driver.into()),
+            why: Some(reason),
+            ..audit::Act::of_admin(by, action).on("stage", stage)
+        };
+        audit::record(&mut tx, &act, now).await?;
+        tx.commit().await?;
         let done = self.board().with(|queues| match to {
             Some(to) => queues.put(driver, stage, to),
             None => queues.remove(driver, stage),
@@ -221,16 +231,43 @@ impl Stages {
         if done { Ok(()) } else { Err(no_place()) }
     }
 
-    /// What operators did with a queue, newest first.
+    /// [`Self::queue`], shown to an admin.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn show_queue(
+        &self,
+        stage: ZoneId,
+        by: UserId,
+        now: Timestamp,
+    ) -> Result<(Arc<Zone>, Vec<Place>), Error> {
+        let (zone, places) = self.queue(stage)?;
+        let drivers: Vec<UserId> = places.iter().map(|place| place.driver.into()).collect();
+        let act = audit::Act::of_admin(by, "stages.queue_read").on("stage", stage);
+        audit::record_read(&self.inner.pool, &act, &drivers, now).await?;
+        Ok((zone, places))
+    }
+
+    /// What operators did with a queue, newest first, shown to an admin.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn overrides(&self, stage: ZoneId, page: &PageRequest) -> Result<Page<Override>, Error> {
+    pub async fn overrides(
+        &self,
+        stage: ZoneId,
+        page: &PageRequest,
+        by: UserId,
+        now: Timestamp,
+    ) -> Result<Page<Override>, Error> {
         let rows = store::overrides(&self.inner.pool, stage, page).await?;
         if rows.is_empty() {
             self.zone(stage)?;
         }
-        Ok(Page::new(rows, page, |row| Position { at: row.at, id: row.id }))
+        let overrides = Page::new(rows, page, |row| Position { at: row.at, id: row.id });
+        let drivers: Vec<UserId> = overrides.items.iter().map(|noted| noted.driver.into()).collect();
+        let act = audit::Act::of_admin(by, "stages.overrides_read").on("stage", stage);
+        audit::record_read(&self.inner.pool, &act, &drivers, now).await?;
+        Ok(overrides)
     }
 
     /// A driver's app has come back and knows nothing.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::Override;
@@ -74,7 +74,7 @@ pub async fn write(pool: &PgPool, queues: &[(ZoneId, Vec<Place>)]) -> Result<(),
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn insert_override(pool: &PgPool, stage: ZoneId, noted: &Override) -> Result<(), Error> {
+pub async fn insert_override(conn: &mut PgConnection, stage: ZoneId, noted: &Override) -> Result<(), Error> {
     let number = |at: usize| i32::try_from(at).unwrap_or(i32::MAX);
     sqlx::query!(
         "INSERT INTO stage_overrides (id, stage_id, driver_id, from_place, to_place, reason, by_user, at)
@@ -88,7 +88,7 @@ pub async fn insert_override(pool: &PgPool, stage: ZoneId, noted: &Override) -> 
         noted.by.0,
         DateTime::<Utc>::from(noted.at),
     )
-    .execute(pool)
+    .execute(conn)
     .await?;
     Ok(())
 }

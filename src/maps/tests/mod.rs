@@ -34,6 +34,8 @@ pub(crate) fn config() -> Config {
 }
 
 /// A Monday morning in Kigali.
+const ADMIN: UserId = UserId(Uuid::from_u128(9));
+
 fn now() -> Timestamp {
     fixture::at("2026-11-23T07:00:00Z")
 }
@@ -162,7 +164,7 @@ async fn a_closure_holds_in_its_time_and_ends_by_itself_or_by_hand(pool: PgPool)
         town.maps.lift(admin, second.id, later(at)).await.expect("is lifted, however often");
     }
     assert_eq!(town.shut(later(35)).await, [(3, false), (3, true)]);
-    let listed = town.maps.closures(Some("lifted"), &page(10, None), later(36)).await.expect("reads").items;
+    let listed = town.maps.closures(Some("lifted"), &page(10, None), ADMIN, later(36)).await.expect("reads").items;
     assert_eq!(listed, [Closure { lifted: Some(Lifted { by: admin, at: later(33) }), ..second }]);
     assert_eq!(town.maps.lift(admin, Uuid::nil(), later(36)).await.expect_err("none").code(), "not_found");
     town.maps.lift(admin, closure.id, later(36)).await.expect("it is over anyway");
@@ -177,17 +179,17 @@ async fn closures_are_listed_by_state_and_page(pool: PgPool) {
         let closure = maps.close(admin, NewClosure { until, ..marathon() }, later(minutes)).await.expect("is shut");
         assert_eq!(closure.arcs, None, "without a map nobody knows which streets");
     }
-    let first = maps.closures(None, &page(3, None), later(10)).await.expect("reads");
-    let rest = maps.closures(None, &page(3, first.next_cursor), later(10)).await.expect("reads");
+    let first = maps.closures(None, &page(3, None), ADMIN, later(10)).await.expect("reads");
+    let rest = maps.closures(None, &page(3, first.next_cursor), ADMIN, later(10)).await.expect("reads");
     let at: Vec<_> = first.items.iter().chain(&rest.items).map(|closure| closure.created_at).collect();
     assert_eq!(at, [4, 3, 2, 1, 0].map(later));
     assert_eq!(rest.next_cursor, None);
     for (state, at, count) in [("in_force", 10, 5), ("in_force", 60, 3), ("ended", 60, 2), ("upcoming", 0, 4)] {
-        let listed = maps.closures(Some(state), &page(10, None), later(at)).await.expect("reads").items;
+        let listed = maps.closures(Some(state), &page(10, None), ADMIN, later(at)).await.expect("reads").items;
         assert!(listed.len() == count && listed.iter().all(|one| one.state(later(at)).as_str() == state), "{state}");
     }
     assert_eq!(
-        maps.closures(Some("shut"), &page(1, None), now()).await.expect_err("no state").faults()[0].field,
+        maps.closures(Some("shut"), &page(1, None), ADMIN, now()).await.expect_err("no state").faults()[0].field,
         "state"
     );
 }
@@ -236,7 +238,7 @@ async fn every_wrong_field_of_a_closure_is_named(pool: PgPool) {
     // In order, but there is no street.
     check(NewClosure { drawn: vec![Drawn::Points(vec![(-1.80, 30.06)])], ..marathon() }, &["points"]).await;
     check(NewClosure { drawn: line(place(0.0, 500.0), place(500.0, 500.0)), ..marathon() }, &["geometry"]).await;
-    assert!(town.maps.closures(None, &page(1, None), now()).await.expect("reads").items.is_empty());
+    assert!(town.maps.closures(None, &page(1, None), ADMIN, now()).await.expect("reads").items.is_empty());
 }
 
 #[sqlx::test(migrations = "./migrations")]

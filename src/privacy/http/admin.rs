@@ -15,7 +15,7 @@ use crate::clock;
 use crate::error::{Checks, Error};
 use crate::ids::UserId;
 use crate::privacy::consent::Channel;
-use crate::privacy::{Asker, Privacy, Scribe, register};
+use crate::privacy::{Asker, Privacy, Scribe};
 use crate::web::body::{Json, Path, Query};
 use crate::web::caller::Admin;
 use crate::web::page::{Page, PageParams};
@@ -63,8 +63,6 @@ struct NotedRequest {
     said: SayRequest,
     /// `phone` or `paper`.
     channel: String,
-    /// 1 to 500 characters; recorded.
-    reason: String,
 }
 
 /// The register of processing (art. 17)
@@ -78,9 +76,8 @@ struct NotedRequest {
         (status = 403, body = ErrorBody, description = "`forbidden`")
     )
 )]
-async fn register_of_processing(State(privacy): State<Privacy>, _: Admin) -> Json<Value> {
-    let config = privacy.config();
-    Json(register::json(&config.organisation, &config.periods))
+async fn register_of_processing(State(privacy): State<Privacy>, Admin(admin): Admin) -> Result<Json<Value>, ApiError> {
+    Ok(Json(privacy.register_for(admin, clock::now()).await?))
 }
 
 /// Keeps something from being deleted, whatever its time
@@ -117,10 +114,10 @@ async fn hold(
 )]
 async fn holds(
     State(privacy): State<Privacy>,
-    _: Admin,
+    Admin(admin): Admin,
     Query(page): Query<PageParams>,
 ) -> Result<Json<Page<HoldView>>, ApiError> {
-    Ok(Json(privacy.holds(&page.check()?).await?.map(HoldView::from)))
+    Ok(Json(privacy.holds(admin, &page.check()?, clock::now()).await?.map(HoldView::from)))
 }
 
 /// Ends a legal hold
@@ -178,10 +175,10 @@ async fn export_for(
 )]
 async fn export_of(
     State(privacy): State<Privacy>,
-    _: Admin,
+    Admin(admin): Admin,
     Path(id): Path<Uuid>,
 ) -> Result<Json<ExportView>, ApiError> {
-    Ok(Json(privacy.export(id).await?.into()))
+    Ok(Json(privacy.export_for_admin(admin, id, clock::now()).await?.into()))
 }
 
 /// Fetches somebody's export, to be handed over; recorded
@@ -273,6 +270,6 @@ async fn say_for(
     let channel = checks.accept("channel", &request.channel, channel.ok_or("is not phone or paper"));
     checks.finish()?;
     let channel = channel.ok_or_else(|| Error::internal("a channel was let through unchecked"))?;
-    privacy.say(UserId(id), saying, Scribe::Admin(admin, channel, &request.reason), clock::now()).await?;
+    privacy.say(UserId(id), saying, Scribe::Admin(admin, channel), clock::now()).await?;
     Ok(Json(view(&privacy, UserId(id), saying).await?))
 }

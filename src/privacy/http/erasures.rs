@@ -130,11 +130,12 @@ async fn ask_for_erasure_of(
 )]
 async fn erasure_of(
     State(privacy): State<Privacy>,
-    _: Admin,
+    Admin(admin): Admin,
     Path(id): Path<Uuid>,
 ) -> Result<Json<ErasureView>, ApiError> {
-    let erasure = privacy.erasure_of(UserId(id)).await?;
-    Ok(Json(ErasureView::new(erasure, privacy.kept(clock::now()))))
+    let now = clock::now();
+    let erasure = privacy.erasure_for_admin(admin, UserId(id), now).await?;
+    Ok(Json(ErasureView::new(erasure, privacy.kept(now))))
 }
 
 /// Calls somebody's erasure off

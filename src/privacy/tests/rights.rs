@@ -122,7 +122,7 @@ async fn consent_is_asked_given_taken_back_and_never_rewritten(pool: PgPool) {
     assert!(!may(Purpose::Marketing).await && !may(Purpose::Hints).await);
     assert_eq!(privacy.objectors(Purpose::Hints).await.expect("read"), [person]);
     let admin = fixture::person(&pool, 3, "admin").await;
-    let on_paper = Scribe::Admin(admin, Channel::Paper, "form of 3 May");
+    let on_paper = Scribe::Admin(admin, Channel::Paper);
     privacy.say(person, saying(Purpose::Hints, true), on_paper, NOW + DAY).await.expect("noted");
     assert_eq!(privacy.objectors(Purpose::Hints).await.expect("read"), []);
     let log = privacy.consent_log(person).await.expect("read");

@@ -28,7 +28,7 @@ use crate::realtime::protocol::client::{Command, Ping};
 use crate::realtime::protocol::view::{PersonView, Place, RideStatus, RideView};
 use crate::realtime::{Config, Event, Handler, Hub, Notice, PingRefused, Reply, Snapshot, Sockets, Told, router};
 use crate::time::{Span, Timestamp};
-use crate::web::server::{Bounds, serve};
+use crate::web::server::{Bounds, Door, serve};
 use crate::web::{Caller, Role};
 
 /// Long enough for a busy machine, short enough for a test that fails.
@@ -176,9 +176,10 @@ impl Server {
         let address = listener.local_addr().expect("bound");
         let sockets = Sockets::start(Arc::clone(&hub), handler).expect("threads and descriptors");
         let routes = axum::Router::new().nest("/api/v1", router(sockets));
-        let bounds = Bounds { connections_max: 1_000, head_within: PATIENCE };
+        let bounds =
+            Bounds { connections_max: 1_000, head_within: PATIENCE, head_bytes_max: 16_384, head_lines_max: 64 };
         let stop = CancellationToken::new();
-        tokio::spawn(serve(listener, routes, bounds, stop.clone()));
+        tokio::spawn(serve(Door { listener, tls: None }, routes, bounds, stop.clone()));
         Self { address, hub, gate, welcome_gate, closed, stop }
     }
 

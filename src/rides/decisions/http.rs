@@ -29,10 +29,10 @@ pub fn routes() -> OpenApiRouter<Rides> {
               (status = 404, body = ErrorBody)))]
 async fn decision(
     State(rides): State<Rides>,
-    _: Admin,
+    Admin(admin): Admin,
     Path(id): Path<RideId>,
 ) -> Result<Json<DecisionView>, ApiError> {
-    Ok(Json(rides.decision(id).await?))
+    Ok(Json(rides.decision(id, admin).await?))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

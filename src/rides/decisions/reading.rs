@@ -8,10 +8,12 @@ use super::round::{PARTS, Reason, RideRound, Weighed};
 use super::store::{self, Asked, Missed};
 use super::why::{Why, why_not};
 use super::words;
+use crate::audit::{self, Act};
 use crate::clock;
 use crate::error::Error;
-use crate::ids::{DriverId, OfferId, RideId};
+use crate::ids::{DriverId, OfferId, RideId, UserId};
 use crate::notifications::Language;
+use crate::rides::reading::parties;
 use crate::rides::{Rides, no_ride};
 use crate::time::{Span, Timestamp};
 use crate::web::page::{Page, PageRequest, Position};
@@ -186,11 +188,14 @@ impl Rides {
     ///
     /// # Errors
     /// Not found.
-    pub async fn decision(&self, id: RideId) -> Result<DecisionView, Error> {
-        if self.inner.live.ride(id).is_none() {
-            self.stored(id).await?;
-        }
+    pub async fn decision(&self, id: RideId, admin: UserId) -> Result<DecisionView, Error> {
+        let ride = self.current(id).await?;
         let rounds = store::rounds(&self.inner.pool, id).await?;
+        // Each of them was looked at with their distance and their waiting time.
+        let weighed = rounds.iter().flat_map(|round| round.considered.iter().map(|weighed| weighed.driver.into()));
+        let people: Vec<UserId> = parties(&ride).into_iter().chain(weighed).collect();
+        let act = Act::of_admin(admin, "rides.decision_read").on("ride", id);
+        audit::record_read(&self.inner.pool, &act, &people, clock::now()).await?;
         Ok(DecisionView { ride_id: id, rounds: rounds.iter().map(|round| round_view(id, round)).collect() })
     }
 

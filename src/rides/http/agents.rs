@@ -181,9 +181,9 @@ impl From<Action> for ActionView {
     responses((status = 200, body = Page<ActionView>), (status = 403, body = ErrorBody), (status = 422, body = ErrorBody)))]
 async fn actions(
     State(rides): State<Rides>,
-    _: Admin,
+    Admin(admin): Admin,
     Query(params): Query<ActionParams>,
 ) -> Result<Json<Page<ActionView>>, ApiError> {
     let page = PageParams { limit: params.limit, cursor: params.cursor }.check()?;
-    Ok(Json(rides.agent_actions(params.agent_id, &page).await?.map(ActionView::from)))
+    Ok(Json(rides.agent_actions(params.agent_id, &page, admin).await?.map(ActionView::from)))
 }

@@ -1,7 +1,7 @@
 //! SQL on `agent_actions`, and what an agent has under way.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::error::Error;
@@ -30,6 +30,16 @@ impl What {
             Self::Booked => "booked",
             Self::Refused => "refused",
             Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The word in the audit log.
+    pub const fn audited(self) -> &'static str {
+        match self {
+            Self::GuestMade => "agents.guest_made",
+            Self::Booked => "agents.booked",
+            Self::Refused => "agents.refused",
+            Self::Cancelled => "agents.called_off",
         }
     }
 
@@ -73,9 +83,9 @@ pub struct Load {
 /// The code of the refusal of somebody who did too much: it does not count as one thing more.
 pub const RATE_LIMITED: &str = "rate_limited";
 
-/// Writes a line of the trail; one that is there already stays.
-pub async fn note(pool: &PgPool, action: &Action) -> Result<(), Error> {
-    sqlx::query!(
+/// Writes a line of the trail; one that is there already stays. Whether it is new.
+pub async fn note(conn: &mut PgConnection, action: &Action) -> Result<bool, Error> {
+    let written = sqlx::query!(
         "INSERT INTO agent_actions (id, agent_id, at, action, rider_id, ride_id, detail, request_id)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
          ON CONFLICT (id) DO NOTHING",
@@ -88,9 +98,9 @@ pub async fn note(pool: &PgPool, action: &Action) -> Result<(), Error> {
         action.detail,
         action.request_id,
     )
-    .execute(pool)
+    .execute(conn)
     .await?;
-    Ok(())
+    Ok(written.rows_affected() == 1)
 }
 
 /// What an agent did since `since`, and what is under way.

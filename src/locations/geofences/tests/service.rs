@@ -33,6 +33,8 @@ fn draft(name: &str, kind: ZoneKind) -> Draft {
     Draft { name: name.to_owned(), kind, outline: square(centre(), 200.0), data: Map::new() }
 }
 
+const ADMIN: UserId = UserId(Uuid::from_u128(9));
+
 fn now() -> Timestamp {
     fixture::at("2026-11-23T08:00:00Z")
 }
@@ -66,14 +68,17 @@ async fn a_zone_is_in_force_as_long_as_it_is_drawn(pool: PgPool) {
     geofences.remove(id, admin, later).await.expect("is removed");
     assert!(!is_in_force());
     for error in [
-        geofences.find(id).await.expect_err("is gone"),
+        geofences.show(id, ADMIN, now()).await.expect_err("is gone"),
         geofences.remove(id, admin, later).await.expect_err("is gone"),
         geofences.change((id, None), &no_go, admin, later).await.expect_err("is gone"),
     ] {
         assert_eq!(error.code(), "not_found");
     }
-    assert!(geofences.events(id, &page(5, None)).await.expect("is remembered").items.is_empty());
-    assert_eq!(geofences.events(ZoneId(Uuid::nil()), &page(5, None)).await.expect_err("never was").code(), "not_found");
+    assert!(geofences.events(id, &page(5, None), ADMIN, now()).await.expect("is remembered").items.is_empty());
+    assert_eq!(
+        geofences.events(ZoneId(Uuid::nil()), &page(5, None), ADMIN, now()).await.expect_err("never was").code(),
+        "not_found"
+    );
     let changes: Vec<(i32, String, Uuid)> =
         sqlx::query_as("SELECT version, what, by_user FROM geofence_changes WHERE geofence_id = $1 ORDER BY version")
             .bind(id.0)
@@ -100,9 +105,9 @@ async fn zones_are_listed_by_the_page_and_there_are_so_many_at_most(pool: PgPool
     let one_more = geofences.create(&draft("Zone 4", ZoneKind::Other), admin, now()).await.expect_err("too many");
     assert_eq!(one_more.code(), "too_many_geofences");
     let names = |page: &Page<Stored>| page.items.iter().map(|stored| stored.zone.name.clone()).collect::<Vec<_>>();
-    let first = geofences.list(&page(2, None)).await.expect("reads");
+    let first = geofences.list(&page(2, None), ADMIN, now()).await.expect("reads");
     assert_eq!(names(&first), ["Zone 2", "Zone 1"]);
-    let second = geofences.list(&page(2, first.next_cursor)).await.expect("reads");
+    let second = geofences.list(&page(2, first.next_cursor), ADMIN, now()).await.expect("reads");
     assert_eq!((names(&second), second.next_cursor), (vec!["Zone 0".to_owned()], None));
 }
 
@@ -140,7 +145,7 @@ async fn a_ride_through_a_zone_is_stored_listed_and_forgotten(pool: PgPool) {
     stop.cancel();
     // Told to stop from the beginning, it stores what is there.
     geofences.clone().run(stop).await;
-    let listed = geofences.events(id, &page(2, None)).await.expect("reads");
+    let listed = geofences.events(id, &page(2, None), ADMIN, now()).await.expect("reads");
     let told = |page: &Page<StoredEvent>| {
         page.items
             .iter()
@@ -149,10 +154,10 @@ async fn a_ride_through_a_zone_is_stored_listed_and_forgotten(pool: PgPool) {
     };
     assert_eq!(told(&listed), [(EventKind::Exit, 900), (EventKind::Dwell, 470)]);
     assert!(listed.items.iter().all(|stored| stored.event.driver == driver));
-    let rest = geofences.events(id, &page(2, listed.next_cursor)).await.expect("reads");
+    let rest = geofences.events(id, &page(2, listed.next_cursor), ADMIN, now()).await.expect("reads");
     assert_eq!(told(&rest), [(EventKind::Enter, 400)]);
     geofences.forget(now() + Span::from_minutes(1_440 * 90) + Span::from_secs(450)).await.expect("forgets");
-    assert_eq!(told(&geofences.events(id, &page(9, None)).await.expect("reads")).len(), 2);
+    assert_eq!(told(&geofences.events(id, &page(9, None), ADMIN, now()).await.expect("reads")).len(), 2);
 }
 
 /// A feature with one thing changed.

@@ -31,6 +31,8 @@ fn outside() -> LatLng {
     centre().destination(90.0, 600.0)
 }
 
+const ADMIN: UserId = UserId(Uuid::from_u128(9));
+
 fn now() -> Timestamp {
     fixture::at("2026-11-23T08:00:00Z")
 }
@@ -189,7 +191,7 @@ async fn what_operators_do_is_kept_with_the_reason(pool: PgPool) {
     let refused = house.stages.act(nowhere, Act::Remove, "x", admin, after(41)).await.expect_err("no such stage");
     assert_eq!(refused.code(), "not_found");
     let page = PageParams { limit: Some(1), cursor: None }.check().expect("valid");
-    let newest = house.stages.overrides(stage, &page).await.expect("reads");
+    let newest = house.stages.overrides(stage, &page, ADMIN, now()).await.expect("reads");
     let noted = &newest.items[0];
     assert_eq!((noted.driver, noted.from, noted.to, noted.reason.as_str()), (first, 1, None, "sleeps"));
     assert!(newest.next_cursor.is_some());

@@ -1,0 +1,60 @@
+//! What is sent in the access matrix: a body that gets as far as the question whose the thing is.
+//!
+//! A route without a line here is sent `{}`, which is enough where the role alone decides.
+
+use serde_json::{Value, json};
+
+use crate::city::Place;
+use crate::people::fresh_phone;
+
+/// The query of a route, with its question mark.
+pub fn query(route: &str) -> &'static str {
+    match route {
+        "GET /drivers/nearby" | "GET /places/reverse" | "GET /stages" => "?lat=-1.95&lng=30.06",
+        "GET /heatmap" => "?lat_min=-1.96&lat_max=-1.94&lng_min=30.05&lng_max=30.07",
+        "GET /places" => "?q=nyabu",
+        "GET /admin/users" => "?phone=0788123456",
+        _ => "",
+    }
+}
+
+/// The body of a route.
+pub fn body(route: &str) -> Value {
+    match route {
+        "POST /auth/register" => json!({
+            "phone": fresh_phone(), "first_name": "Yves", "last_name": "Gatete", "role": "customer",
+        }),
+        "POST /auth/code" => json!({"phone": fresh_phone()}),
+        "POST /auth/verify" => json!({"phone": fresh_phone(), "code": "123456"}),
+        "POST /auth/login" => json!({"phone": fresh_phone(), "password": "none of theirs"}),
+        "POST /auth/refresh" => json!({"refresh_token": "none of theirs"}),
+        "POST /rides/{id}/cancel" => json!({"reason": "other"}),
+        "POST /agent/rides/{id}/cancel" => json!({"reason": "changed_mind"}),
+        "POST /rides/{id}/rating" => json!({"stars": 5}),
+        "POST /rides/{id}/start" => json!({"pin": "0000"}),
+        "POST /rides/{id}/reschedule" => json!({"pickup_at": "2027-01-27T07:30:00+02:00"}),
+        "POST /offers/{offer_id}/decline" => json!({"reason": "too_far"}),
+        "PUT /drivers/me/riders/{id}" | "PUT /riders/me/drivers/{id}" => json!({"relation": "blocked"}),
+        "POST /rides/pair" => {
+            let here = json!({"lat": -1.95, "lng": 30.06});
+            json!({"code": "0000", "pickup": here, "destination": {"lat": -1.93, "lng": 30.08}})
+        }
+        "POST /safety/incidents" => json!({"kind": "accident", "severity": "low", "description": "we slid"}),
+        "POST /admin/incidents/{id}/state" => json!({"state": "investigating"}),
+        "POST /admin/drivers/{id}/reject" | "POST /admin/drivers/{id}/suspend" => json!({"reason": "for the matrix"}),
+        _ => json!({}),
+    }
+}
+
+/// A zone around a place.
+pub fn zone(middle: Place) -> Value {
+    let corners = [(-200.0, -200.0), (-200.0, 200.0), (200.0, 200.0), (200.0, -200.0), (-200.0, -200.0)];
+    let ring = corners.map(|(north, east)| {
+        let corner = middle.north(north).east(east);
+        [corner.lng, corner.lat]
+    });
+    json!({
+        "type": "Feature", "geometry": {"type": "Polygon", "coordinates": [ring]},
+        "properties": {"name": "Ku isoko", "kind": "stage"},
+    })
+}

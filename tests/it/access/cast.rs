@@ -1,0 +1,218 @@
+//! Who asks in the access matrix, and the things that are theirs.
+//!
+//! Two of everything: a rider, a driver and an agent whose things are "one's own", and a second set of people whose things
+//! are "somebody else's". A new kind of thing is one field, one line in `KINDS`, and its making in `gather`.
+
+use serde_json::{Value, json};
+
+use crate::api::Api;
+use crate::house::House;
+use crate::patience::eventually;
+use crate::people::{Person, fresh_phone, text};
+
+/// The columns of the table.
+pub const CALLERS: &[&str] = &["nobody", "customer", "driver", "admin", "government", "agent"];
+
+/// What nobody has.
+const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
+
+/// Whose ids stand in a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// The caller's, or of those the caller may deal with.
+    Own,
+    /// Somebody else's.
+    Others,
+}
+
+/// A kind of thing with an id.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Session,
+    Notification,
+    Ride,
+    AgentRide,
+    Offer,
+    Rider,
+    Driver,
+    Zone,
+    Incident,
+    Closure,
+    Job,
+    /// No id: a number that anybody may write.
+    Plain(&'static str),
+}
+
+/// Which kind a placeholder in a path is of: the first line whose beginning and placeholder fit.
+const KINDS: &[(&str, &str, Kind)] = &[
+    ("/auth/sessions/", "{id}", Kind::Session),
+    ("/notifications/", "{id}", Kind::Notification),
+    ("/drivers/me/riders/", "{id}", Kind::Rider),
+    ("/riders/me/drivers/", "{id}", Kind::Driver),
+    ("/rides/", "{id}", Kind::Ride),
+    ("/rides/", "{n}", Kind::Plain("1")),
+    ("/offers/", "{offer_id}", Kind::Offer),
+    ("/agent/rides/", "{id}", Kind::AgentRide),
+    ("/admin/rides/", "{id}", Kind::Ride),
+    ("/admin/drivers/", "{id}", Kind::Driver),
+    ("/admin/incidents/", "{id}", Kind::Incident),
+    ("/admin/geofences/", "{id}", Kind::Zone),
+    ("/admin/stages/", "{id}", Kind::Zone),
+    ("/admin/stages/", "{driver_id}", Kind::Driver),
+    ("/admin/road-closures/", "{id}", Kind::Closure),
+    ("/admin/jobs/", "{id}", Kind::Job),
+];
+
+/// Somebody who asks.
+pub struct Caller {
+    pub role: &'static str,
+    pub api: Api,
+    session: String,
+    notification: String,
+}
+
+/// Ids of the things of one set of people.
+struct Things {
+    session: String,
+    notification: String,
+    ride: String,
+    agent_ride: String,
+    offer: String,
+    rider: String,
+    driver: String,
+    zone: String,
+    incident: String,
+    closure: String,
+    job: String,
+}
+
+/// Everybody, and everything.
+pub struct Cast {
+    pub callers: Vec<Caller>,
+    own: Things,
+    others: Things,
+}
+
+/// The people of one set.
+struct People {
+    rider: Person,
+    driver: Person,
+    agent: Person,
+}
+
+impl Cast {
+    /// Makes two sets of people, each with a ride under way.
+    pub async fn gather(house: &House) -> Self {
+        let (mine, own) = set(house).await;
+        let (_, others) = set(house).await;
+        let (admin, official) = (house.admin().await, Person::official(house).await);
+        let nobody = Caller {
+            role: CALLERS[0],
+            api: house.api(),
+            session: own.session.clone(),
+            notification: own.notification.clone(),
+        };
+        let mut callers = vec![nobody];
+        let signed_in = [&mine.rider, &mine.driver, &admin, &official, &mine.agent];
+        for (role, person) in CALLERS[1..].iter().zip(signed_in) {
+            callers.push(Caller {
+                role,
+                api: person.api.clone(),
+                session: first(person, "/auth/sessions").await,
+                notification: first(person, "/notifications").await,
+            });
+        }
+        Self { callers, own, others }
+    }
+
+    /// The path with ids in it.
+    pub fn path(&self, template: &str, caller: &Caller, whose: Whose) -> String {
+        let parts = template.split('/').map(|part| {
+            if !part.starts_with('{') {
+                return part.to_owned();
+            }
+            let kind = KINDS.iter().find(|(start, name, _)| template.starts_with(start) && *name == part);
+            let kind = kind.unwrap_or_else(|| panic!("{template}: say in cast::KINDS what {part} is")).2;
+            self.id(kind, caller, whose)
+        });
+        parts.collect::<Vec<_>>().join("/")
+    }
+
+    fn id(&self, kind: Kind, caller: &Caller, whose: Whose) -> String {
+        let things = if whose == Whose::Own { &self.own } else { &self.others };
+        let id = match kind {
+            Kind::Session if whose == Whose::Own => &caller.session,
+            Kind::Session => &things.session,
+            Kind::Notification if whose == Whose::Own => &caller.notification,
+            Kind::Notification => &things.notification,
+            Kind::Ride => &things.ride,
+            Kind::AgentRide => &things.agent_ride,
+            Kind::Offer => &things.offer,
+            Kind::Rider => &things.rider,
+            Kind::Driver => &things.driver,
+            Kind::Zone => &things.zone,
+            Kind::Incident => &things.incident,
+            Kind::Closure => &things.closure,
+            Kind::Job => &things.job,
+            Kind::Plain(text) => return text.to_owned(),
+        };
+        id.clone()
+    }
+}
+
+/// One set of people: a ride that a driver has taken, a booking of an agent, and what else can be pointed at.
+async fn set(house: &House) -> (People, Things) {
+    let (corner, admin) = (house.corner().await, house.admin().await);
+    let people = People {
+        driver: Person::driver_at(house, corner.pickup).await,
+        rider: Person::rider(house).await,
+        agent: agent(house).await,
+    };
+    let ride = people.rider.book(&corner.booking()).await;
+    let offer = people.driver.offer().await;
+    people.driver.accept_offer().await;
+    let elsewhere = house.corner().await;
+    let call = json!({
+        "rider": {"phone": fresh_phone(), "first_name": "Keza", "language": "en"},
+        "pickup": elsewhere.pickup.json(), "destination": elsewhere.destination.json(),
+    });
+    let agent_ride = people.agent.api.post("/agent/rides", &call).await.expect(201);
+    let incident = json!({"kind": "accident", "severity": "low", "description": "we slid"});
+    let incident = people.rider.api.post("/safety/incidents", &incident).await.expect(201);
+    let zone = admin.api.post("/admin/geofences", &super::bodies::zone(house.corner().await.pickup)).await.expect(201);
+    let id = |value: &Value| text(&value["id"]).to_owned();
+    let notification = eventually("a notification", async || {
+        Some(first(&people.driver, "/notifications").await).filter(|id| id != NOBODY)
+    });
+    let things = Things {
+        session: first(&people.rider, "/auth/sessions").await,
+        notification: notification.await,
+        ride: id(&ride),
+        agent_ride: id(&agent_ride),
+        offer: text(&offer["offer_id"]).to_owned(),
+        rider: people.rider.id.clone(),
+        driver: people.driver.id.clone(),
+        zone: id(&zone),
+        incident: id(&incident),
+        // There is no map in this house, and so nothing to close.
+        closure: NOBODY.to_owned(),
+        job: first(&admin, "/admin/jobs").await,
+    };
+    (people, things)
+}
+
+/// Somebody who books for people who call, made by the admin.
+async fn agent(house: &House) -> Person {
+    let (phone, password) = (fresh_phone(), "telefoni ku meza yanjye");
+    let body = json!({
+        "phone": phone, "first_name": "Diane", "last_name": "Ingabire", "role": "agent", "password": password,
+    });
+    house.admin().await.api.post("/admin/users", &body).await.expect(201);
+    Person::with_password(house, &phone, password).await
+}
+
+/// The id of the first thing in a list; nobody's when there is none.
+async fn first(person: &Person, list: &str) -> String {
+    let page = person.api.get(list).await.expect(200);
+    page["items"][0]["id"].as_str().unwrap_or(NOBODY).to_owned()
+}
