@@ -133,3 +133,6 @@ CREATE TABLE held_position_segments (
     points    bytea   NOT NULL
 );
 CREATE UNIQUE INDEX held_position_segments_once ON held_position_segments (driver_id, minute, sha256(points));
+
+-- Who objected to what: looked at every minute.
+CREATE INDEX consents_by_purpose ON consents (purpose, user_id, at DESC, id DESC);

@@ -41,7 +41,7 @@ use crate::telemetry::{self, Telemetry};
 use crate::web;
 use crate::web::server::Door;
 
-pub use commands::{create_user, migrate, run_sandbox, simulate, worker};
+pub use commands::{create_user, migrate, retain, run_sandbox, simulate, worker};
 pub use seed::{Seeding, seed};
 
 use services::Services;

@@ -19,7 +19,7 @@ use crate::db::Database;
 use crate::drivers::Drivers;
 use crate::fares::TariffBook;
 use crate::government::Government;
-use crate::ids::UserId;
+use crate::ids::{DriverId, UserId};
 use crate::jobs::{self, Registry, Runner};
 use crate::locations::Locations;
 use crate::locations::browse::show_tiles;
@@ -30,7 +30,9 @@ use crate::locations::stages::Stages;
 use crate::maps::{Corrected, Maps};
 use crate::notifications::{self, Notice, Notifications, Publish, sms};
 use crate::payments::{self, Payments};
+use crate::privacy::consent::Purpose;
 use crate::privacy::{self, Privacy};
+use crate::realtime::protocol::close::CloseCode;
 use crate::realtime::{self, Hub};
 use crate::redact::Secret;
 use crate::rides::{self, Rides, Started};
@@ -50,6 +52,9 @@ const SWEEP_ROWS_MAX: i64 = 10_000;
 
 /// The sandbox is on this machine.
 const SANDBOX_ANSWERS_WITHIN: Span = Span::from_secs(5);
+
+/// How often it is looked who objects to what rests on a legitimate interest.
+const OBJECTIONS_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// How often it is looked whether everybody on shift may drive; a change of standing in this process is seen at once.
 const STANDING_EVERY: std::time::Duration = std::time::Duration::from_secs(10);
@@ -139,6 +144,7 @@ impl Basics {
             auth: auth.clone(),
             drivers: drivers.clone(),
             payments: payments.clone(),
+            announce: announce_over(bus.clone()),
         });
         Ok(Self { pool, tokens, bus, vault, storage, auth, notifications, drivers, payments, privacy })
     }
@@ -176,6 +182,10 @@ fn publish_over(bus: Bus) -> Publish {
             Err(error) => tracing::error!(%error, "a notice cannot be written as JSON"),
         }
     })
+}
+
+fn announce_over(bus: Bus) -> privacy::Announce {
+    Arc::new(move |person: UserId| bus.publish(Topic::Forgotten, person.to_string()))
 }
 
 impl Services {
@@ -286,6 +296,8 @@ impl Services {
             tokio::spawn(show_tiles(self.locations.clone(), Arc::clone(&self.hub), stop.clone())),
             tokio::spawn(self.maps.clone().run(stop.clone())),
             tokio::spawn(self.privacy.clone().keep_days(stop.clone())),
+            tokio::spawn(heed_objections(self.privacy.clone(), self.steering.clone(), stop.clone())),
+            tokio::spawn(self.forget_with_others(stop.clone())),
             tokio::spawn(sweep_accounts(self.auth.clone(), stop.clone())),
             // Not told by `stop`: sockets that are still open may bring positions.
             tokio::spawn(self.history.clone().run(self.stop_history.clone())),
@@ -301,6 +313,33 @@ impl Services {
             tasks.push(run_jobs(basics.registry(), config, database, stop));
         }
         tasks
+    }
+
+    /// Whoever was forgotten by another process is forgotten by this one: names, cards, and their socket. What this misses
+    /// is not remembered for longer than a minute or two anyway.
+    fn forget_with_others(&self, stop: CancellationToken) -> impl Future<Output = ()> + Send + 'static {
+        let (auth, drivers, hub) = (self.auth.clone(), self.drivers.clone(), Arc::clone(&self.hub));
+        let mut forgotten = self.bus.subscribe(Topic::Forgotten);
+        async move {
+            loop {
+                let message = tokio::select! {
+                    () = stop.cancelled() => return,
+                    message = forgotten.recv() => message,
+                };
+                match message {
+                    None => return,
+                    Some(Message::Missed) => {}
+                    Some(Message::Event(text)) => match text.parse::<uuid::Uuid>() {
+                        Ok(id) => {
+                            auth.forget_person(UserId(id));
+                            drivers.forget_card(id.into());
+                            hub.close(UserId(id), CloseCode::NotAuthenticated);
+                        }
+                        Err(error) => tracing::warn!(%error, "a message on the bus names no person"),
+                    },
+                }
+            }
+        }
     }
 
     /// Lets the shard finish what it was given. Everything acknowledged is committed then. The history stores what it
@@ -379,6 +418,24 @@ async fn take_suspended_off(drivers: Drivers, rides: Rides, stop: CancellationTo
                 Ok(()) => tracing::info!(driver.id = %driver, "a driver who may not drive was taken off shift"),
                 // On a ride: it is finished first.
                 Err(error) => tracing::debug!(driver.id = %driver, reason = error.code(), "stays on shift for now"),
+            }
+        }
+    }
+}
+
+/// Drivers who object to hints get none: within a minute, on every node.
+async fn heed_objections(privacy: Privacy, steering: Steering, stop: CancellationToken) {
+    let mut interval = tokio::time::interval(OBJECTIONS_EVERY);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = interval.tick() => {}
+        }
+        match privacy.objectors(Purpose::Hints).await {
+            Ok(objectors) => steering.leave_alone(objectors.into_iter().map(DriverId::from).collect()),
+            Err(error) => {
+                tracing::warn!(error = %crate::telemetry::chain(&error), "who objects to hints could not be read");
             }
         }
     }

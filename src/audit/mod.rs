@@ -14,6 +14,7 @@
 //! holds the end waits for nobody, so there is no deadlock. Rolled back to a savepoint, a record leaves no gap.
 
 mod encoding;
+pub mod personal;
 mod store;
 mod watching;
 

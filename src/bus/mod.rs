@@ -37,17 +37,20 @@ pub enum Topic {
     RideEvents,
     /// Messages to one user's socket, wherever it is connected.
     ToUser,
+    /// People who were forgotten: whoever remembers something of them forgets it as well.
+    Forgotten,
 }
 
 impl Topic {
     /// Every topic.
-    pub const ALL: [Self; 2] = [Self::RideEvents, Self::ToUser];
+    pub const ALL: [Self; 3] = [Self::RideEvents, Self::ToUser, Self::Forgotten];
 
     /// The name of the Redis channel; in metrics too.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::RideEvents => "boda.ride_events",
             Self::ToUser => "boda.to_user",
+            Self::Forgotten => "boda.forgotten",
         }
     }
 

@@ -61,6 +61,13 @@ pub enum Command {
         #[command(subcommand)]
         command: UserCommand,
     },
+    /// What is done with people's data: the register, and how long it is kept
+    #[command(after_help = help::PRIVACY)]
+    Privacy {
+        /// What to do.
+        #[command(subcommand)]
+        command: PrivacyCommand,
+    },
     /// Make the map of a city from OpenStreetMap, and try it out
     #[command(after_help = help::MAP)]
     Map {
@@ -68,6 +75,39 @@ pub enum Command {
         #[command(subcommand)]
         command: MapCommand,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum PrivacyCommand {
+    /// Print the register of processing (law 058/2021, art. 17) as JSON
+    #[command(after_help = help::PRIVACY_REGISTER)]
+    Register(PrintRegister),
+    /// Forget what is too old, or say what would be
+    #[command(after_help = help::PRIVACY_RETENTION)]
+    Retention(Retain),
+}
+
+/// How the register is printed.
+#[derive(Debug, Args)]
+pub struct PrintRegister {
+    #[command(flatten)]
+    pub place: Place,
+    /// Print Markdown, for a person
+    #[arg(long)]
+    pub markdown: bool,
+}
+
+/// What is to be forgotten.
+#[derive(Debug, Args)]
+pub struct Retain {
+    #[command(flatten)]
+    pub place: Place,
+    /// Only say how much it would be
+    #[arg(long)]
+    pub dry_run: bool,
+    /// As if it were that day, such as 2027-06-30 [default: today]
+    #[arg(long, value_name = "DAY", requires = "dry_run")]
+    pub as_of: Option<chrono::NaiveDate>,
 }
 
 #[derive(Debug, Subcommand)]

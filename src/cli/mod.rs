@@ -9,6 +9,7 @@ mod arguments;
 mod help;
 mod map;
 mod password;
+mod privacy;
 mod seed;
 mod trial;
 
@@ -119,6 +120,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Error> {
         }
         Command::PrintConfig(flags) => print(flags.sources().print()?),
         Command::User { command: UserCommand::Create(create) } => create_user(create),
+        Command::Privacy { command } => privacy::run(command),
         Command::Map { command } => map::run(command),
     }
 }

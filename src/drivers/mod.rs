@@ -243,6 +243,10 @@ impl Drivers {
     /// # Errors
     /// When the database is away.
     pub async fn standing(&self, driver: DriverId, now: Timestamp) -> Result<Standing, Error> {
+        if self.inner.auth.is_restricted(driver.into()).await? {
+            let reason = "your data is kept but not used, as you asked; lift that restriction to drive".to_owned();
+            return Ok(Standing { approved: false, reason: Some(reason), ride_types: Vec::new() });
+        }
         let Some(driver) = store::driver(&self.inner.pool, driver).await? else {
             let reason = Some(SEND_PAPERS_FIRST.to_owned());
             return Ok(Standing { approved: false, reason, ride_types: Vec::new() });

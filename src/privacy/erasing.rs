@@ -279,6 +279,7 @@ impl Privacy {
         self.erase_own(person).await?;
         self.inner.auth.forget_person(person);
         self.inner.drivers.forget_card(DriverId::from(person));
+        (self.inner.announce)(person);
         Ok(())
     }
 

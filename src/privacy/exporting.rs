@@ -174,12 +174,13 @@ impl Privacy {
         Ok(exports::fail(&self.inner.pool, id, now).await?)
     }
 
+    /// What was said yes or no to, what was asked for, and who looked at what.
     async fn own_parts(&self, person: UserId) -> Result<Vec<Part>, Error> {
         let pool = &self.inner.pool;
-        Ok(vec![
-            Part::list("consents.json", consents::export(pool, person).await?),
-            Part::list("privacy_requests.json", restrictions::requests(pool, person, EXPORT_ROWS_MAX).await?),
-        ])
+        let mut parts = audit::personal::export(pool, person).await?;
+        parts.push(Part::list("consents.json", consents::export(pool, person).await?));
+        parts.push(Part::list("privacy_requests.json", restrictions::requests(pool, person, EXPORT_ROWS_MAX).await?));
+        Ok(parts)
     }
 
     /// The way of a driver, day by day from the newest, as far as there is room; the days that were left out.

@@ -39,6 +39,7 @@ use sqlx::PgPool;
 
 use crate::auth::Auth;
 use crate::drivers::Drivers;
+use crate::ids::UserId;
 use crate::payments::Payments;
 use crate::storage::Storage;
 use crate::time::Span;
@@ -81,6 +82,9 @@ pub struct Config {
     pub organisation: register::Organisation,
 }
 
+/// Tells every node that a person was forgotten, so that none remembers them. It must not wait.
+pub type Announce = Arc<dyn Fn(UserId) + Send + Sync>;
+
 /// The service. Clones share everything.
 #[derive(Clone)]
 pub struct Privacy {
@@ -95,6 +99,7 @@ struct Inner {
     auth: Auth,
     drivers: Drivers,
     payments: Payments,
+    announce: Announce,
 }
 
 /// What the service is made of.
@@ -113,13 +118,15 @@ pub struct Parts {
     pub drivers: Drivers,
     /// Knows who owes whom.
     pub payments: Payments,
+    /// Reaches every other node.
+    pub announce: Announce,
 }
 
 impl Privacy {
     /// The service.
     pub fn new(parts: Parts) -> Self {
-        let Parts { config, pool, vault, storage, auth, drivers, payments } = parts;
-        Self { inner: Arc::new(Inner { config, pool, vault, storage, auth, drivers, payments }) }
+        let Parts { config, pool, vault, storage, auth, drivers, payments, announce } = parts;
+        Self { inner: Arc::new(Inner { config, pool, vault, storage, auth, drivers, payments, announce }) }
     }
 
     /// Who we are to the authority and to people, and what is done with their data.

@@ -10,7 +10,7 @@ use crate::audit::{self, Act};
 use crate::error::Error;
 use crate::ids::UserId;
 use crate::time::Timestamp;
-use crate::{auth, rides};
+use crate::{auth, drivers, rides};
 
 pub use restrictions::Restriction;
 
@@ -26,7 +26,7 @@ impl Privacy {
     /// Restricts at a person's wish; again changes nothing.
     ///
     /// # Errors
-    /// [`Error::Conflict`] with code `live_ride`: a ride under way cannot go on without its data.
+    /// [`Error::Conflict`] with code `live_ride` or `on_shift`: what is under way cannot go on without its data.
     pub async fn restrict(&self, person: UserId, now: Timestamp) -> Result<(), Error> {
         self.begin(person, person, None, now).await
     }
@@ -47,6 +47,9 @@ impl Privacy {
         }
         if rides::personal::has_live_ride(&mut tx, person).await? {
             return Err(Error::conflict("live_ride", "a ride is under way or booked; end it or cancel it first"));
+        }
+        if drivers::personal::is_on_shift(&mut tx, person).await? {
+            return Err(Error::conflict("on_shift", "a shift is open; end it first"));
         }
         if restrictions::insert(&mut tx, person, (by, reason), now).await? {
             auth::personal::restrict(&mut tx, person, Some(now)).await?;

@@ -268,7 +268,8 @@ pub async fn recipient(pool: &PgPool, id: UserId) -> sqlx::Result<Option<Recipie
 /// What others may know of people; those who were erased are left out.
 pub async fn people(pool: &PgPool, vault: &Vault, ids: &[Uuid]) -> Result<Vec<(UserId, Person)>, Error> {
     let rows = sqlx::query!(
-        r#"SELECT id, first_name, language, phone_sealed AS "phone_sealed!", rating_sum, rating_count FROM users
+        r#"SELECT id, first_name, language, phone_sealed AS "phone_sealed!", rating_sum, rating_count,
+                  restricted_at IS NOT NULL AS "is_restricted!" FROM users
            WHERE id = ANY($1) AND phone_sealed IS NOT NULL"#,
         ids
     )
@@ -281,6 +282,7 @@ pub async fn people(pool: &PgPool, vault: &Vault, ids: &[Uuid]) -> Result<Vec<(U
                 language: language(&row.language)?,
                 phone: phones::open(vault, UserId(row.id), &row.phone_sealed)?,
                 rating_hundredths: row.rating_sum.checked_div(i64::from(row.rating_count)),
+                is_restricted: row.is_restricted,
             };
             Ok((UserId(row.id), person))
         })

@@ -210,7 +210,7 @@ async fn export_file_of(
         (status = 401, body = ErrorBody, description = "`unauthenticated`, `token_expired`"),
         (status = 403, body = ErrorBody, description = "`forbidden`"),
         (status = 404, body = ErrorBody, description = "`not_found`"),
-        (status = 409, body = ErrorBody, description = "`live_ride`"),
+        (status = 409, body = ErrorBody, description = "`live_ride`, `on_shift`"),
         (status = 422, body = ErrorBody, description = "`invalid_value`")
     )
 )]

@@ -243,7 +243,7 @@ async fn restriction(State(privacy): State<Privacy>, caller: Caller) -> Result<J
         (status = 204),
         (status = 401, body = ErrorBody, description = "`unauthenticated`, `token_expired`"),
         (status = 404, body = ErrorBody, description = "`not_found`: this account does not exist any more"),
-        (status = 409, body = ErrorBody, description = "`live_ride`")
+        (status = 409, body = ErrorBody, description = "`live_ride`, `on_shift`")
     )
 )]
 async fn restrict(State(privacy): State<Privacy>, caller: Caller) -> Result<StatusCode, ApiError> {

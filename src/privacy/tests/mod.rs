@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::*;
 use crate::db::fixture;
 use crate::drivers::HomeConfig;
-use crate::ids::{DriverId, RiderId, UserId};
+use crate::ids::{DriverId, RiderId};
 use crate::money::BasisPoints;
 use crate::payments;
 use crate::redact::Secret;
@@ -84,7 +84,8 @@ pub(super) fn privacy(pool: &PgPool, config: Config) -> Privacy {
         crate::drivers::Config { cards_remembered_max: 100, card_age_max: Span::from_minutes(60), home };
     let drivers = Drivers::new(pool.clone(), auth.clone(), vault.clone(), storage.clone(), &drivers_config);
     let payments = Payments::new(pool.clone(), payments::Config { commission: BasisPoints(900) });
-    Privacy::new(Parts { config, pool: pool.clone(), vault, storage, auth, drivers, payments })
+    let announce = Arc::new(|_| {});
+    Privacy::new(Parts { config, pool: pool.clone(), vault, storage, auth, drivers, payments, announce })
 }
 
 /// Asks for an erasure that is due at once, and carries it out.

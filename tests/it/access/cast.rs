@@ -61,6 +61,12 @@ const KINDS: &[(&str, &str, Kind)] = &[
     ("/admin/stages/", "{driver_id}", Kind::Driver),
     ("/admin/road-closures/", "{id}", Kind::Closure),
     ("/admin/jobs/", "{id}", Kind::Job),
+    ("/me/consents/", "{purpose}", Kind::Plain("marketing")),
+    ("/me/exports/", "{id}", Kind::Plain(NOBODY)),
+    ("/admin/privacy/people/", "{purpose}", Kind::Plain("marketing")),
+    ("/admin/privacy/people/", "{id}", Kind::Plain(NOBODY)),
+    ("/admin/privacy/exports/", "{id}", Kind::Plain(NOBODY)),
+    ("/admin/privacy/holds/", "{id}", Kind::Plain(NOBODY)),
 ];
 
 /// Somebody who asks.
