@@ -179,7 +179,63 @@ fn is_near_host(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::ffi::OsString;
+
     use super::*;
+    use crate::config::{Config, Error, Sources};
+    use crate::privacy::{register, retention};
+
+    fn load(settings: &[(&str, &str)]) -> Result<Config, Error> {
+        let environment: BTreeMap<OsString, OsString> =
+            settings.iter().map(|(key, value)| (OsString::from(key), OsString::from(value))).collect();
+        Sources { environment, ..Sources::default() }.load()
+    }
+
+    #[test]
+    fn the_page_on_privacy_has_the_tables_that_the_program_follows() {
+        let privacy = load(&[]).expect("defaults").privacy;
+        let page = include_str!("../../docs/PRIVACY.md");
+        for (name, table) in [
+            ("retention", retention::table_markdown(&privacy.periods)),
+            ("activities", register::activities_markdown()),
+            ("places", register::places_markdown(&privacy.organisation)),
+        ] {
+            let block = format!("<!-- {name} -->\n{table}<!-- /{name} -->\n");
+            assert!(page.contains(&block), "docs/PRIVACY.md is to have this block:\n{block}");
+        }
+    }
+
+    #[test]
+    fn a_store_abroad_keeps_the_program_from_starting_without_a_certificate() {
+        const FAR: (&str, &str) = ("BODA__DATABASE__URL", "postgres://boda@db.example.com/boda");
+        let certificate =
+            |day| [("BODA__RESIDENCY__CERTIFICATE_ID", "NCSA-7"), ("BODA__RESIDENCY__CERTIFICATE_EXPIRES_ON", day)];
+        let in_ireland = [FAR, ("BODA__RESIDENCY__DATABASE", "IE")];
+        for (settings, expected) in [
+            (vec![], None),
+            (vec![("BODA__DATABASE__URL", "postgres://boda@localhost/boda")], None),
+            (vec![FAR], Some("residency.database: is empty, and database.url is on the open network")),
+            (vec![FAR, ("BODA__RESIDENCY__DATABASE", "RW")], None),
+            (in_ireland.to_vec(), Some("residency.database: \"IE\" is not RW, and it holds everything about people")),
+            ([&in_ireland[..], &certificate("2999-12-31")].concat(), None),
+            ([&in_ireland[..], &certificate("2020-12-31")].concat(), Some("residency.database: \"IE\" is not RW")),
+            ([&in_ireland[..], &certificate("soon")].concat(), Some("residency.certificate_expires_on: \"soon\"")),
+            (vec![("BODA__RESIDENCY__REGION", "KE")], Some("residency.database: \"KE\" is not RW")),
+            (vec![("BODA__RESIDENCY__BACKUPS", "US")], Some("residency.backups: \"US\" is not RW")),
+            (vec![certificate("2999-12-31")[0]], Some("residency.certificate_expires_on: is empty")),
+            (vec![("BODA__PRIVACY__OFFICER_CONTACT", "")], Some("privacy.officer_contact: is empty")),
+        ] {
+            let loaded = load(&settings);
+            match expected {
+                None => assert!(loaded.is_ok(), "{settings:?}: {loaded:?}"),
+                Some(said) => {
+                    let error = loaded.expect_err(said).to_string();
+                    assert!(error.contains(said), "{settings:?}: {error}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn near_is_this_machine_and_its_private_network() {

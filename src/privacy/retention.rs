@@ -298,7 +298,7 @@ impl Class {
                 what: "licence, insurance and other papers of drivers, with their files",
                 from: "the account was closed",
                 ground: "transport regulation; art. 52",
-                then: "erased; keys of files destroyed",
+                then: "erased, keys of files destroyed; at once when the person asks to be forgotten",
                 keeper: Keeper::Erasure,
             },
             Self::Ledger => Rule {
