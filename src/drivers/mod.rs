@@ -319,6 +319,11 @@ impl Drivers {
         self.remembered().forget(&driver);
     }
 
+    /// A driver's standing was changed by another service.
+    pub fn standing_changed(&self, driver: DriverId) {
+        self.changed(driver);
+    }
+
     fn changed(&self, driver: DriverId) {
         self.forget_card(driver);
         // Nobody listens in a process without a city: that is fine.

@@ -28,8 +28,8 @@ use crate::{auth, drivers, notifications, rides, safety};
 
 pub use erasures::Erasure;
 
-/// Whoever is on shift is taken off it by `app` within ten seconds.
-const OFF_SHIFT_WITHIN: Span = Span::from_secs(15);
+/// Whoever is on shift is taken off it by `app`, at once in this process and within ten seconds in another.
+const OFF_SHIFT_WITHIN: Span = Span::from_secs(3);
 /// How far back others may have been told of a person.
 const TOLD_SINCE: Span = Span::from_minutes(60 * 24 * 60);
 /// Pieces of one service in one run: 2,000 rows each. A run that needs more goes on in the next.
@@ -246,6 +246,7 @@ impl Privacy {
         let is_on_shift = drivers::personal::is_on_shift(&mut tx, person).await?;
         tx.commit().await?;
         if is_on_shift {
+            self.inner.drivers.standing_changed(DriverId::from(person));
             return Ok(Erased::NotYet { retry_after: OFF_SHIFT_WITHIN });
         }
         self.go_through(person, now).await?;
