@@ -5,11 +5,15 @@
 Prints a line for each: role and access token. The driver has papers and is approved, and is on shift.
 """
 
+import base64
+import hashlib
+import hmac
 import json
 import re
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 
 URL, PROGRAM, DATA_DIR = sys.argv[1:4]
@@ -57,19 +61,42 @@ def with_password(phone):
     return call("POST", "/auth/login", {"phone": phone, "password": PASSWORD})["access_token"]
 
 
+def code_of(secret):
+    """What an authenticator app shows now (RFC 6238)."""
+    key = base64.b32decode(secret + "=" * (-len(secret) % 8))
+    digest = hmac.new(key, int(time.time() // 30).to_bytes(8, "big"), hashlib.sha1).digest()
+    start = digest[-1] & 15
+    return f"{(int.from_bytes(digest[start:start + 4], 'big') & 0x7FFFFFFF) % 1_000_000:06}"
+
+
+def with_two_factors(phone):
+    """Somebody who enrols a second factor at the first sign-in."""
+    first = with_password(phone)
+    secret = call("POST", "/me/second-factor", {}, first)["secret"]
+    enrolled = call("POST", "/me/second-factor/confirm", {"code": code_of(secret)}, first)
+    return enrolled["tokens"]["access_token"]
+
+
+def partner(by):
+    """A program of somebody else's that may see all that programs may."""
+    scopes = ["places:read", "heatmap:read", "reports:read"]
+    made = call("POST", "/admin/partners", {"name": "City of Kigali", "scopes": scopes}, by)
+    return call("POST", "/auth/partner/token", {"partner_id": made["id"], "secret": made["secret"]})["access_token"]
+
+
 def admin(phone):
     """The first admin, made on the command line beside the server."""
     command = [PROGRAM, "user", "create", "--role", "admin", "--phone", phone, "--first-name", "Ange"]
     command += ["--last-name", "Mukamana", "--password-stdin", "--data-dir", DATA_DIR]
     subprocess.run(command, input=PASSWORD + "\n", text=True, check=True, stdout=subprocess.DEVNULL)
-    return with_password(phone)
+    return with_two_factors(phone)
 
 
 def employed(role, phone, by):
     """Somebody whom the admin lets in."""
     body = {"phone": phone, "first_name": "Jean", "last_name": "Bosco", "role": role, "password": PASSWORD}
     call("POST", "/admin/users", body, by)
-    return with_password(phone)
+    return with_two_factors(phone) if role == "government" else with_password(phone)
 
 
 def put_on_shift(driver, admin_token):
@@ -93,6 +120,7 @@ def main():
     tokens["driver"] = registered("driver", "+250788100003")
     tokens["government"] = employed("government", "+250788100004", tokens["admin"])
     tokens["agent"] = employed("agent", "+250788100005", tokens["admin"])
+    tokens["partner"] = partner(tokens["admin"])
     put_on_shift(tokens["driver"], tokens["admin"])
     for role, token in tokens.items():
         print(role, token)

@@ -76,6 +76,10 @@ uuid_id!(
     SessionId
 );
 uuid_id!(
+    /// A partner whose programs may ask us things.
+    PartnerId
+);
+uuid_id!(
     /// One open socket.
     ConnectionId
 );

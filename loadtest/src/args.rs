@@ -9,7 +9,8 @@ Examples:
   boda-loadtest city                                      500 drivers, 300 rides a minute, 2 minutes, a server of its own
   boda-loadtest city --seconds 30 --drivers 100 --rides-per-minute 60
   boda-loadtest city --orders orders.csv --speedup 60 --seconds 300 --json
-  boda-loadtest city --target http://127.0.0.1:8080 --admin-phone +250788123456 --admin-password SECRET
+  boda-loadtest city --target http://127.0.0.1:8080 --admin-phone +250788123456 --admin-password PASSWORD \
+      --admin-second-factor SECRET
   boda-loadtest crash --kills 20 --json
   boda-loadtest compare --json                            every figure of the hot path beside its reference points, 10 minutes
   boda-loadtest ingest --binary --coalesce-ms 2        what one ping costs; also --saturated, --against textbook or floor
@@ -310,7 +311,7 @@ pub struct City {
     #[command(flatten)]
     pub common: Common,
     /// Play against this running server (http://HOST:PORT) instead of starting one
-    #[arg(long, value_name = "URL", requires_all = ["admin_phone", "admin_password"], conflicts_with = "server")]
+    #[arg(long, value_name = "URL", requires_all = ["admin_phone", "admin_password", "admin_second_factor"], conflicts_with = "server")]
     pub target: Option<String>,
     /// Phone of an administrator of the target, who approves the drivers
     #[arg(long, value_name = "PHONE", requires = "target")]
@@ -318,6 +319,9 @@ pub struct City {
     /// Password of that administrator
     #[arg(long, value_name = "PASSWORD", requires = "target")]
     pub admin_password: Option<String>,
+    /// Secret of that administrator's second factor, in base32
+    #[arg(long, value_name = "SECRET", requires = "target")]
+    pub admin_second_factor: Option<String>,
     /// Drivers on shift; each pings once a second
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = crowd)]
     pub drivers: usize,
@@ -426,7 +430,7 @@ mod tests {
             "boda-loadtest city",
             "boda-loadtest city --drivers 500 --rides-per-minute 300 --seconds 120 --json",
             "boda-loadtest city --orders orders.csv --speedup 60 --seconds 300",
-            "boda-loadtest city --target http://127.0.0.1:1 --admin-phone +250788123456 --admin-password x",
+            "boda-loadtest city --target http://127.0.0.1:1 --admin-phone +250788123456 --admin-password x --admin-second-factor y",
             "boda-loadtest crash --kills 20 --json",
             "boda-loadtest compare --json",
             "boda-loadtest ingest --binary --coalesce-ms 2",

@@ -9,6 +9,7 @@ use crate::api::Outages;
 use crate::args::City;
 use crate::load::Crowd;
 use crate::orders::{self, TOWN_MPS, Window};
+use crate::people::Login;
 use crate::play::{Cast, Host, Stop, enter, leave, settle};
 use crate::report::{Progress, Report};
 use crate::scene::Habits;
@@ -31,9 +32,10 @@ struct Plan {
 pub async fn run(args: &City, progress: Progress) -> Result<Report, Stop> {
     // A file that is not there is told before anything is started.
     let file = args.orders.as_deref().map(orders::read).transpose().map_err(Stop::Usage)?;
-    let mut host = match (&args.target, &args.admin_phone, &args.admin_password) {
-        (Some(url), Some(phone), Some(password)) => {
-            Host::Target { address: address(url)?, phone: phone.clone(), password: password.clone() }
+    let mut host = match (&args.target, &args.admin_phone, &args.admin_password, &args.admin_second_factor) {
+        (Some(url), Some(phone), Some(password), Some(secret)) => {
+            let (phone, password, second_factor) = (phone.clone(), password.clone(), secret.clone());
+            Host::Target { address: address(url)?, login: Login { phone, password, second_factor } }
         }
         _ => Host::own(&args.common, progress).await?,
     };

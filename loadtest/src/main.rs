@@ -36,6 +36,7 @@ mod schedule;
 mod server;
 mod socket;
 mod tally;
+mod totp;
 mod town;
 mod truth;
 mod wire;

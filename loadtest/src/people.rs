@@ -17,11 +17,16 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::api::{Answer, Api, Call, Failure};
+use crate::totp;
 
 /// How many registrations are under way at once.
 const AT_ONCE: usize = 16;
 /// Longest wait for an SMS to show up in the sandbox.
 const SMS_WITHIN: Duration = Duration::from_secs(30);
+/// Codes of a second factor that are tried …
+const CODES_MAX: u32 = 4;
+/// … with this between them: less than a code is shown for.
+const NEXT_CODE_AFTER: Duration = Duration::from_secs(15);
 /// Tokens are renewed this long before they run out.
 const RENEW_BEFORE: Duration = Duration::from_secs(60);
 
@@ -31,7 +36,20 @@ pub struct Person {
     /// Number within its role, from 0.
     pub index: usize,
     phone: String,
+    /// Secret of the second factor, of an administrator.
+    second_factor: Option<String>,
     session: Mutex<Session>,
+}
+
+/// How an administrator signs in.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// Telephone.
+    pub phone: String,
+    /// Password.
+    pub password: String,
+    /// Secret of the second factor, in base32.
+    pub second_factor: String,
 }
 
 #[derive(Debug)]
@@ -56,11 +74,14 @@ impl From<Tokens> for Session {
 }
 
 impl Person {
-    /// Signs in with a password.
-    pub async fn log_in(api: &Api, phone: &str, password: &str) -> Result<Self, Failure> {
+    /// Signs an administrator in with password and second factor.
+    pub async fn log_in(api: &Api, login: &Login) -> Result<Self, Failure> {
+        let Login { phone, password, second_factor } = login;
         let body = json!({"phone": phone, "password": password, "device_name": "boda-loadtest"});
-        let tokens = post::<Tokens>(api, "/auth/login", &body).await?;
-        Ok(Self { index: 0, phone: phone.to_owned(), session: Mutex::new(tokens.into()) })
+        let first = post::<Tokens>(api, "/auth/login", &body).await?;
+        let session = second_factor_given(api, &first.access_token, second_factor).await?;
+        let second_factor = Some(second_factor.clone());
+        Ok(Self { index: 0, phone: phone.clone(), second_factor, session: Mutex::new(session) })
     }
 
     /// An access token that is good for a while.
@@ -111,9 +132,29 @@ impl Person {
             Err(failure) if failure.is_status(401) => {
                 let before = api.texts_to(&self.phone).await?.len();
                 post::<IgnoredAny>(api, "/auth/code", &json!({"phone": self.phone})).await?;
-                verified(api, &self.phone, before).await
+                let session = verified(api, &self.phone, before).await?;
+                match &self.second_factor {
+                    Some(secret) => second_factor_given(api, &session.access, secret).await,
+                    None => Ok(session),
+                }
             }
             Err(failure) => Err(failure),
+        }
+    }
+}
+
+/// Gives the second factor. Its code is good once: the next one is waited for when this one was used.
+async fn second_factor_given(api: &Api, token: &str, secret: &str) -> Result<Session, Failure> {
+    let mut tries_left = CODES_MAX;
+    loop {
+        let body = json!({"code": totp::code_now(secret).unwrap_or_default()});
+        let call = Call { token: Some(token), body: Some(&body), ..Call::new(Method::POST, "/auth/second-factor") };
+        match api.answered::<Tokens>(&call).await {
+            Err(failure) if failure.is_status(403) && tries_left > 1 => {
+                tries_left -= 1;
+                sleep(NEXT_CODE_AFTER).await;
+            }
+            other => return Ok(other?.body.into()),
         }
     }
 }

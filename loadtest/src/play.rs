@@ -9,7 +9,7 @@ use crate::api::{Api, Failure, Outages, ServerInfo};
 use crate::args::Common;
 use crate::checks::verdict;
 use crate::cpu;
-use crate::people::{self, Person, Registry};
+use crate::people::{self, Login, Person, Registry};
 use crate::report::{Progress, Quantiles, Report};
 use crate::scene::{Habits, Scene};
 use crate::schedule::LATE_SHARE_MAX;
@@ -52,10 +52,8 @@ pub enum Host {
     Target {
         /// `host:port`.
         address: String,
-        /// The administrator's phone.
-        phone: String,
-        /// And password.
-        password: String,
+        /// How the administrator signs in.
+        login: Login,
     },
 }
 
@@ -108,15 +106,14 @@ pub async fn enter(host: &mut Host, outages: Outages) -> Result<Gate, Stop> {
         return Err(Stop::Usage("the target runs without --sandbox: nobody can read its SMS codes".to_owned()));
     }
     let mut registry = Registry::new();
-    let (phone, password) = match host {
+    let login = match host {
         Host::Own(server) => {
             let (phone, password) = (registry.phone(), Alphanumeric.sample_string(&mut rand::rng(), 24));
-            server.create_admin(&phone, &password).await?;
-            (phone, password)
+            server.create_admin(phone, password).await?
         }
-        Host::Target { phone, password, .. } => (phone.clone(), password.clone()),
+        Host::Target { login, .. } => login.clone(),
     };
-    let admin = Person::log_in(&api, &phone, &password).await?;
+    let admin = Person::log_in(&api, &login).await?;
     Ok(Gate { api, info, admin, registry })
 }
 

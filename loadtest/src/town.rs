@@ -200,8 +200,8 @@ async fn registered(server: &mut Server, plan: &Plan<'_>) -> Result<Vec<Pass>, S
         Api::new(server.address().to_owned(), Outages::Unexpected).map_err(|err| Stop::Failed(err.to_string()))?;
     let mut registry = Registry::new();
     let (phone, password) = (registry.phone(), Alphanumeric.sample_string(&mut rand::rng(), 24));
-    server.create_admin(&phone, &password).await?;
-    let admin = Person::log_in(&api, &phone, &password).await?;
+    let login = server.create_admin(phone, password).await?;
+    let admin = Person::log_in(&api, &login).await?;
     let drivers = people::drivers(&api, &mut registry, &admin, plan.drivers).await?;
     let riders = people::riders(&api, &mut registry, plan.riders).await?;
     let mut passes = Vec::with_capacity(drivers.len() + riders.len());

@@ -10,9 +10,9 @@ use super::{Analytics, RideSummary};
 use crate::clock;
 use crate::time::Timestamp;
 use crate::web::body::{Json, Query};
-use crate::web::caller::Admin;
+use crate::web::caller::{ReportsRead, Scoped};
 use crate::web::period::{Period, PeriodLimits, PeriodParams};
-use crate::web::{ApiError, ErrorBody};
+use crate::web::{ApiError, ErrorBody, Role};
 
 /// Every route of this service, under the API's prefix.
 pub fn routes() -> OpenApiRouter<Analytics> {
@@ -101,7 +101,8 @@ impl RideSummaryView {
 
 /// The ride summary
 ///
-/// All rides that were requested in the period (seven days when nothing is said, 400 days at most), in numbers.
+/// All rides that were requested in the period (seven days when nothing is said, 400 days at most), in numbers. For
+/// admins, and for partners with the scope `reports:read`.
 #[utoipa::path(
     get,
     path = "/admin/analytics/rides",
@@ -111,17 +112,17 @@ impl RideSummaryView {
     responses(
         (status = 200, description = "The summary", body = RideSummaryView),
         (status = 401, description = "Not signed in", body = ErrorBody),
-        (status = 403, description = "Not an admin", body = ErrorBody),
+        (status = 403, description = "`forbidden`: not an admin; `scope_missing`", body = ErrorBody),
         (status = 422, description = "A wrong `from` or `to`", body = ErrorBody),
     )
 )]
 async fn ride_summary(
     State(analytics): State<Analytics>,
-    Admin(admin): Admin,
+    asker: Scoped<ReportsRead>,
     Query(period): Query<PeriodParams>,
 ) -> Result<Json<RideSummaryView>, ApiError> {
     let now = clock::now();
     let period = period.check(now, PeriodLimits::REPORT)?;
-    let summary = analytics.ride_summary(period, admin, now).await?;
+    let summary = analytics.ride_summary(period, asker.only(&[Role::Admin])?, now).await?;
     Ok(Json(RideSummaryView::of(period, &summary)))
 }

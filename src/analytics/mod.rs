@@ -16,11 +16,11 @@ mod tests;
 
 use sqlx::PgPool;
 
-use crate::audit::{self, Act};
+use crate::audit::{self, Act, Actor};
 use crate::error::Error;
-use crate::ids::UserId;
 use crate::money::Francs;
 use crate::time::{Span, Timestamp};
+use crate::web::caller::Asker;
 use crate::web::period::Period;
 
 /// Hours of a day.
@@ -116,9 +116,15 @@ impl Analytics {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn ride_summary(&self, period: Period, admin: UserId, now: Timestamp) -> Result<RideSummary, Error> {
+    pub async fn ride_summary(&self, period: Period, asker: Asker, now: Timestamp) -> Result<RideSummary, Error> {
         let summary = store::ride_summary(&self.pool, period).await?;
-        audit::record_read(&self.pool, &Act::of_admin(admin, "analytics.rides_read"), &[], now).await?;
+        let actor = match asker {
+            Asker::Person(caller) => Actor::Person(caller.user, caller.role),
+            Asker::Partner(partner) => Actor::Partner(partner),
+        };
+        let action = "analytics.rides_read";
+        let act = Act { actor, action, whose: None, subject: None, why: None, detail: serde_json::Value::Null };
+        audit::record_read(&self.pool, &act, &[], now).await?;
         Ok(summary)
     }
 }

@@ -5,10 +5,15 @@ use uuid::Uuid;
 
 use super::*;
 use crate::db::fixture::{self, Ride, at};
-use crate::ids::UserId;
-use crate::web::Role;
+use crate::ids::{SessionId, UserId};
 use crate::web::period::{PeriodLimits, PeriodParams};
 use crate::web::probe::Probe;
+use crate::web::{Caller, Role};
+
+fn admin() -> Asker {
+    let session = SessionId(Uuid::nil());
+    Asker::Person(Caller { user: UserId(Uuid::nil()), role: Role::Admin, session })
+}
 
 fn period(from: &str, to: &str) -> Period {
     let params = PeriodParams { from: Some(from.to_owned()), to: Some(to.to_owned()) };
@@ -18,7 +23,7 @@ fn period(from: &str, to: &str) -> Period {
 #[sqlx::test(migrations = "./migrations")]
 async fn the_summary_of_nothing_is_zeroes_without_rates(pool: PgPool) {
     let summary = Analytics::new(pool)
-        .ride_summary(period("2026-11-16", "2026-11-22"), UserId(Uuid::nil()), at("2026-11-23T08:00:00Z"))
+        .ride_summary(period("2026-11-16", "2026-11-22"), admin(), at("2026-11-23T08:00:00Z"))
         .await
         .expect("reads");
     assert_eq!((summary.requested, summary.revenue, summary.duration), (0, Francs::ZERO, Span::ZERO));
@@ -56,7 +61,7 @@ async fn the_summary_adds_up_to_what_was_counted_by_hand(pool: PgPool) {
 
     let analytics = Analytics::new(pool.clone());
     let summary = analytics
-        .ride_summary(period("2026-11-16", "2026-11-17"), UserId(Uuid::nil()), at("2026-11-23T08:00:00Z"))
+        .ride_summary(period("2026-11-16", "2026-11-17"), admin(), at("2026-11-23T08:00:00Z"))
         .await
         .expect("reads");
     let mut by_hour = [0; HOURS];

@@ -10,8 +10,11 @@ use crate::auth::NewUser;
 use crate::clock;
 use crate::config::Config;
 use crate::db::{self, Database, embedded};
+use crate::error::Error as ServiceError;
 use crate::ids::UserId;
+use crate::phone::Phone;
 use crate::privacy::Swept;
+use crate::redact::Secret;
 use crate::sandbox::Sandbox;
 use crate::simulation;
 use crate::telemetry::Telemetry;
@@ -73,6 +76,38 @@ pub async fn create_user(config: Config, user: NewUser) -> Result<UserId, Error>
         let basics = Basics::build(&config, database, vault, None)?;
         let created = basics.auth.create_user(user, clock::now()).await;
         created.map_err(|error| Error::service("the account was not created", error))
+    })
+    .await
+}
+
+/// As [`create_user`], with a second factor, whose secret it tells.
+///
+/// # Errors
+/// As there.
+pub async fn create_user_with_second_factor(config: Config, user: NewUser) -> Result<(UserId, Secret<String>), Error> {
+    Telemetry::install(&config.log)?;
+    with_database(&config, async |database| {
+        let vault = schema::bring_up_to_date(&config, database).await?;
+        let basics = Basics::build(&config, database, vault, None)?;
+        let created = basics.auth.create_user_with_second_factor(user, clock::now()).await;
+        created.map_err(|error| Error::service("the account was not created", error))
+    })
+    .await
+}
+
+/// Takes the second factor away from somebody who lost it. Works beside a running server.
+///
+/// # Errors
+/// [`Error`] when the database cannot be reached, or there is no such account or second factor.
+pub async fn reset_second_factor(config: Config, phone: Phone, reason: &str) -> Result<(), Error> {
+    Telemetry::install(&config.log)?;
+    with_database(&config, async |database| {
+        let vault = schema::bring_up_to_date(&config, database).await?;
+        let basics = Basics::build(&config, database, vault, None)?;
+        let refused = |error| Error::service("the second factor was not taken away", error);
+        let user = basics.auth.account_of(phone).await.map_err(refused)?;
+        let user = user.ok_or_else(|| refused(ServiceError::NotFound { what: "account" }))?;
+        basics.auth.reset_second_factor(user, reason, clock::now()).await.map_err(refused)
     })
     .await
 }

@@ -22,6 +22,9 @@ use crate::web::Role;
 /// The same for all logins of the demo.
 const PASSWORD: &str = "boda-demo-2026";
 
+/// Of the admin and the official, as known as the password.
+const SECOND_FACTOR: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+
 /// One login for each role: role, phone, first and last name.
 const LOGINS: [(Role, &str, &str, &str); 4] = [
     (Role::Admin, "+250788000001", "Ada", "Uwase"),
@@ -63,7 +66,11 @@ pub(super) fn city(
 ) -> Result<simulation::Config, Error> {
     let admin = match admin {
         Some(admin) => admin,
-        None => simulation::Admin { phone: phone(LOGINS[0].1)?, password: Secret::new(PASSWORD.to_owned()) },
+        None => simulation::Admin {
+            phone: phone(LOGINS[0].1)?,
+            password: Secret::new(PASSWORD.to_owned()),
+            second_factor: Secret::new(SECOND_FACTOR.to_owned()),
+        },
     };
     Ok(simulation::Config {
         target,
@@ -89,6 +96,10 @@ async fn create_login(services: &Services, role: Role, phone: &str, first: &str,
         password: Some(Secret::new(PASSWORD.to_owned())),
     };
     match services.auth.create_user(user, clock::now()).await {
+        Ok(user) if role.needs_second_factor() => {
+            let secret = Secret::new(SECOND_FACTOR.to_owned());
+            Ok(services.auth.set_second_factor(user, &secret, clock::now()).await?)
+        }
         Ok(_) => Ok(()),
         // From an earlier run on the same data directory.
         Err(error) if error.code() == "phone_taken" => Ok(()),
@@ -110,6 +121,10 @@ fn print_welcome(address: SocketAddr, server: &Server) {
     for (role, phone, first, _) in LOGINS {
         eprintln!("    {:<11} {phone}  ({first})", role.as_str());
     }
+    eprintln!(
+        "\n  The admin and the official give a second factor, too: a code of an authenticator app with the secret"
+    );
+    eprintln!("    {SECOND_FACTOR}");
     eprintln!("\n  Try: curl -s http://{address}/api/v1/auth/login -H 'content-type: application/json' \\");
     eprintln!("         -d '{{\"phone\":\"{}\",\"password\":\"{PASSWORD}\"}}'", LOGINS[2].1);
     eprintln!("  Ctrl-C stops everything that was started.\n");

@@ -17,6 +17,7 @@ mod router;
 mod schema;
 mod seed;
 mod services;
+mod sessions;
 mod sockets;
 mod streets;
 
@@ -41,7 +42,9 @@ use crate::telemetry::{self, Telemetry};
 use crate::web;
 use crate::web::server::Door;
 
-pub use commands::{create_user, migrate, retain, run_sandbox, simulate, worker};
+pub use commands::{
+    create_user, create_user_with_second_factor, migrate, reset_second_factor, retain, run_sandbox, simulate, worker,
+};
 pub use seed::{Seeding, seed};
 
 use services::Services;

@@ -61,6 +61,7 @@ pub(super) fn build(
         .merge(health::routes(checked))
         .merge(SwaggerUi::new("/api/docs").url("/api/openapi.json", document))
         .route("/api/asyncapi.json", get(live_document(&asyncapi::document())))
+        .route("/.well-known/jwks.json", get(auth::http::jwks))
         .route("/", get(city_page::page))
         .layer(middleware::from_fn(web::hold_to_duty))
         .layer(middleware::from_fn_with_state(config.server.request_timeout, limit_time));

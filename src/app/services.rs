@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::ground::Ground;
+use super::sessions::{keep_ended, keep_keys};
 use super::streets::Streets;
 use super::{Error, Server};
 use crate::analytics::Analytics;
@@ -125,7 +126,7 @@ impl Basics {
             .map_err(|error| Error::service("the keys that sign tokens and codes cannot be used", error))?;
         let tokens = TokenKeys::new(keys.tokens.expose(), config.access_token_lifetime)
             .map_err(|error| Error::service("the keys that sign tokens cannot be used", error))?;
-        let tokens = Arc::new(tokens);
+        let tokens = Arc::new(tokens.remembering(config.tokens.remembered_max, config.tokens.ended_max));
         let bus = Bus::connect(&config.bus).map_err(|error| Error::service("the event bus cannot be built", error))?;
         let storage = Storage::new(Arc::new(Disk::new(config.data_dir.join("files"))), vault.clone());
         let auth = Auth::new(pool.clone(), config.auth.clone(), &keys.code, Arc::clone(&tokens), vault.clone())?;
@@ -212,6 +213,8 @@ impl Services {
             .map_err(|error| Error::service("the index cannot be built with [city]", error))?;
         let history = History::new(config.history.clone(), pool.clone(), locations.clone());
         let geofences = Geofences::open(config.geofences.clone(), pool.clone(), locations.clone()).await?;
+        // Before anybody is answered: who was signed out while this node was away stays out.
+        auth.read_ended(clock::now()).await?;
         let hub = Hub::start(config.sockets.clone());
         let steering = Steering::new(config.steering.clone(), locations.clone(), Arc::clone(&hub));
         let stages =
@@ -299,6 +302,17 @@ impl Services {
             tokio::spawn(heed_objections(self.privacy.clone(), self.steering.clone(), stop.clone())),
             tokio::spawn(self.forget_with_others(stop.clone())),
             tokio::spawn(sweep_accounts(self.auth.clone(), stop.clone())),
+            tokio::spawn(keep_ended(
+                config.tokens.clone(),
+                (self.auth.clone(), self.bus.clone(), Arc::clone(&self.hub)),
+                stop.clone(),
+            )),
+            tokio::spawn(keep_keys(
+                config.tokens.clone(),
+                config.data_dir.join("keys"),
+                Arc::clone(&self.tokens),
+                stop.clone(),
+            )),
             // Not told by `stop`: sockets that are still open may bring positions.
             tokio::spawn(self.history.clone().run(self.stop_history.clone())),
             tokio::spawn(self.geofences.clone().run(self.stop_history.clone())),

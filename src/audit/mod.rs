@@ -25,7 +25,7 @@ use serde_json::Value;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-use crate::ids::UserId;
+use crate::ids::{PartnerId, UserId};
 use crate::time::Timestamp;
 use crate::web::{Agency, Duty, RequestId, Role};
 use encoding::Content;
@@ -49,6 +49,8 @@ pub enum Actor {
     System,
     /// Somebody at the command line of the server.
     Operator,
+    /// A partner's program.
+    Partner(PartnerId),
 }
 
 /// An act to be recorded.
@@ -133,6 +135,7 @@ fn content(act: &Act<'_>, whose: &[Uuid], now: Timestamp) -> Content {
         Actor::Official(user, agency) => ("person", Some(user.0), Some(Role::Government), Some(*agency)),
         Actor::System => ("system", None, None, None),
         Actor::Operator => ("operator", None, None, None),
+        Actor::Partner(partner) => ("partner", Some(partner.0), None, None),
     };
     // Of riders and drivers an address would be one more trace of where they were; of officials it is evidence.
     let is_privileged = matches!(role, Some(Role::Admin | Role::Government | Role::Agent));

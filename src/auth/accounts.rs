@@ -1,8 +1,11 @@
 //! Accounts made by those who run the platform: the first admin from the command line, colleagues and officials by an
 //! admin.
 
+use serde_json::json;
+use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::audit::{self, Act};
 use crate::auth::phones::SealedPhone;
 use crate::auth::{Auth, Profile, password, profile, store};
 use crate::error::{Checks, Error};
@@ -37,6 +40,13 @@ impl Auth {
     /// [`Error::Invalid`] with every field that is wrong; [`Error::Conflict`] with code `phone_taken` when somebody has
     /// proven that phone.
     pub async fn create_user(&self, new: NewUser, now: Timestamp) -> Result<UserId, Error> {
+        let mut tx = self.inner.pool.begin().await?;
+        let id = self.insert_user(&mut tx, new, now).await?;
+        tx.commit().await?;
+        Ok(id)
+    }
+
+    async fn insert_user(&self, tx: &mut PgConnection, new: NewUser, now: Timestamp) -> Result<UserId, Error> {
         let mut checks = Checks::new();
         let first_name = profile::name(&mut checks, "first_name", &new.first_name);
         let last_name = profile::name(&mut checks, "last_name", &new.last_name);
@@ -51,11 +61,40 @@ impl Auth {
         let new = NewUser { first_name, last_name, ..new };
         let id = UserId(Uuid::now_v7());
         let phone = SealedPhone::new(&self.inner.vault, id, new.phone)?;
-        let created = store::create_user(&self.inner.pool, &phone, &new, hash.as_deref(), now).await?;
+        let created = store::create_user(tx, &phone, &new, hash.as_deref(), now).await?;
         created.ok_or_else(|| Error::conflict("phone_taken", "there is an account with this phone number"))
     }
 
-    /// The account of a phone, for admins.
+    /// As [`Auth::create_user`], by an admin who stays on record.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn create_colleague(&self, admin: UserId, new: NewUser, now: Timestamp) -> Result<UserId, Error> {
+        let role = new.role;
+        let mut tx = self.inner.pool.begin().await?;
+        let id = self.insert_user(&mut tx, new, now).await?;
+        let detail = json!({"role": role.as_str()});
+        let act = Act { whose: Some(id), detail, ..Act::of_admin(admin, "users.created").on("user", id) };
+        audit::record(&mut tx, &act, now).await?;
+        tx.commit().await?;
+        Ok(id)
+    }
+
+    /// As [`Auth::find_by_phone`], by an admin who stays on record. What was not found is recorded, too: who tries numbers
+    /// is to be seen.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn look_up(&self, admin: UserId, phone: Phone, now: Timestamp) -> Result<Option<Profile>, Error> {
+        let found = self.find_by_phone(phone).await?;
+        let whose = found.as_ref().map(|profile| profile.id);
+        let detail = json!({"found": found.is_some()});
+        let act = Act { whose, detail, ..Act::of_admin(admin, "users.looked_up") };
+        audit::record_read(&self.inner.pool, &act, &[], now).await?;
+        Ok(found)
+    }
+
+    /// The account of a phone.
     ///
     /// # Errors
     /// When the database is away.

@@ -33,6 +33,12 @@ impl CodeKey {
         Secret::new(key)
     }
 
+    /// What a value is found or compared by without being stored; the same value for another purpose is another.
+    pub fn pseudonym(&self, purpose: &str, value: &[u8]) -> Vec<u8> {
+        let text = [b"a pseudonym for ", purpose.as_bytes(), &[0], value].concat();
+        hmac::sign(&self.0, &text).as_ref().to_vec()
+    }
+
     /// The six digits of a challenge.
     pub fn code(&self, challenge: Uuid) -> Secret<String> {
         let tag = hmac::sign(&self.0, challenge.as_bytes());

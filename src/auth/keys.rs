@@ -2,12 +2,16 @@
 //!
 //! Separate because it is the one part of this service that touches files. A key appears whole or not at all (written
 //! beside, then linked to its name), so a second process that starts at the same moment finds either nothing or the
-//! same key; nothing is ever overwritten. Keys are rotated by putting a newer `token-YYYYMMDD.pk8` beside the old one:
-//! the newest signs, all verify.
+//! same key; nothing is ever overwritten.
+//!
+//! Keys that sign tokens are rotated by putting a newer `token-YYYYMMDD.pk8` beside the old one, while the servers run:
+//! each looks now and then ([`token_keys`]). A new key verifies at once and signs after it was there for a while, so that
+//! all others know it by then. An old one is taken away when its tokens have expired; one that is taken away earlier, say
+//! because it was stolen, verifies nothing any more.
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use ring::rand::{SecureRandom, SystemRandom};
@@ -16,6 +20,7 @@ use uuid::Uuid;
 
 use crate::redact::Secret;
 use crate::time::Timestamp;
+use crate::web::KeyDocument;
 
 const CODE_KEY_BYTES: usize = 32;
 const CODE_KEY_NAME: &str = "code.key";
@@ -93,6 +98,24 @@ pub fn load_or_create(dir: &Path, now: Timestamp) -> Result<Keys, KeysError> {
     };
     let tokens = names.into_iter().map(load).collect::<Result<Vec<_>, KeysError>>()?;
     Ok(Keys { code: Secret::new(code), tokens: Secret::new(tokens) })
+}
+
+/// The keys that sign tokens as they lie there now, oldest first.
+///
+/// # Errors
+/// [`KeysError`] when one cannot be read, or others can read it.
+pub fn token_keys(dir: &Path) -> Result<Vec<KeyDocument>, KeysError> {
+    let load = |id: String| {
+        let path = dir.join(format!("{id}{TOKEN_KEY_SUFFIX}"));
+        // When it came to lie here: unlike the time of its content, a copy does not bring that along.
+        let since = fs::metadata(&path).map_err(io_error("read", &path))?.ctime();
+        Ok(KeyDocument {
+            id,
+            document: Secret::new(read(&path)?),
+            since: Timestamp::from_millis(since.saturating_mul(1_000)),
+        })
+    };
+    token_names(dir)?.into_iter().map(load).collect()
 }
 
 /// Ids of the token keys, oldest first.
@@ -174,6 +197,10 @@ mod tests {
         let keys = load_or_create(home.path(), now()).expect("loaded");
         let ids: Vec<_> = keys.tokens.expose().iter().map(|(id, _)| id.as_str()).collect();
         assert_eq!(ids, ["token-20260921", "token-20270101"]);
+        let seen = token_keys(home.path()).expect("loaded");
+        let ids: Vec<_> = seen.iter().map(|key| key.id.as_str()).collect();
+        assert_eq!(ids, ["token-20260921", "token-20270101"]);
+        assert!(seen.iter().all(|key| crate::clock::now().since(key.since) < Span::from_minutes(10)));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! A phone number is an account's name. It is proven by a six-digit code sent by SMS; a password may be added. Proof
 //! gives a session: a short-lived access token (checked without a database, see [`crate::web::TokenKeys`]) and a refresh
-//! token that is good for one use.
+//! token that is good for one use. Where a second factor is enrolled, the session is good for nothing until it was given.
 //!
 //! Invariants:
 //! - What a stranger can ask tells nobody who has an account: the answers to known and unknown phones are the same.
@@ -12,7 +12,10 @@
 //!   period of grace, so an app must store the new token before it uses the new access token.
 //! - An unproven account can do nothing, and whoever proves it takes it over: a password that somebody else may have set
 //!   on it is dropped.
-//! - Ending a session stops its refresh at once; its access token lives until it expires (minutes).
+//! - Ending a session stops its refresh and its access tokens at once in this process, and in others as soon as they hear
+//!   of it over the bus or read it in the store (seconds).
+//! - Whatever can be guessed at is counted in the database before it is compared, by phone or person, so that the number of
+//!   addresses and nodes does not matter; see [`throttle`].
 
 mod accounts;
 mod code;
@@ -21,25 +24,32 @@ mod guests;
 pub mod http;
 mod jobs;
 pub mod keys;
-mod limits;
+mod names;
+mod partners;
 mod password;
 mod people;
 pub mod personal;
 mod phones;
 mod profile;
 mod proof;
+mod proofs;
 mod recent;
+mod recovery;
 mod sealing;
+mod second_factor;
 mod seed;
 mod session;
 mod sign_in;
 mod store;
 mod sweep;
+mod throttle;
+pub mod totp;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::FutureExt;
 use sqlx::PgPool;
+use tokio::sync::broadcast;
 
 use crate::error::Error;
 use crate::ids::UserId;
@@ -53,21 +63,26 @@ use crate::web::TokenKeys;
 pub use accounts::NewUser;
 pub use guests::Guest;
 pub use jobs::register;
+pub use partners::{NewPartner, Partner, PartnerToken};
 pub use people::Person;
 pub use profile::{Change, ChangeRequest, Gender, Profile};
 pub use recent::Recent;
 pub use sealing::seal_open_phones;
+pub use second_factor::{Enrolled, Enrolment, FactorState};
 pub use seed::{MadeUp, Seeded};
-pub use session::{Device, SessionView, Tokens};
+pub use session::{Device, EndedSession, SessionView, Tokens};
 pub use sign_in::{CodeSent, Registration};
 pub use store::record_rating;
 pub use sweep::{CODES_KEPT, SESSIONS_KEPT, Swept};
+pub use throttle::Config as ThrottleConfig;
 
 use code::CodeKey;
 use decoys::Decoys;
-use limits::Attempts;
 use password::Passwords;
 use phones::PhoneIndex;
+
+/// Ended sessions that wait to be told to other nodes; what does not fit they read in the store.
+const ENDED_MAX: usize = 1_024;
 
 /// Bounds of this service.
 #[derive(Clone, Debug)]
@@ -86,13 +101,19 @@ pub struct Config {
     pub sessions_per_user_max: i64,
     /// Passwords hashed at the same time (19 MiB and a core each).
     pub hashing_max: usize,
+    /// Callers that wait for a turn at hashing.
+    pub hashing_queue_max: usize,
     /// How long a caller waits for a turn at hashing.
     pub hashing_wait_max: Span,
-    /// Wrong passwords of one phone within `login_window`.
-    pub login_attempts_max: u32,
-    /// See `login_attempts_max`.
+    /// Free wrong passwords of one phone within `login_window`; further ones wait longer and longer.
+    pub login_attempts_max: i32,
+    /// After this time without a try too many, wrong passwords and codes are forgotten.
     pub login_window: Span,
-    /// Phones whose attempts are remembered (twice as many at most).
+    /// How long who signed in with one proof may take to give the second factor.
+    pub second_factor_within: Span,
+    /// Bounds of everything that is tried.
+    pub throttle: ThrottleConfig,
+    /// Phones without an account whose codes are remembered (twice as many at most).
     pub phones_remembered_max: usize,
     /// People whose names are remembered (twice as many at most).
     pub people_remembered_max: usize,
@@ -114,7 +135,7 @@ struct Inner {
     vault: Vault,
     passwords: Passwords,
     decoys: Mutex<Decoys>,
-    login_attempts: Mutex<Attempts>,
+    ended: broadcast::Sender<EndedSession>,
     people: Mutex<Recent<UserId, Person>>,
 }
 
@@ -130,13 +151,12 @@ impl Auth {
         tokens: Arc<TokenKeys>,
         vault: Vault,
     ) -> Result<Self, Error> {
-        let passwords = Passwords::new(config.hashing_max, config.hashing_wait_max)?;
+        let passwords = Passwords::new(config.hashing_max, config.hashing_queue_max, config.hashing_wait_max)?;
         let decoys = Mutex::new(Decoys::new(config.phones_remembered_max));
-        let attempts = Attempts::new(config.login_attempts_max, config.login_window, config.phones_remembered_max);
         let people = Mutex::new(Recent::new(config.people_remembered_max, config.people_age_max));
         let code_key = CodeKey::new(code_key);
-        let login_attempts = Mutex::new(attempts);
-        let inner = Inner { pool, config, code_key, tokens, vault, passwords, decoys, login_attempts, people };
+        let ended = broadcast::Sender::new(ENDED_MAX);
+        let inner = Inner { pool, config, code_key, tokens, vault, passwords, decoys, ended, people };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -171,6 +191,10 @@ impl Auth {
 /// A lock that survives a panic of another holder: what it guards is counted or remembered, never half-written.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn account_gone() -> Error {
+    Error::unauthenticated("unauthenticated", "this account does not exist any more")
 }
 
 fn account_disabled() -> Error {

@@ -1,7 +1,8 @@
 //! Passwords: argon2id, off the async threads, a few at a time.
 //!
 //! Separate because hashing is slow and hungry on purpose (19 MiB and tens of milliseconds each): without a bound, a
-//! handful of log-ins would take every core from the city. Where there is no account, or one without a password, a
+//! handful of log-ins would take every core from the city. Who waits for a turn waits in a short queue and not for long; one
+//! more is told to come back, so that a flood of log-ins costs memory and connections to nobody else. Where there is no account, or one without a password, a
 //! password is checked against a hash that nothing matches, so the time tells nothing.
 
 use std::sync::Arc;
@@ -37,22 +38,25 @@ pub fn check(checks: &mut Checks, field: &str, password: &Secret<String>) {
 #[derive(Clone)]
 pub struct Passwords {
     permits: Arc<Semaphore>,
+    /// One for everybody who hashes or waits.
+    places: Arc<Semaphore>,
     wait_max: Span,
     /// A hash of random bytes.
     decoy: Arc<str>,
 }
 
 impl Passwords {
-    /// At most `hashing_max` at a time; a caller waits at most `wait_max` for its turn.
+    /// At most `hashing_max` at a time; at most `queue_max` callers wait for a turn, at most `wait_max` each.
     ///
     /// # Errors
     /// When the system gives no random numbers.
-    pub fn new(hashing_max: usize, wait_max: Span) -> Result<Self, Error> {
+    pub fn new(hashing_max: usize, queue_max: usize, wait_max: Span) -> Result<Self, Error> {
         let mut noise = [0; 32];
         ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut noise)
             .map_err(|_| Error::internal("the system gives no random numbers"))?;
         let decoy = hash_now(&noise).map_err(Error::internal)?;
-        Ok(Self { permits: Arc::new(Semaphore::new(hashing_max)), wait_max, decoy: decoy.into() })
+        let (permits, places) = (Semaphore::new(hashing_max), Semaphore::new(hashing_max + queue_max));
+        Ok(Self { permits: Arc::new(permits), places: Arc::new(places), wait_max, decoy: decoy.into() })
     }
 
     /// The hash to store, as a PHC string.
@@ -84,15 +88,17 @@ impl Passwords {
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+        let full = || Error::Unavailable { retry_after: Span::from_secs(2), cause: None };
+        let place = self.places.clone().try_acquire_owned().map_err(|_| full())?;
         let turn = self.permits.clone().acquire_owned();
         let permit = tokio::time::timeout(self.wait_max.to_duration(), turn)
             .await
-            .map_err(|_| Error::Unavailable { retry_after: Span::from_secs(2), cause: None })?
+            .map_err(|_| full())?
             .map_err(Error::internal)?;
         let work = move || {
             let result = work();
             // Held by the work, not by the caller: one who hangs up must not let the next one in early.
-            drop(permit);
+            drop((permit, place));
             result
         };
         tokio::task::spawn_blocking(work).await.map_err(Error::internal)
@@ -118,7 +124,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_password_is_right_only_for_its_own_hash() {
-        let passwords = Passwords::new(1, Span::from_secs(60)).expect("random");
+        let passwords = Passwords::new(1, 8, Span::from_secs(60)).expect("random");
         let hash = passwords.hash(secret("moto kigali 2026")).await.expect("hashed");
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         assert!(passwords.is_right(secret("moto kigali 2026"), Some(hash.clone())).await.expect("checked"));
@@ -128,9 +134,23 @@ mod tests {
 
     #[tokio::test]
     async fn who_would_wait_too_long_is_told_to_come_back() {
-        let passwords = Passwords::new(0, Span::from_millis(10)).expect("random");
+        let passwords = Passwords::new(0, 8, Span::from_millis(10)).expect("random");
         let error = passwords.hash(secret("moto kigali 2026")).await.expect_err("no turn ever");
         assert_eq!(error.code(), "unavailable");
+    }
+
+    #[tokio::test]
+    async fn one_more_than_may_wait_is_sent_away_at_once() {
+        let passwords = Passwords::new(0, 3, Span::from_millis(200)).expect("random");
+        let tries = (0..10).map(|_| passwords.hash(secret("moto kigali 2026")));
+        let began = tokio::time::Instant::now();
+        let at_once = async {
+            let all = futures_util::future::join_all(tries).await;
+            assert!(all.iter().all(|one| one.as_ref().is_err_and(|error| error.code() == "unavailable")));
+        };
+        at_once.await;
+        assert!(began.elapsed() < std::time::Duration::from_secs(5));
+        assert_eq!(passwords.places.available_permits(), 3, "every place is given back");
     }
 
     #[test]

@@ -22,7 +22,8 @@ pub async fn export(pool: &PgPool, vault: &Vault, person: UserId) -> Result<Vec<
     let profile = profile(pool, vault, person).await?;
     let sessions = sqlx::query_scalar!(
         r#"SELECT to_jsonb(s) AS "row!: Value" FROM (
-               SELECT id, device_name, user_agent, ip, created_at, last_used_at, expires_at, revoked_at, revoked_reason
+               SELECT id, device_name, user_agent, ip, created_at, last_used_at, expires_at, revoked_at, revoked_reason,
+                      second_factor_at
                FROM sessions WHERE user_id = $1 ORDER BY created_at DESC LIMIT $2) AS s"#,
         person.0,
         EXPORT_ROWS_MAX
@@ -31,8 +32,12 @@ pub async fn export(pool: &PgPool, vault: &Vault, person: UserId) -> Result<Vec<
     .await?;
     let codes = sqlx::query_scalar!(
         r#"SELECT to_jsonb(c) AS "row!: Value" FROM (
-               SELECT created_at, expires_at, last_sent_at, sent_count, attempts, used_at
-               FROM sign_in_codes WHERE user_id = $1 ORDER BY created_at DESC LIMIT $2) AS c"#,
+               SELECT 'sign_in' AS purpose, created_at, expires_at, last_sent_at, sent_count, attempts, used_at
+               FROM sign_in_codes WHERE user_id = $1
+               UNION ALL
+               SELECT purpose, created_at, expires_at, last_sent_at, sent_count, attempts, used_at
+               FROM phone_proofs WHERE user_id = $1
+               ORDER BY created_at DESC LIMIT $2) AS c"#,
         person.0,
         EXPORT_ROWS_MAX
     )
@@ -51,7 +56,9 @@ async fn profile(pool: &PgPool, vault: &Vault, person: UserId) -> Result<Value, 
            FROM (
                SELECT id, phone_sealed, first_name, last_name, email, language, role, date_of_birth,
                       gender, province, district, sector, cell, village, national_id_type,
-                      password_hash IS NOT NULL AS has_password, verified_at, disabled_at, guest_since, restricted_at,
+                      password_hash IS NOT NULL AS has_password,
+                      EXISTS (SELECT FROM second_factors WHERE user_id = users.id AND confirmed_at IS NOT NULL)
+                          AS has_second_factor, verified_at, disabled_at, guest_since, restricted_at,
                       agency, rating_sum AS rating_sum_hundredths, rating_count, created_at, updated_at
                FROM users WHERE id = $1) AS u"#,
         person.0
@@ -94,32 +101,15 @@ pub async fn is_known(conn: &mut PgConnection, person: UserId) -> Result<bool, E
     Ok(is_known)
 }
 
-/// Ends every way in: from here on nobody is this person. Comes before anything is forgotten.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn close(conn: &mut PgConnection, person: UserId, now: Timestamp) -> Result<(), Error> {
-    let now = DateTime::<Utc>::from(now);
-    sqlx::query!("UPDATE users SET disabled_at = coalesce(disabled_at, $2) WHERE id = $1", person.0, now)
-        .execute(&mut *conn)
-        .await?;
-    sqlx::query!(
-        "UPDATE sessions SET revoked_at = $2, revoked_reason = 'the person is to be forgotten'
-         WHERE user_id = $1 AND revoked_at IS NULL",
-        person.0,
-        now
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
 /// Forgets a person.
 ///
 /// # Errors
 /// When the database refuses.
 pub async fn erase(conn: &mut PgConnection, person: UserId, now: Timestamp) -> Result<Progress, Error> {
     sqlx::query!("DELETE FROM sign_in_codes WHERE user_id = $1", person.0).execute(&mut *conn).await?;
+    sqlx::query!("DELETE FROM phone_proofs WHERE user_id = $1", person.0).execute(&mut *conn).await?;
+    sqlx::query!("DELETE FROM recovery_codes WHERE user_id = $1", person.0).execute(&mut *conn).await?;
+    sqlx::query!("DELETE FROM second_factors WHERE user_id = $1", person.0).execute(&mut *conn).await?;
     sqlx::query!(
         "DELETE FROM refresh_tokens WHERE session_id IN (SELECT id FROM sessions WHERE user_id = $1)",
         person.0

@@ -3,7 +3,9 @@
 use chrono::{Datelike, NaiveDate};
 use serde::{Deserialize, Serialize};
 
-use crate::auth::{Auth, lock, password, store};
+use crate::auth::names::{self, BadName};
+use crate::auth::throttle::Guard;
+use crate::auth::{Auth, account_gone, password, store};
 use crate::error::{Checks, Error};
 use crate::ids::{SessionId, UserId};
 use crate::notifications::Language;
@@ -128,7 +130,16 @@ pub struct ChangeRequest {
 
 /// Checks a name.
 pub(super) fn name(checks: &mut Checks, field: &str, value: &str) -> String {
-    checks.text(field, value, NAME_CHARS_MAX)
+    let text = checks.text(field, value, NAME_CHARS_MAX);
+    match names::clean(&text) {
+        Ok(name) => name,
+        Err(reason) => {
+            // Said once: control characters were found already.
+            let is_new = reason != BadName::Invisible || !text.chars().any(char::is_control);
+            checks.require(!is_new, field, text.escape_debug(), reason);
+            text
+        }
+    }
 }
 
 /// Checks an email address as far as it can be without writing to it.
@@ -227,23 +238,22 @@ impl Auth {
         let row = store::user(&self.inner.pool, user).await?.ok_or_else(account_gone)?;
         if row.password_hash.is_some() {
             let phone = row.phone(&self.inner.vault)?.ok_or_else(account_gone)?;
-            self.begin_password_attempt(phone, now)?;
+            let counted = self.counted(Guard::Password, phone.as_str().as_bytes());
+            self.begin_now(&counted, now).await?;
             let current = current.unwrap_or_else(|| Secret::new(String::new()));
             if !self.inner.passwords.is_right(current, row.password_hash).await? {
                 return Err(Error::forbidden("wrong_credentials", "the current password is wrong"));
             }
-            lock(&self.inner.login_attempts).forgive(phone);
+            self.forgive(&counted).await?;
         }
         let hash = self.inner.passwords.hash(new).await?;
         let mut tx = self.inner.pool.begin().await?;
         store::set_password(&mut tx, user, &hash, now).await?;
-        store::end_other_sessions(&mut tx, user, session, now).await?;
-        Ok(tx.commit().await?)
+        let ended = store::end_other_sessions(&mut tx, user, session, "the password was changed", now).await?;
+        tx.commit().await?;
+        self.note_ended(&ended, now);
+        Ok(())
     }
-}
-
-fn account_gone() -> Error {
-    Error::unauthenticated("unauthenticated", "this account does not exist any more")
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Proof that who asks is the person and not somebody who found the phone unlocked: for what cannot be undone.
 
-use crate::auth::{Auth, lock, store};
+use crate::auth::throttle::Guard;
+use crate::auth::{Auth, store};
 use crate::error::Error;
 use crate::ids::{SessionId, UserId};
 use crate::redact::Secret;
@@ -27,11 +28,24 @@ impl Auth {
         let gone = || Error::unauthenticated("unauthenticated", "this account does not exist any more");
         let row = store::user(&self.inner.pool, user).await?.ok_or_else(gone)?;
         let phone = row.phone(&self.inner.vault)?.ok_or_else(gone)?;
-        self.begin_password_attempt(phone, now)?;
+        let counted = self.counted(Guard::Password, phone.as_str().as_bytes());
+        self.begin_now(&counted, now).await?;
         if !self.inner.passwords.is_right(password, row.password_hash).await? {
             return Err(Error::forbidden("wrong_credentials", "the password is wrong"));
         }
-        lock(&self.inner.login_attempts).forgive(phone);
+        self.forgive(&counted).await
+    }
+
+    /// Closes an account and ends all its sessions: from here on nobody is this person. Again it changes nothing.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn close_account(&self, user: UserId, now: Timestamp) -> Result<(), Error> {
+        let mut tx = self.inner.pool.begin().await?;
+        store::disable(&mut tx, user, now).await?;
+        let ended = store::end_all_sessions(&mut tx, user, "the account was closed", now).await?;
+        tx.commit().await?;
+        self.note_ended(&ended, now);
         Ok(())
     }
 

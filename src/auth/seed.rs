@@ -13,7 +13,7 @@ use crate::ids::{SessionId, UserId};
 use crate::phone::Phone;
 use crate::redact::Secret;
 use crate::time::Timestamp;
-use crate::web::{Caller, Role};
+use crate::web::{Caller, Grant, Role, SecondFactor};
 
 /// What the id of a made-up person begins with. Ids of real people begin with the time; this one's comes in the year 5277.
 const MARK: [u8; 2] = [0x5e, 0xed];
@@ -111,7 +111,8 @@ impl Auth {
 
     fn signed_in(&self, person: &MadeUp, session: SessionId, now: Timestamp) -> Result<Seeded, Error> {
         let (id, role, phone) = (person.id(), person.role, person.phone);
-        let token = self.inner.tokens.issue(&Caller { user: id, role, session }, now)?;
+        let grant = Grant { caller: Caller { user: id, role, session }, second_factor: SecondFactor::None };
+        let token = self.inner.tokens.issue(&grant, now)?;
         Ok(Seeded { id, role, phone, token: Secret::new(token) })
     }
 }

@@ -4,17 +4,26 @@ use std::net::IpAddr;
 
 use ring::digest;
 use ring::rand::{SecureRandom, SystemRandom};
+use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
+use tokio::sync::broadcast;
 use uuid::Uuid;
 
+use crate::auth::throttle::Guard;
 use crate::auth::{Auth, Profile, account_disabled, store};
 use crate::error::Error;
 use crate::ids::{SessionId, UserId};
 use crate::redact::Secret;
 use crate::time::{Span, Timestamp};
-use crate::web::Caller;
+use crate::web::{Caller, Grant, SKEW_MAX, SecondFactor};
 
 pub use store::SessionView;
+
+/// A session just opened, and the ones that had to make room.
+pub(super) struct Opened {
+    pub(super) tokens: Tokens,
+    pub(super) ended: Vec<EndedSession>,
+}
 
 /// Longest refresh token that is looked at; ours have 64 characters.
 const REFRESH_CHARS_MAX: usize = 128;
@@ -28,6 +37,8 @@ pub struct Device {
     pub user_agent: Option<String>,
     /// Where it is.
     pub ip: Option<IpAddr>,
+    /// What it calls itself, the same at every request. Not proven: a thief says what he likes.
+    pub id: Option<String>,
 }
 
 /// What a signed-in app works with.
@@ -43,6 +54,17 @@ pub struct Tokens {
     pub refresh_expires_at: Timestamp,
     /// Who signed in.
     pub profile: Profile,
+    /// Whether a second factor is to be given before anything else can be done.
+    pub second_factor: SecondFactor,
+}
+
+/// A session that was ended before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndedSession {
+    /// Which; or the id of a partner, all of whose tokens are void.
+    pub session: SessionId,
+    /// Whose.
+    pub user: UserId,
 }
 
 impl Auth {
@@ -53,16 +75,23 @@ impl Auth {
         user: UserId,
         device: &Device,
         now: Timestamp,
-    ) -> Result<Tokens, Error> {
+    ) -> Result<Opened, Error> {
         let config = &self.inner.config;
         let session = SessionId(Uuid::now_v7());
-        let expires_at = now + config.refresh_lifetime;
-        store::end_oldest_sessions(tx, user, config.sessions_per_user_max - 1, now).await?;
+        // A session without the second factor is short, and pushes out none but others of its kind.
+        let (ended, lifetime) = if store::has_factor(tx, user).await? {
+            (store::end_due_sessions(tx, user, now).await?, config.second_factor_within)
+        } else {
+            let keep = config.sessions_per_user_max - 1;
+            (store::end_oldest_sessions(tx, user, keep, now).await?, config.refresh_lifetime)
+        };
+        let expires_at = now + lifetime;
         store::insert_session(tx, session, user, device, store::Life { now, expires_at }).await?;
-        self.issue(tx, session, user, now).await
+        Ok(Opened { tokens: self.issue(tx, session, user, now).await?, ended })
     }
 
-    async fn issue(
+    /// New tokens of a session, within the caller's transaction.
+    pub(super) async fn issue(
         &self,
         tx: &mut PgConnection,
         session: SessionId,
@@ -72,16 +101,22 @@ impl Auth {
         let missing = || Error::internal("the user of a session is missing");
         let row = store::user(&mut *tx, user).await?.ok_or_else(missing)?;
         let profile = row.profile(&self.inner.vault)?.ok_or_else(missing)?;
+        let second_factor = match store::has_factor(tx, profile.id).await? {
+            false => SecondFactor::None,
+            true if store::is_factor_given(tx, session).await? => SecondFactor::Given,
+            true => SecondFactor::Due,
+        };
         let caller = Caller { user: profile.id, role: profile.role, session };
-        let access = self.inner.tokens.issue(&caller, now)?;
+        let access = self.inner.tokens.issue(&Grant { caller, second_factor }, now)?;
         let refresh = fresh_token()?;
         store::insert_refresh_token(tx, &hash(refresh.expose()), session, now).await?;
         Ok(Tokens {
             access: Secret::new(access),
             expires_in: self.inner.tokens.lifetime(),
             refresh,
-            refresh_expires_at: now + self.inner.config.refresh_lifetime,
+            refresh_expires_at: store::session_expiry(tx, session).await?,
             profile,
+            second_factor,
         })
     }
 
@@ -89,7 +124,8 @@ impl Auth {
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] with code `refresh_invalid` (unknown, expired, signed out) or `refresh_reused` (it was
-    /// exchanged before: the session is ended); [`Error::Forbidden`] for a closed account.
+    /// exchanged before: the session is ended); [`Error::Forbidden`] for a closed account; [`Error::RateLimited`] for a
+    /// session that does nothing but refresh.
     pub async fn refresh(&self, token: &Secret<String>, now: Timestamp) -> Result<Tokens, Error> {
         let invalid = || Error::unauthenticated("refresh_invalid", "the refresh token is not valid; sign in again");
         if token.expose().len() > REFRESH_CHARS_MAX {
@@ -99,8 +135,9 @@ impl Auth {
         let mut tx = self.inner.pool.begin().await?;
         let family = store::lock_family(&mut tx, &hash).await?.ok_or_else(invalid)?;
         if family.is_used {
-            store::end_session(&mut tx, family.session, "a refresh token was used twice", now).await?;
+            let ended = store::end_session(&mut tx, family.session, "a refresh token was used twice", now).await?;
             tx.commit().await?;
+            self.note_ended(&ended, now);
             tracing::warn!(session.id = %family.session, "a refresh token was used twice: the session was ended");
             let message = "the refresh token was used before; the session was ended, sign in again";
             return Err(Error::unauthenticated("refresh_reused", message));
@@ -111,8 +148,12 @@ impl Auth {
         if family.is_disabled {
             return Err(account_disabled());
         }
+        self.begin(&mut tx, &self.counted(Guard::Refresh, family.session.0.as_bytes()), now).await?;
         store::use_refresh_token(&mut tx, &hash, now).await?;
-        store::prolong_session(&mut tx, family.session, now, now + self.inner.config.refresh_lifetime).await?;
+        let is_due =
+            store::has_factor(&mut tx, family.user).await? && !store::is_factor_given(&mut tx, family.session).await?;
+        let expires_at = if is_due { family.expires_at } else { now + self.inner.config.refresh_lifetime };
+        store::prolong_session(&mut tx, family.session, now, expires_at).await?;
         let tokens = self.issue(&mut tx, family.session, family.user, now).await?;
         tx.commit().await?;
         Ok(tokens)
@@ -127,7 +168,51 @@ impl Auth {
         if store::session_owner(&mut conn, session).await? != Some(user) {
             return Err(Error::NotFound { what: "session" });
         }
-        Ok(store::end_session(&mut conn, session, "signed out", now).await?)
+        let ended = store::end_session(&mut conn, session, "signed out", now).await?;
+        self.note_ended(&ended, now);
+        Ok(())
+    }
+
+    /// Ends all sessions of a person but one; how many.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn end_other_sessions(&self, user: UserId, keep: SessionId, now: Timestamp) -> Result<usize, Error> {
+        let mut conn = self.inner.pool.acquire().await?;
+        let ended = store::end_other_sessions(&mut conn, user, keep, "signed out elsewhere", now).await?;
+        self.note_ended(&ended, now);
+        Ok(ended.len())
+    }
+
+    /// Refuses the tokens of these sessions in this process at once, and lets others know (see
+    /// [`Auth::ended_sessions`]). To be called after the commit.
+    pub(super) fn note_ended(&self, ended: &[EndedSession], now: Timestamp) {
+        self.inner.tokens.end(ended.iter().map(|ended| ended.session), now);
+        for one in ended {
+            // Nobody listening is no fault: workers and one-off commands have no sockets and no bus to tell.
+            let _ = self.inner.ended.send(*one);
+        }
+    }
+
+    /// The sessions that this process ends from now on.
+    pub fn ended_sessions(&self) -> broadcast::Receiver<EndedSession> {
+        self.inner.ended.subscribe()
+    }
+
+    /// Another node ended these.
+    pub fn hear_of_ended(&self, ended: &[EndedSession], now: Timestamp) {
+        self.inner.tokens.end(ended.iter().map(|ended| ended.session), now);
+    }
+
+    /// Reads which sessions were ended lately, whoever ended them, and refuses their tokens.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn read_ended(&self, now: Timestamp) -> Result<Vec<EndedSession>, Error> {
+        let since = now - self.inner.tokens.lifetime() - SKEW_MAX;
+        let ended = store::ended_since(&self.inner.pool, since).await?;
+        self.hear_of_ended(&ended, now);
+        Ok(ended)
     }
 
     /// The live sessions of a person, the one used last first.
@@ -147,12 +232,12 @@ impl Auth {
     }
 }
 
-fn fresh_token() -> Result<Secret<String>, Error> {
+pub(super) fn fresh_token() -> Result<Secret<String>, Error> {
     let mut bytes = [0; 32];
     SystemRandom::new().fill(&mut bytes).map_err(|_| Error::internal("the system gives no random numbers"))?;
     Ok(Secret::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
 }
 
-fn hash(token: &str) -> Vec<u8> {
+pub(super) fn hash(token: &str) -> Vec<u8> {
     digest::digest(&digest::SHA256, token.as_bytes()).as_ref().to_vec()
 }

@@ -9,6 +9,7 @@ use crate::auth::code::{Challenge, Plan, is_code_shaped, plan};
 use crate::auth::decoys::Refusal;
 use crate::auth::jobs::SendCode;
 use crate::auth::phones::SealedPhone;
+use crate::auth::throttle::Guard;
 use crate::auth::{Auth, Device, Tokens, account_disabled, lock, store};
 use crate::error::Error;
 use crate::ids::UserId;
@@ -53,10 +54,16 @@ impl Auth {
     ///
     /// # Errors
     /// [`Error::Forbidden`] for a role that is not for everybody; [`Error::RateLimited`] when a code was sent just now.
-    pub async fn register(&self, registration: Registration, now: Timestamp) -> Result<CodeSent, Error> {
+    pub async fn register(
+        &self,
+        registration: Registration,
+        device: &Device,
+        now: Timestamp,
+    ) -> Result<CodeSent, Error> {
         if !matches!(registration.role, Role::Customer | Role::Driver) {
             return Err(Error::forbidden("forbidden", "accounts of this role are made by an admin"));
         }
+        self.count_message(device, now).await?;
         let password_hash = match registration.password.clone() {
             Some(password) => Some(self.inner.passwords.hash(password).await?),
             None => None,
@@ -77,7 +84,8 @@ impl Auth {
     ///
     /// # Errors
     /// [`Error::RateLimited`] when a code was sent just now, or too many were sent within the hour.
-    pub async fn request_code(&self, phone: Phone, now: Timestamp) -> Result<CodeSent, Error> {
+    pub async fn request_code(&self, phone: Phone, device: &Device, now: Timestamp) -> Result<CodeSent, Error> {
+        self.count_message(device, now).await?;
         let mut tx = self.inner.pool.begin().await?;
         let challenge = match store::lock_by_phone(&mut tx, &self.index_of(phone)).await? {
             Some(user) => self.send_code(&mut tx, user, now).await?,
@@ -118,20 +126,18 @@ impl Auth {
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] with code `wrong_code`, `code_exhausted` or `code_expired`; [`Error::Forbidden`] for a
-    /// closed account.
+    /// closed account; [`Error::RateLimited`] after too many wrong ones for this phone, or from this address or device.
     pub async fn verify(&self, phone: Phone, code: &str, device: &Device, now: Timestamp) -> Result<Tokens, Error> {
-        let config = &self.inner.config;
-        // Counted first, compared after: so no number of guesses at once gets more than the allowed number.
-        let index = self.index_of(phone);
-        let Some(guess) = store::count_guess(&self.inner.pool, &index, config.code_attempts_max, now).await? else {
-            return Err(refused(match store::newest_code(&self.inner.pool, &index).await? {
-                Some(challenge) => challenge.refusal(now, config),
-                None => lock(&self.inner.decoys).guess(phone, now, config),
-            }));
+        self.check_origin(device, now).await?;
+        let counted = self.counted(Guard::Code, phone.as_str().as_bytes());
+        self.begin_now(&counted, now).await?;
+        let guess = match self.check_code(phone, code, now).await {
+            Ok(guess) => guess,
+            Err(error) => {
+                self.count_wrong(device, now).await?;
+                return Err(error);
+            }
         };
-        if !is_code_shaped(code) || !self.inner.code_key.is_right(guess.challenge, code) {
-            return Err(refused(Refusal::Wrong));
-        }
         let mut tx = self.inner.pool.begin().await?;
         let user = store::lock_user(&mut tx, guess.user).await?.ok_or_else(|| refused(Refusal::Wrong))?;
         if !store::use_code(&mut tx, guess.challenge, now).await? {
@@ -148,16 +154,37 @@ impl Auth {
             let keep_password = store::messages_sent(&mut tx, guess.user).await? <= 1;
             store::prove(&mut tx, guess.user, keep_password, now).await?;
         }
-        let tokens = self.open_session(&mut tx, guess.user, device, now).await?;
+        let opened = self.open_session(&mut tx, guess.user, device, now).await?;
         tx.commit().await?;
-        Ok(tokens)
+        self.note_ended(&opened.ended, now);
+        self.forgive(&counted).await?;
+        Ok(opened.tokens)
+    }
+
+    /// Counts a guess and compares it.
+    async fn check_code(&self, phone: Phone, code: &str, now: Timestamp) -> Result<store::Guess, Error> {
+        let config = &self.inner.config;
+        // Counted first, compared after: so no number of guesses at once gets more than the allowed number.
+        let index = self.index_of(phone);
+        let Some(guess) = store::count_guess(&self.inner.pool, &index, config.code_attempts_max, now).await? else {
+            return Err(refused(match store::newest_code(&self.inner.pool, &index).await? {
+                Some(challenge) => challenge.refusal(now, config),
+                None => lock(&self.inner.decoys).guess(phone, now, config),
+            }));
+        };
+        if is_code_shaped(code) && self.inner.code_key.is_right(guess.challenge, code) {
+            Ok(guess)
+        } else {
+            Err(refused(Refusal::Wrong))
+        }
     }
 
     /// Signs in with the password.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] with code `wrong_credentials`, whether or not there is such an account;
-    /// [`Error::RateLimited`] after too many wrong ones; [`Error::Forbidden`] for a closed account.
+    /// [`Error::RateLimited`] after too many wrong ones for this phone, or from this address or device;
+    /// [`Error::Forbidden`] for a closed account.
     pub async fn login(
         &self,
         phone: Phone,
@@ -165,35 +192,33 @@ impl Auth {
         device: &Device,
         now: Timestamp,
     ) -> Result<Tokens, Error> {
-        self.begin_password_attempt(phone, now)?;
+        self.check_origin(device, now).await?;
+        let counted = self.counted(Guard::Password, phone.as_str().as_bytes());
+        self.begin_now(&counted, now).await?;
         let user = store::user_by_phone(&self.inner.pool, &self.index_of(phone)).await?;
         let user = user.filter(|user| user.verified_at.is_some());
         let hash = user.as_ref().and_then(|user| user.password_hash.clone());
         let is_right = self.inner.passwords.is_right(password, hash).await?;
         let Some(user) = user.filter(|_| is_right) else {
+            self.count_wrong(device, now).await?;
             let message = "the phone number or the password is wrong";
             return Err(Error::unauthenticated("wrong_credentials", message));
         };
-        lock(&self.inner.login_attempts).forgive(phone);
         if user.disabled_at.is_some() {
             return Err(account_disabled());
         }
         let mut tx = self.inner.pool.begin().await?;
         let user = store::lock_user(&mut tx, user.id).await?.filter(|user| user.disabled_at.is_none());
         let user = user.ok_or_else(account_disabled)?;
-        let tokens = self.open_session(&mut tx, user.id, device, now).await?;
+        let opened = self.open_session(&mut tx, user.id, device, now).await?;
         tx.commit().await?;
-        Ok(tokens)
-    }
-
-    /// Counts an attempt at a password before it is made.
-    pub(super) fn begin_password_attempt(&self, phone: Phone, now: Timestamp) -> Result<(), Error> {
-        let begun = lock(&self.inner.login_attempts).begin(phone, now);
-        begun.map_err(|retry_after| Error::RateLimited { retry_after })
+        self.note_ended(&opened.ended, now);
+        self.forgive(&counted).await?;
+        Ok(opened.tokens)
     }
 }
 
-fn refused(refusal: Refusal) -> Error {
+pub(super) fn refused(refusal: Refusal) -> Error {
     match refusal {
         Refusal::Wrong => Error::unauthenticated("wrong_code", "this is not the code that was sent"),
         Refusal::Exhausted => {

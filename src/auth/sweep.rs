@@ -17,6 +17,10 @@ pub const SESSIONS_KEPT: Span = Span::from_minutes(30 * 24 * 60);
 pub struct Swept {
     /// Sign-in codes.
     pub codes: u64,
+    /// Codes that proved a phone for another purpose.
+    pub proofs: u64,
+    /// Counts of tries.
+    pub throttles: u64,
     /// Refresh tokens.
     pub refresh_tokens: u64,
     /// Sessions.
@@ -32,12 +36,14 @@ impl Auth {
         let mut tx = self.inner.pool.begin().await?;
         store::drop_unproven_passwords(&mut tx, now - CODES_KEPT).await?;
         let codes = store::delete_codes(&mut tx, now - CODES_KEPT, rows_max).await?;
+        let proofs = store::delete_proofs(&mut tx, now - CODES_KEPT, rows_max).await?;
+        let throttles = store::delete_throttles(&mut tx, now, rows_max).await?;
         // A token not exchanged by then belongs to a session that expired; one that was exchanged has served as the
         // trap that it is.
         let exchanged_before = now - self.inner.config.refresh_lifetime - Span::from_minutes(60);
         let refresh_tokens = store::delete_refresh_tokens(&mut tx, exchanged_before, rows_max).await?;
         let sessions = store::delete_sessions(&mut tx, now - SESSIONS_KEPT, rows_max).await?;
         tx.commit().await?;
-        Ok(Swept { codes, refresh_tokens, sessions })
+        Ok(Swept { codes, proofs, throttles, refresh_tokens, sessions })
     }
 }

@@ -176,6 +176,33 @@ pub enum UserCommand {
     /// Make an account, such as the first admin
     #[command(after_help = help::USER_CREATE)]
     Create(CreateUser),
+    /// Manage the second factor of an account
+    #[command(after_help = help::USER_SECOND_FACTOR)]
+    SecondFactor {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: SecondFactorCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SecondFactorCommand {
+    /// Take it away from somebody who lost it; an admin or official enrols anew at the next sign-in
+    #[command(after_help = help::USER_SECOND_FACTOR)]
+    Reset(ResetSecondFactor),
+}
+
+/// Whose second factor is taken away.
+#[derive(Debug, Args)]
+pub struct ResetSecondFactor {
+    /// Rwandan mobile number, as +250788123456 or 0788123456
+    #[arg(long, value_parser = phone)]
+    pub phone: Phone,
+    /// How it was made sure who asks; kept in the audit log
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    #[command(flatten)]
+    pub place: Place,
 }
 
 /// Which configuration, and where the data is.
@@ -245,7 +272,7 @@ pub struct Simulate {
     /// Phone of an admin of the server [default: the demo's]
     #[arg(long, value_name = "PHONE", value_parser = phone, requires = "password_stdin", conflicts_with_all = ["policy", "compare"])]
     pub admin_phone: Option<Phone>,
-    /// Read the admin's password from the first line of standard input
+    /// Read the admin's password from the first line of standard input, and the secret of the second factor from the second
     #[arg(long, requires = "admin_phone")]
     password_stdin: bool,
     /// TOML file with the keys that differ from the defaults
@@ -361,6 +388,9 @@ pub struct CreateUser {
     /// Read a password from the first line of standard input; without one they sign in by SMS
     #[arg(long)]
     pub password_stdin: bool,
+    /// Give them a second factor, and print its secret on a second line
+    #[arg(long)]
+    pub second_factor: bool,
     #[command(flatten)]
     pub place: Place,
 }

@@ -138,13 +138,25 @@ Exit codes: 0 done, 1 not done (the reason is printed), 64 wrong usage or config
 pub const USER_CREATE: &str = "\
 Makes an account whose phone counts as proven, and prints its id. Works beside a running server
 on the same data directory. For the first admin; admins make further accounts over the API.
+Admins and officials need a second factor: with --second-factor its secret is printed on a second
+line, to be put into an authenticator app; without, they enrol one at the first sign-in.
 
 Examples:
   echo 'a long password' | boda user create --role admin --phone +250788123456 \\
-      --first-name Aline --last-name Uwera --password-stdin
+      --first-name Aline --last-name Uwera --password-stdin --second-factor
   boda user create --role government --phone 0788123457 --first-name Eric --last-name Nkusi
 
 Exit codes: 0 made, 1 not made (the reason is printed), 64 wrong usage or configuration.";
+
+/// Below `boda user second-factor --help`.
+pub const USER_SECOND_FACTOR: &str = "\
+Takes the second factor away from somebody who lost it, with the recovery codes, and ends all of
+their sessions. An admin or official enrols a new one at the next sign-in. Stays in the audit log.
+
+Examples:
+  boda user second-factor reset --phone +250788123456 --reason 'lost telephone, seen in person'
+
+Exit codes: 0 done, 1 not done (the reason is printed), 64 wrong usage or configuration.";
 
 /// Below `boda map --help`.
 pub const MAP: &str = "\

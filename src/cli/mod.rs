@@ -24,7 +24,7 @@ use crate::auth::NewUser;
 use crate::config::{self, Config, Flag, Sources};
 use crate::simulation::{self, Summary};
 use crate::telemetry::chain;
-use arguments::{Arguments, Command, CreateUser, Simulate, UserCommand};
+use arguments::{Arguments, Command, CreateUser, ResetSecondFactor, SecondFactorCommand, Simulate, UserCommand};
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -121,6 +121,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Error> {
         Command::PrintConfig(flags) => print(flags.sources().print()?),
         Command::User { command: UserCommand::Create(create) } => create_user(create),
         Command::Privacy { command } => privacy::run(command),
+        Command::User { command: UserCommand::SecondFactor { command: SecondFactorCommand::Reset(reset) } } => {
+            reset_second_factor(reset)
+        }
         Command::Map { command } => map::run(command),
     }
 }
@@ -150,7 +153,11 @@ fn worker(sources: &Sources) -> Result<(), Error> {
 fn play(simulate: Simulate, target: String) -> Result<(), Error> {
     let config = simulate.sources().load()?;
     let admin = match simulate.admin_phone {
-        Some(phone) => Some(simulation::Admin { phone, password: password::read(io::stdin().lock())? }),
+        Some(phone) => {
+            let mut input = io::stdin().lock();
+            let (password, second_factor) = (password::read(&mut input)?, password::read_second_factor(&mut input)?);
+            Some(simulation::Admin { phone, password, second_factor })
+        }
         None => None,
     };
     let map = simulate.map;
@@ -187,8 +194,18 @@ fn create_user(create: CreateUser) -> Result<(), Error> {
         language: create.language.unwrap_or_default(),
         password,
     };
-    let id = run_until_done(config, async |config| app::create_user(config, user).await)?;
-    print(format_args!("{}\n", id.0))
+    if !create.second_factor {
+        let id = run_until_done(config, async |config| app::create_user(config, user).await)?;
+        return print(format_args!("{}\n", id.0));
+    }
+    let (id, secret) = run_until_done(config, async |config| app::create_user_with_second_factor(config, user).await)?;
+    print(format_args!("{}\n{}\n", id.0, secret.expose()))
+}
+
+fn reset_second_factor(reset: ResetSecondFactor) -> Result<(), Error> {
+    let ResetSecondFactor { phone, reason, place } = reset;
+    let config = place.sources().load()?;
+    run_until_done(config, async |config| app::reset_second_factor(config, phone, &reason).await)
 }
 
 /// Loads the configuration and runs.

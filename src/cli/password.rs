@@ -1,4 +1,4 @@
-//! A password handed in on standard input: the one way in that neither the process list nor a shell's history shows.
+//! A password, and the secret of a second factor, handed in on standard input: the one way in that neither the process list nor a shell's history shows.
 
 use std::io::BufRead;
 
@@ -20,6 +20,19 @@ pub fn read(input: impl BufRead) -> Result<Secret<String>, Error> {
     Ok(Secret::new(password.to_owned()))
 }
 
+/// The second line of `input`, without its end and without blanks around it: the secret of a second factor.
+pub fn read_second_factor(input: impl BufRead) -> Result<Secret<String>, Error> {
+    let mut line = String::new();
+    let read = input.take(BYTES_MAX).read_line(&mut line);
+    read.map_err(|source| Error::System { doing: "read the second factor from standard input", source })?;
+    if line.trim().is_empty() {
+        let message = "--password-stdin: the second line of standard input is empty; it holds the secret of the admin's \
+                       second factor, as `boda user create --second-factor` prints it";
+        return Err(Error::Argument(message.to_owned()));
+    }
+    Ok(Secret::new(line.trim().to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -31,6 +44,14 @@ mod tests {
         {
             assert_eq!(read(input.as_bytes()).unwrap().expose(), password);
         }
+    }
+
+    #[test]
+    fn the_second_line_is_the_second_factor() {
+        let mut input = b"moto 2026\n GEZDGNBV \nmore".as_slice();
+        assert_eq!(read(&mut input).unwrap().expose(), "moto 2026");
+        assert_eq!(read_second_factor(&mut input).unwrap().expose(), "GEZDGNBV");
+        assert_eq!(read_second_factor(b"".as_slice()).unwrap_err().exit_code(), 64);
     }
 
     #[test]

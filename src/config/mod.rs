@@ -38,7 +38,7 @@ pub use city::TravelConfig;
 pub use edge::EdgeConfig;
 pub use fault::{Error, Fault, Origin};
 pub use machine::ServerConfig;
-pub use people::{DemoConfig, SandboxConfig};
+pub use people::{DemoConfig, SandboxConfig, TokensConfig};
 
 /// Every key with its default and its reason.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");
@@ -82,6 +82,8 @@ pub struct Config {
     pub auth: auth::Config,
     /// How long an access token is good for.
     pub access_token_lifetime: Span,
+    /// What a token check remembers, and how soon it hears of changes.
+    pub tokens: TokensConfig,
     /// Which SMS gateway; not asked with the sandbox on.
     pub sms: sms::Config,
     /// Drivers' papers.
@@ -191,6 +193,7 @@ fn build(reader: &mut Reader<'_>) -> Config {
         rides: city::rides(reader),
         auth: people::auth(reader),
         access_token_lifetime: people::access_token_lifetime(reader),
+        tokens: people::tokens(reader),
         drivers: people::drivers(reader),
         payments: people::payments(reader),
         data_dir,

@@ -46,6 +46,32 @@ pub struct DemoConfig {
     pub seed: u64,
 }
 
+/// What a token check remembers, and how soon it hears of changes.
+#[derive(Debug, Clone)]
+pub struct TokensConfig {
+    /// Tokens whose signature was found right (up to twice as many).
+    pub remembered_max: usize,
+    /// Sessions that were ended within the lifetime of a token.
+    pub ended_max: usize,
+    /// How often the store is asked which sessions were ended.
+    pub ended_read_every: Span,
+    /// How often the folder of keys is looked into.
+    pub keys_read_every: Span,
+    /// How long a key is known before it signs.
+    pub announced_for: Span,
+}
+
+pub fn tokens(reader: &mut Reader<'_>) -> TokensConfig {
+    let mut s = reader.section("auth");
+    TokensConfig {
+        remembered_max: s.whole("tokens_remembered_max", 16..=10_000_000),
+        ended_max: s.whole("sessions_ended_max", 1_000..=10_000_000),
+        ended_read_every: s.span("sessions_ended_read_s", 1..=60),
+        keys_read_every: s.span("keys_read_s", 1..=3_600),
+        announced_for: s.span("key_announced_s", 0..=86_400),
+    }
+}
+
 pub fn access_token_lifetime(reader: &mut Reader<'_>) -> Span {
     reader.section("auth").span("access_token_lifetime_minutes", 1..=1_440)
 }
@@ -60,9 +86,21 @@ pub fn auth(reader: &mut Reader<'_>) -> auth::Config {
         refresh_lifetime: s.span("refresh_lifetime_days", 1..=730),
         sessions_per_user_max: s.whole("sessions_per_user_max", 1..=1_000),
         hashing_max: s.whole("hashing_max", 1..=256),
+        hashing_queue_max: s.whole("hashing_queue_max", 1..=10_000),
         hashing_wait_max: s.span("hashing_wait_max_ms", 10..=60_000),
         login_attempts_max: s.whole("login_attempts_max", 1..=1_000),
         login_window: s.span("login_window_minutes", 1..=1_440),
+        second_factor_within: s.span("second_factor_within_s", 60..=3_600),
+        throttle: auth::ThrottleConfig {
+            delay_min: s.span("throttle_delay_min_s", 1..=3_600),
+            delay_max: s.span("throttle_delay_max_minutes", 1..=1_440),
+            code_guesses_max: s.whole("code_guesses_max", 1..=1_000),
+            second_factor_guesses_max: s.whole("second_factor_guesses_max", 1..=100),
+            address_failures_max: s.whole("address_failures_max", 1..=1_000_000),
+            device_failures_max: s.whole("device_failures_max", 1..=1_000_000),
+            address_codes_max: s.whole("address_codes_max", 1..=1_000_000),
+            refreshes_per_minute_max: s.whole("refreshes_per_minute_max", 1..=1_000),
+        },
         phones_remembered_max: s.whole("phones_remembered_max", 1_000..=10_000_000),
         people_remembered_max: s.whole("people_remembered_max", 1_000..=10_000_000),
         people_age_max: s.span("people_age_max_s", 1..=3_600),

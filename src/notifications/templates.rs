@@ -23,6 +23,12 @@ const VALUE_CHARS_MAX: usize = 120;
 pub enum Key {
     /// The sign-in code. `code`, `min`.
     OtpCode,
+    /// The code for a new password. `code`, `min`.
+    PasswordResetCode,
+    /// The code for a new number, to the old one and to the new one. `code`, `min`.
+    PhoneChangeCode,
+    /// To the old number: the account has another now.
+    PhoneChanged,
     /// To the rider: who comes. `name`, `plate`, `eta`.
     DriverFound,
     /// To the rider: the driver waits. `plate`.
@@ -65,8 +71,11 @@ struct Texts {
 
 impl Key {
     /// Every key.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::OtpCode,
+        Self::PasswordResetCode,
+        Self::PhoneChangeCode,
+        Self::PhoneChanged,
         Self::DriverFound,
         Self::DriverArrived,
         Self::TripPin,
@@ -89,6 +98,9 @@ impl Key {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::OtpCode => "otp_code",
+            Self::PasswordResetCode => "password_reset_code",
+            Self::PhoneChangeCode => "phone_change_code",
+            Self::PhoneChanged => "phone_changed",
             Self::DriverFound => "driver_found",
             Self::DriverArrived => "driver_arrived",
             Self::TripPin => "trip_pin",
@@ -110,13 +122,21 @@ impl Key {
 
     /// Whether a rendered text of this key opens something: such a text is sent and never stored.
     pub const fn holds_secret(self) -> bool {
-        matches!(self, Self::OtpCode | Self::TripPin | Self::WhoComes | Self::ParcelComing)
+        matches!(
+            self,
+            Self::OtpCode
+                | Self::PasswordResetCode
+                | Self::PhoneChangeCode
+                | Self::TripPin
+                | Self::WhoComes
+                | Self::ParcelComing
+        )
     }
 
     /// How long the text is worth sending: "your driver has arrived" half an hour later does harm.
     pub const fn useful_for(self) -> Span {
         match self {
-            Self::OtpCode => Span::from_minutes(5),
+            Self::OtpCode | Self::PasswordResetCode | Self::PhoneChangeCode => Span::from_minutes(5),
             Self::DriverFound
             | Self::DriverArrived
             | Self::TripPin
@@ -129,9 +149,11 @@ impl Key {
             Self::ParcelComing | Self::ParcelDelivered | Self::TripCompleted | Self::CancelFee => {
                 Span::from_minutes(60)
             }
-            Self::AccountApproved | Self::AccountRejected | Self::AccountSuspended | Self::AccountRestored => {
-                Span::from_minutes(24 * 60)
-            }
+            Self::PhoneChanged
+            | Self::AccountApproved
+            | Self::AccountRejected
+            | Self::AccountSuspended
+            | Self::AccountRestored => Span::from_minutes(24 * 60),
         }
     }
 
@@ -141,6 +163,21 @@ impl Key {
                 rw: "Kode yawe ya boda ni {code}. Irangira nyuma y'iminota {min}. Ntuyihe undi muntu.",
                 en: "Your boda code is {code}. Valid {min} min. Never share it.",
                 fr: "Votre code boda est {code}. Valable {min} min. Ne le partagez jamais.",
+            },
+            Self::PasswordResetCode => Texts {
+                rw: "Kode yo guhindura ijambobanga rya boda ni {code}. Irangira nyuma y'iminota {min}. Ntuyihe undi muntu.",
+                en: "Your code for a new boda password is {code}. Valid {min} min. Never share it.",
+                fr: "Code pour un nouveau mot de passe boda : {code}. Valable {min} min. Ne le partagez jamais.",
+            },
+            Self::PhoneChangeCode => Texts {
+                rw: "Kode yo guhindura nimero ya konti ya boda ni {code}. Irangira nyuma y'iminota {min}. Ntuyihe undi muntu.",
+                en: "Your code to change the number of your boda account is {code}. Valid {min} min. Never share it.",
+                fr: "Code pour changer le numéro de votre compte boda : {code}. Valable {min} min. Ne le partagez jamais.",
+            },
+            Self::PhoneChanged => Texts {
+                rw: "Konti yawe ya boda ubu ifite indi nimero. Niba atari wowe wabikoze, twandikire vuba.",
+                en: "Your boda account has another number now. If this was not you, contact support at once.",
+                fr: "Votre compte boda a maintenant un autre numéro. Si ce n'est pas vous, contactez-nous vite.",
             },
             Self::DriverFound => Texts {
                 rw: "Umumotari {name} ({plate}) ari mu nzira. Azahagera nyuma y'iminota {eta}.",

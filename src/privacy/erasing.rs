@@ -241,10 +241,10 @@ impl Privacy {
             "running" => {}
             _ => return Ok(Erased::Settled),
         }
-        auth::personal::close(&mut tx, person, now).await?;
         drivers::personal::close(&mut tx, person, now).await?;
         let is_on_shift = drivers::personal::is_on_shift(&mut tx, person).await?;
         tx.commit().await?;
+        self.inner.auth.close_account(person, now).await?;
         if is_on_shift {
             self.inner.drivers.standing_changed(DriverId::from(person));
             return Ok(Erased::NotYet { retry_after: OFF_SHIFT_WITHIN });

@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::clock;
-use crate::ids::{ConnectionId, DriverId, Epoch, RideId, RiderId, StreamSeq, UserId};
+use crate::ids::{ConnectionId, DriverId, Epoch, RideId, RiderId, SessionId, StreamSeq, UserId};
 use crate::realtime::Config;
 use crate::realtime::browse::{Browsing, Picture};
 use crate::realtime::event::{Event, Notice, RestoredStreams, Told};
@@ -73,6 +73,8 @@ pub(super) struct Member {
 
 pub(super) struct Socket {
     pub(super) role: Role,
+    /// Who signed in by it; a socket lives no longer.
+    pub(super) session: SessionId,
     pub(super) connection: Arc<Connection>,
 }
 
@@ -211,6 +213,14 @@ impl Hub {
     pub fn close(&self, user: UserId, code: CloseCode) {
         if let Some(connection) = self.connection(user) {
             connection.mailbox.order_close(code);
+        }
+    }
+
+    /// Closes the user's socket if it belongs to this session, which was ended.
+    pub fn close_session(&self, user: UserId, session: SessionId) {
+        let Some(member) = self.members.get(&user) else { return };
+        if let Some(socket) = member.socket.as_ref().filter(|socket| socket.session == session) {
+            socket.connection.mailbox.order_close(CloseCode::NotAuthenticated);
         }
     }
 

@@ -77,7 +77,7 @@ impl Pending {
         mailbox.put_missed(missed.into_iter());
         member.stream.go_on_from(joined.seq);
         let connection = Arc::new(Connection { id: ConnectionId(Uuid::now_v7()), mailbox });
-        let socket = Socket { role: caller.role, connection: Arc::clone(&connection) };
+        let socket = Socket { role: caller.role, session: caller.session, connection: Arc::clone(&connection) };
         hub.count_of(caller.role).fetch_add(1, Ordering::Relaxed);
         if let Some(old) = member.socket.replace(socket) {
             hub.count_of(old.role).fetch_sub(1, Ordering::Relaxed);

@@ -217,7 +217,8 @@ async fn a_person_signs_in_with_the_code_on_their_phone(pool: sqlx::PgPool) {
         password: None,
     };
     let phone = registration.phone;
-    auth.register(registration, clock::now()).await.expect("registered");
+    let device = Device { name: None, user_agent: None, ip: None, id: None };
+    auth.register(registration, &device, clock::now()).await.expect("registered");
     let text = tokio::time::timeout(Duration::from_secs(30), async {
         loop {
             match messages(&sandbox, "?to=0788123456").await.first() {
@@ -229,7 +230,6 @@ async fn a_person_signs_in_with_the_code_on_their_phone(pool: sqlx::PgPool) {
     let text = text.await.expect("an SMS arrives");
     let code = text.strip_prefix("Votre code boda est ").and_then(|rest| rest.get(..6)).expect("in French");
     assert_eq!(text, format!("Votre code boda est {code}. Valable 5 min. Ne le partagez jamais."));
-    let device = Device { name: None, user_agent: None, ip: None };
     let tokens = auth.verify(phone, code, &device, clock::now()).await.expect("right");
     assert_eq!(tokens.profile.first_name, "Keza");
     stop.cancel();

@@ -11,7 +11,10 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
+use crate::auth::totp::Authenticator;
+use crate::clock;
 use crate::ids::UserId;
+use crate::simulation::Admin;
 use crate::simulation::api::{Api, Call, Failure};
 use crate::simulation::person::Person;
 
@@ -23,6 +26,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 const NEW_TEXT_MAX: Duration = Duration::from_secs(8);
 /// After this a person who registered in vain asks for a code to sign in.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(3);
+
+/// Codes of the second factor that are tried …
+const CODES_MAX: u32 = 4;
+/// … with this between them: less than a code is shown for.
+const NEXT_CODE_AFTER: Duration = Duration::from_secs(15);
 
 /// The answer to everybody who signed in.
 #[derive(Deserialize)]
@@ -57,10 +65,25 @@ impl From<Tokens> for Session {
 }
 
 impl Session {
-    /// Signs in with a password.
-    pub async fn log_in(api: &Api, phone: &str, password: &str) -> Result<Self, Failure> {
-        let body = json!({"phone": phone, "password": password, "device_name": "simulation"});
-        api.call::<Tokens>(&Call::post("/auth/login", &body)).await.map(Self::from)
+    /// Signs in with a password and the second factor. Its code is good once: when somebody was faster, say a city that was
+    /// started just before, the next one is waited for.
+    pub async fn log_in(api: &Api, admin: &Admin) -> Result<Self, Failure> {
+        let Admin { phone, password, second_factor } = admin;
+        let body = json!({"phone": phone, "password": password.expose(), "device_name": "simulation"});
+        let first: Tokens = api.call(&Call::post("/auth/login", &body)).await?;
+        let authenticator = Authenticator::from_base32(second_factor).map_err(|_| Failure::NoCode)?;
+        let mut tries_left = CODES_MAX;
+        loop {
+            let body = json!({"code": authenticator.code(clock::now()).expose()});
+            let call = Call::post("/auth/second-factor", &body).with_token(&first.access_token);
+            match api.once::<Tokens>(&call).await {
+                Err(failure) if failure.code() == "wrong_second_factor" && tries_left > 1 => {
+                    tries_left -= 1;
+                    sleep(NEXT_CODE_AFTER).await;
+                }
+                other => return other.map(Self::from),
+            }
+        }
     }
 
     /// An access token that is good for a while.

@@ -45,6 +45,9 @@ pub enum Failure {
     /// No SMS with a code came in time.
     #[error("no SMS with a code came")]
     NoText,
+    /// The secret of the second factor makes no codes.
+    #[error("the secret of the second factor is not in base32")]
+    NoCode,
 }
 
 impl Failure {
@@ -52,7 +55,7 @@ impl Failure {
     pub fn code(&self) -> &str {
         match self {
             Self::Refused { code, .. } => code,
-            Self::Unanswered(_) | Self::Unreadable(_) | Self::NoText => "",
+            Self::Unanswered(_) | Self::Unreadable(_) | Self::NoText | Self::NoCode => "",
         }
     }
 
@@ -66,7 +69,7 @@ impl Failure {
         match self {
             Self::Unanswered(_) => Some(Duration::ZERO),
             Self::Refused { status: 429 | 500..=599, retry_after, .. } => Some(retry_after.unwrap_or_default()),
-            Self::Refused { .. } | Self::Unreadable(_) | Self::NoText => None,
+            Self::Refused { .. } | Self::Unreadable(_) | Self::NoText | Self::NoCode => None,
         }
     }
 }

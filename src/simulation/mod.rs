@@ -85,11 +85,13 @@ pub struct Admin {
     pub phone: crate::phone::Phone,
     /// Password.
     pub password: Secret<String>,
+    /// Secret of the second factor, in base32.
+    pub second_factor: Secret<String>,
 }
 
 impl Admin {
     async fn log_in(&self, api: &Api) -> Result<Session, Failure> {
-        Session::log_in(api, self.phone.as_str(), self.password.expose()).await
+        Session::log_in(api, self).await
     }
 }
 

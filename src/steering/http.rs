@@ -9,13 +9,12 @@ use utoipa_axum::routes;
 use super::{Steering, rounded};
 use crate::clock;
 use crate::demand::Hot;
-use crate::error::Error;
 use crate::realtime::protocol::server::HintView;
 use crate::time::Timestamp;
 use crate::web::body::Json;
-use crate::web::caller::Driver;
+use crate::web::caller::{Driver, HeatmapRead, Scoped};
 use crate::web::page::Items;
-use crate::web::{ApiError, Caller, ErrorBody, Role};
+use crate::web::{ApiError, ErrorBody, Role};
 
 /// Every route of steering, under the API's prefix.
 pub fn routes() -> OpenApiRouter<Steering> {
@@ -81,13 +80,12 @@ impl From<&Hot> for HotFeature {
 
 /// Shows where drivers are short
 ///
-/// For drivers and admins. Cells with too few requests to be anonymous are left out.
+/// For drivers and admins, and for partners with the scope `heatmap:read`. Cells with too few requests to be anonymous are left out.
 #[utoipa::path(get, path = "/heatmap", tag = "demand", security(("bearer" = [])),
-    responses((status = 200, body = HeatmapView), (status = 403, body = ErrorBody)))]
-async fn heatmap(State(steering): State<Steering>, caller: Caller) -> Result<Json<HeatmapView>, ApiError> {
-    if !matches!(caller.role, Role::Driver | Role::Admin) {
-        return Err(Error::forbidden("forbidden", "the heat map is for drivers and admins").into());
-    }
+    responses((status = 200, body = HeatmapView), (status = 401, body = ErrorBody),
+        (status = 403, body = ErrorBody, description = "`forbidden`, `scope_missing`")))]
+async fn heatmap(State(steering): State<Steering>, asker: Scoped<HeatmapRead>) -> Result<Json<HeatmapView>, ApiError> {
+    asker.only(&[Role::Driver, Role::Admin])?;
     let moment = steering.moment();
     let features = moment.picture.hot.iter().map(HotFeature::from).collect();
     Ok(Json(HeatmapView { kind: "FeatureCollection", as_of: moment.at, features }))

@@ -29,7 +29,9 @@ pub use duty::{Duty, hold_to_duty};
 pub use idempotency::IdempotencyKey;
 pub use metrics::measure;
 pub use request_id::{RequestId, assign_request_id};
-pub use token::{Caller, KeyError, Role, TokenKeys};
+pub use token::{
+    Caller, Grant, Jwk, Jwks, KeyDocument, KeyError, Role, SKEW_MAX, Scope, Scopes, SecondFactor, Subject, TokenKeys,
+};
 
 /// Where the public API lives.
 pub const API_PREFIX: &str = "/api/v1";

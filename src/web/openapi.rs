@@ -13,7 +13,8 @@ use utoipa::{Modify, OpenApi};
         title = "boda",
         description = "Rides on motorcycle taxis: accounts, quotes, bookings, offers, tracking.\n\nTimes are RFC 3339 in \
                        UTC, money is whole Rwandan francs, coordinates are WGS 84 degrees. Every answer carries \
-                       `x-request-id`. Errors carry a stable `code`; switch on it, not on the message. The live side \
+                       `x-request-id`, and `RateLimit` and `RateLimit-Policy`: how often this caller may ask on routes of this kind, \
+                       and what is left of that. Errors carry a stable `code`; switch on it, not on the message. The live side \
                        (positions, offers, state changes) is a WebSocket, described in PROTOCOL.md and, for programs, in /api/asyncapi.json.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),

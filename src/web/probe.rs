@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::clock;
 use crate::ids::{SessionId, UserId};
 use crate::time::Span;
-use crate::web::{Caller, Role, TokenKeys};
+use crate::web::{Caller, Grant, Role, SecondFactor, TokenKeys};
 
 const BODY_BYTES_MAX: usize = 1 << 20;
 
@@ -62,7 +62,8 @@ impl Probe {
         let request = match who {
             Some((user, role)) => {
                 let caller = Caller { user, role, session: SessionId(Uuid::nil()) };
-                let token = self.keys.issue(&caller, clock::now()).expect("signs");
+                let grant = Grant { caller, second_factor: SecondFactor::Given };
+                let token = self.keys.issue(&grant, clock::now()).expect("signs");
                 request.header(header::AUTHORIZATION, format!("Bearer {token}"))
             }
             None => request,

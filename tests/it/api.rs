@@ -111,6 +111,9 @@ impl Answer {
     fn check(&self) {
         let id = self.header("x-request-id").unwrap_or_default();
         assert!(!id.is_empty(), "{self}: no request id");
+        assert!(self.header("set-cookie").is_none(), "{self}: a cookie");
+        assert_eq!(self.header("x-content-type-options"), Some("nosniff"), "{self}");
+        assert!(self.header("cache-control").is_some_and(|word| word != "public"), "{self}: it may be kept");
         if self.status >= 400 {
             let body = self.json();
             for key in ["code", "message"] {

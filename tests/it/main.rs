@@ -44,6 +44,7 @@ mod people_of_rides;
 mod products;
 mod random_input;
 mod roads;
+mod second_factor;
 mod seeding;
 mod signing_in;
 mod sockets;

@@ -4,7 +4,9 @@ use std::io::Write;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use boda::auth::totp::Authenticator;
 use boda::clock;
+use boda::redact::Secret;
 use serde_json::{Value, json};
 
 use crate::api::Api;
@@ -13,7 +15,8 @@ use crate::city::Place;
 use crate::house::House;
 use crate::patience::eventually;
 
-const ADMIN_PASSWORD: &str = "imbwa itamukira";
+pub const ADMIN_PASSWORD: &str = "imbwa itamukira";
+pub const OFFICIAL_PASSWORD: &str = "umuganda ku wa gatandatu";
 
 /// Somebody who is signed in.
 #[derive(Clone, Debug)]
@@ -91,19 +94,19 @@ impl Person {
         let output = child.wait_with_output().expect("it ends");
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(0), "user create: {said}");
-        let admin = Self::with_password(house, &phone, ADMIN_PASSWORD).await;
+        let admin = Self::with_two_factors(house, &phone, ADMIN_PASSWORD).await;
         assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), admin.id, "it prints the id");
         admin
     }
 
     /// An official, made by the admin.
     pub async fn official(house: &House) -> Self {
-        let (phone, password) = (fresh_phone(), "umuganda ku wa gatandatu");
+        let (phone, password) = (fresh_phone(), OFFICIAL_PASSWORD);
         let body = json!({
             "phone": phone, "first_name": "Jean", "last_name": "Bosco", "role": "government", "password": password,
         });
         house.admin().await.api.post("/admin/users", &body).await.expect(201);
-        Self::with_password(house, &phone, password).await
+        Self::with_two_factors(house, &phone, password).await
     }
 
     async fn registered(house: &House, role: &str, first_name: &str) -> Self {
@@ -120,7 +123,24 @@ impl Person {
         Self::signed_in(house, &house.api().post("/auth/login", &body).await.expect(200))
     }
 
-    fn signed_in(house: &House, tokens: &Value) -> Self {
+    /// Somebody who has a password, enrols a second factor at the first sign-in, and is signed in with both.
+    pub async fn with_two_factors(house: &House, phone: &str, password: &str) -> Self {
+        let first = Self::with_password(house, phone, password).await;
+        first.enrol(house).await.0
+    }
+
+    /// Enrols a second factor: the same person, and what makes the codes.
+    pub async fn enrol(&self, house: &House) -> (Self, Authenticator) {
+        let secret = self.api.post("/me/second-factor", &json!({})).await.expect(200);
+        let secret = Secret::new(text(&secret["secret"]).to_owned());
+        let authenticator = Authenticator::from_base32(&secret).expect("a secret");
+        let code = json!({"code": authenticator.code(clock::now()).expose()});
+        let enrolled = self.api.post("/me/second-factor/confirm", &code).await.expect(200);
+        (Self::signed_in(house, &enrolled["tokens"]), authenticator)
+    }
+
+    /// With the tokens of an answer.
+    pub fn signed_in(house: &House, tokens: &Value) -> Self {
         let text =
             |value: &Value| value.as_str().unwrap_or_else(|| panic!("something is missing in {tokens}")).to_owned();
         Self {
@@ -188,7 +208,7 @@ pub async fn messages_to(sandbox: &Api, phone: &str) -> Vec<Value> {
 }
 
 /// Six digits in a row.
-fn code_in(text: &str) -> Option<String> {
+pub fn code_in(text: &str) -> Option<String> {
     text.split(|c: char| !c.is_ascii_digit()).find(|digits| digits.len() == 6).map(str::to_owned)
 }
 

@@ -134,6 +134,16 @@ async fn targets(house: &House) -> Vec<Target> {
         target("POST", "/auth/register", &rider, registration),
         target("POST", "/auth/code", &rider, json!({"phone": "0788123456"})),
         target("POST", "/auth/verify", &rider, json!({"phone": "0788123456", "code": "123456"})),
+        target("POST", "/auth/second-factor", &rider, json!({"code": "123456"})),
+        target("POST", "/me/second-factor", &rider, json!({"code": "123456"})),
+        target(
+            "POST",
+            "/auth/password/reset/confirm",
+            &rider,
+            json!({"phone": "0788123456", "code": "123456", "new_password": "amata n'ubuki"}),
+        ),
+        target("POST", &format!("/admin/partners/{nobody}/revoke"), &admin, json!({"reason": "x"})),
+        target("POST", "/auth/partner/token", &rider, json!({"partner_id": nobody, "secret": "x"})),
         target("POST", "/auth/refresh", &rider, json!({"refresh_token": "x"})),
         target(
             "PATCH",

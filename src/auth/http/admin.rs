@@ -6,21 +6,25 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use uuid::Uuid;
 
 use crate::auth::http::{ProfileView, phone};
 use crate::auth::{Auth, NewUser, Profile, profile};
 use crate::clock;
 use crate::error::{Checks, Error};
+use crate::ids::UserId;
 use crate::notifications::Language;
 use crate::redact::Secret;
 use crate::time::Timestamp;
-use crate::web::body::{Json, Query};
+use crate::web::body::{Json, Path, Query};
 use crate::web::caller::Admin;
 use crate::web::page::Items;
 use crate::web::{ApiError, ErrorBody, Role};
 
+const REASON_CHARS_MAX: usize = 300;
+
 pub(super) fn routes() -> OpenApiRouter<Auth> {
-    OpenApiRouter::new().routes(routes!(create, find))
+    OpenApiRouter::new().routes(routes!(create, find)).routes(routes!(assign_phone))
 }
 
 /// An account to be made.
@@ -98,7 +102,7 @@ async fn create(
     };
     let NewUserRequest { first_name, last_name, password, .. } = request;
     let new = NewUser { phone, first_name, last_name, role, language, password };
-    let id = auth.create_user(new, clock::now()).await?;
+    let id = auth.create_colleague(admin, new, clock::now()).await?;
     tracing::info!(user.id = %id, by = %admin, role = role.as_str(), "an account was made");
     Ok((StatusCode::CREATED, Json(auth.profile(id).await?.into())))
 }
@@ -117,15 +121,54 @@ async fn create(
 )]
 async fn find(
     State(auth): State<Auth>,
-    _: Admin,
+    Admin(admin): Admin,
     Query(params): Query<FindParams>,
 ) -> Result<Json<Items<UserView>>, ApiError> {
     let mut checks = Checks::new();
     let phone = phone(&mut checks, &params.phone);
     checks.finish()?;
     let found = match phone {
-        Some(phone) => auth.find_by_phone(phone).await?,
+        Some(phone) => auth.look_up(admin, phone, clock::now()).await?,
         None => None,
     };
     Ok(Json(Items { items: found.map(UserView::from).into_iter().collect() }))
+}
+
+/// A new number for somebody who lost the old one.
+#[derive(Debug, Deserialize, ToSchema)]
+struct AssignPhoneRequest {
+    #[schema(example = "0788123456")]
+    phone: String,
+    /// How it was made sure who asks. Kept in the audit log.
+    #[schema(example = "lost telephone; identity card seen at the office")]
+    reason: String,
+}
+
+/// Gives somebody a new number who lost the old one
+///
+/// All their sessions end. Where they can still be reached at the old number, they change it themselves.
+#[utoipa::path(
+    put, path = "/admin/users/{id}/phone", tag = "admin", security(("bearer" = [])), params(("id" = Uuid, Path)),
+    request_body = AssignPhoneRequest,
+    responses(
+        (status = 200, body = UserView),
+        (status = 401, body = ErrorBody, description = "`unauthenticated`, `token_expired`"),
+        (status = 403, body = ErrorBody, description = "`forbidden`"),
+        (status = 404, body = ErrorBody, description = "`not_found`"),
+        (status = 409, body = ErrorBody, description = "`phone_taken`"),
+        (status = 422, body = ErrorBody, description = "`invalid_value`, with every fault")
+    )
+)]
+async fn assign_phone(
+    State(auth): State<Auth>,
+    Admin(admin): Admin,
+    Path(id): Path<Uuid>,
+    Json(request): Json<AssignPhoneRequest>,
+) -> Result<Json<UserView>, ApiError> {
+    let mut checks = Checks::new();
+    let phone = phone(&mut checks, &request.phone);
+    let reason = checks.text("reason", &request.reason, REASON_CHARS_MAX);
+    checks.finish()?;
+    let phone = phone.ok_or_else(|| Error::internal("a field was let through unchecked"))?;
+    Ok(Json(auth.assign_phone(admin, UserId(id), phone, &reason, clock::now()).await?.into()))
 }

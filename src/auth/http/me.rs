@@ -25,6 +25,7 @@ pub(super) fn routes() -> OpenApiRouter<Auth> {
         .routes(routes!(set_password))
         .routes(routes!(sessions))
         .routes(routes!(end_session))
+        .routes(routes!(end_others))
 }
 
 /// A new password.
@@ -156,4 +157,26 @@ async fn sessions(
 async fn end_session(State(auth): State<Auth>, caller: Caller, Path(id): Path<Uuid>) -> Result<StatusCode, ApiError> {
     auth.end_session(caller.user, SessionId(id), clock::now()).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// How many devices were signed out.
+#[derive(Debug, Serialize, ToSchema)]
+struct SignedOutView {
+    #[schema(example = 2)]
+    sessions_ended: usize,
+}
+
+/// Signs all other devices out
+#[utoipa::path(
+    post, path = "/auth/sessions/end-others", tag = "auth", security(("bearer" = [])),
+    responses(
+        (status = 200, body = SignedOutView),
+        (status = 401, body = ErrorBody, description = "`unauthenticated`, `token_expired`")
+    )
+)]
+async fn end_others(
+    State(auth): State<Auth>,
+    Session(current, user): Session,
+) -> Result<Json<SignedOutView>, ApiError> {
+    Ok(Json(SignedOutView { sessions_ended: auth.end_other_sessions(user, current, clock::now()).await? }))
 }

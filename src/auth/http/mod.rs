@@ -1,10 +1,15 @@
 //! The routes of this service.
 
 mod admin;
+mod keys;
 mod me;
+mod partners;
+mod recovery;
+mod second_factor;
 mod sign_in;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::{header, request::Parts};
@@ -24,9 +29,25 @@ use crate::web::{ApiError, Role};
 /// Longest name of a device and longest user agent that are kept, in characters.
 const DEVICE_CHARS_MAX: usize = 120;
 
-/// Everything under `/auth`, `/me` and `/admin/users`.
+/// The least time that an answer takes which must not tell whether there is an account: writing a row and a job takes
+/// some milliseconds, and not writing them takes none.
+const ANSWER_MIN: Duration = Duration::from_millis(60);
+
+/// By which a device says that it is the same as before.
+const DEVICE_HEADER: &str = "x-device-id";
+
+pub use keys::jwks;
+
+/// Everything under `/auth`, `/me`, `/admin/users` and `/admin/partners`.
 pub fn routes() -> OpenApiRouter<Auth> {
-    OpenApiRouter::new().merge(sign_in::routes()).merge(me::routes()).merge(admin::routes())
+    OpenApiRouter::new()
+        .merge(sign_in::routes())
+        .merge(second_factor::routes())
+        .merge(recovery::routes())
+        .merge(me::routes())
+        .merge(keys::routes())
+        .merge(admin::routes())
+        .merge(partners::routes())
 }
 
 /// A person as they see themselves.
@@ -82,13 +103,15 @@ fn phone(checks: &mut Checks, typed: &str) -> Option<Phone> {
 struct Origin {
     user_agent: Option<String>,
     address: Option<SocketAddr>,
+    device: Option<String>,
 }
 
 impl Origin {
     /// Named as its owner says; whatever cannot be shown is left out.
     fn device(self, name: Option<&str>) -> Device {
         let name = name.map(printable).filter(|name| !name.is_empty());
-        Device { name, user_agent: self.user_agent, ip: self.address.map(|address| address.ip()) }
+        let ip = self.address.map(|address| address.ip());
+        Device { name, user_agent: self.user_agent, ip, id: self.device }
     }
 }
 
@@ -98,8 +121,17 @@ impl<S: Sync> FromRequestParts<S> for Origin {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).map(printable);
         let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
-        Ok(Self { user_agent, address })
+        let device = parts.headers.get(DEVICE_HEADER).and_then(|value| value.to_str().ok()).map(printable);
+        Ok(Self { user_agent, address, device: device.filter(|id| !id.is_empty()) })
     }
+}
+
+/// Answers no sooner than [`ANSWER_MIN`] after the question.
+async fn evenly<T>(work: impl Future<Output = T>) -> T {
+    let ready_at = tokio::time::Instant::now() + ANSWER_MIN;
+    let done = work.await;
+    tokio::time::sleep_until(ready_at).await;
+    done
 }
 
 fn printable(text: &str) -> String {

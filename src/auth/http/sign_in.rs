@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::auth::http::{Origin, ProfileView, phone};
+use crate::auth::http::{Origin, ProfileView, evenly, phone};
 use crate::auth::{Auth, CodeSent, Registration, Tokens, password, profile};
 use crate::clock;
 use crate::error::{Checks, Error};
@@ -16,8 +16,8 @@ use crate::phone::Phone;
 use crate::redact::Secret;
 use crate::time::Timestamp;
 use crate::web::body::Json;
-use crate::web::caller::Session;
-use crate::web::{ApiError, ErrorBody, Role};
+use crate::web::caller::FirstFactor;
+use crate::web::{ApiError, Caller, ErrorBody, Role, SecondFactor};
 
 pub(super) fn routes() -> OpenApiRouter<Auth> {
     OpenApiRouter::new()
@@ -88,7 +88,7 @@ struct CodeRequest {
 
 /// A code is on its way, if there is anybody to send it to: the answer does not tell.
 #[derive(Debug, Serialize, ToSchema)]
-struct CodeSentView {
+pub(super) struct CodeSentView {
     #[schema(example = "+250788123456")]
     phone: String,
     /// The code is good until then.
@@ -100,7 +100,7 @@ struct CodeSentView {
 }
 
 impl CodeSentView {
-    fn new(phone: Phone, sent: CodeSent) -> Self {
+    pub(super) fn new(phone: Phone, sent: CodeSent) -> Self {
         let phone = phone.as_str().to_owned();
         Self { phone, code_expires_at: sent.expires_at, resend_after_s: sent.resend_after.as_secs_up() }
     }
@@ -139,7 +139,7 @@ struct RefreshRequest {
 
 /// What a signed-in app works with.
 #[derive(Debug, Serialize, ToSchema)]
-struct TokensView {
+pub(super) struct TokensView {
     /// Send it as `Authorization: Bearer`.
     access_token: String,
     #[schema(example = "Bearer")]
@@ -150,6 +150,9 @@ struct TokensView {
     refresh_token: String,
     #[schema(value_type = String, format = DateTime)]
     refresh_expires_at: Timestamp,
+    /// `due`: these tokens are good for nothing but `POST /auth/second-factor`. `none`: there is none; an admin or official
+    /// enrols one before anything else.
+    second_factor: SecondFactor,
     user: ProfileView,
 }
 
@@ -161,12 +164,13 @@ impl From<Tokens> for TokensView {
             expires_in_s: tokens.expires_in.as_secs(),
             refresh_token: tokens.refresh.into_exposed(),
             refresh_expires_at: tokens.refresh_expires_at,
+            second_factor: tokens.second_factor,
             user: tokens.profile.into(),
         }
     }
 }
 
-fn checked_phone(typed: &str) -> Result<Phone, Error> {
+pub(super) fn checked_phone(typed: &str) -> Result<Phone, Error> {
     Phone::parse(typed).map_err(|reason| Error::invalid("phone", typed, reason))
 }
 
@@ -184,11 +188,13 @@ fn checked_phone(typed: &str) -> Result<Phone, Error> {
 )]
 async fn register(
     State(auth): State<Auth>,
+    origin: Origin,
     Json(request): Json<RegisterRequest>,
 ) -> Result<(StatusCode, Json<CodeSentView>), ApiError> {
     let registration = request.check()?;
     let phone = registration.phone;
-    let sent = auth.register(registration, clock::now()).await?;
+    let device = origin.device(None);
+    let sent = evenly(auth.register(registration, &device, clock::now())).await?;
     Ok((StatusCode::ACCEPTED, Json(CodeSentView::new(phone, sent))))
 }
 
@@ -205,21 +211,26 @@ async fn register(
 )]
 async fn send_code(
     State(auth): State<Auth>,
+    origin: Origin,
     Json(request): Json<CodeRequest>,
 ) -> Result<(StatusCode, Json<CodeSentView>), ApiError> {
     let phone = checked_phone(&request.phone)?;
-    let sent = auth.request_code(phone, clock::now()).await?;
+    let device = origin.device(None);
+    let sent = evenly(auth.request_code(phone, &device, clock::now())).await?;
     Ok((StatusCode::ACCEPTED, Json(CodeSentView::new(phone, sent))))
 }
 
 /// Signs in with the code
+///
+/// Where a second factor is enrolled, the tokens are good for nothing but giving it.
 #[utoipa::path(
     post, path = "/auth/verify", tag = "auth", request_body = VerifyRequest,
     responses(
         (status = 200, body = TokensView),
         (status = 401, body = ErrorBody, description = "`wrong_code`, `code_exhausted`, `code_expired`"),
         (status = 403, body = ErrorBody, description = "`account_disabled`"),
-        (status = 422, body = ErrorBody, description = "`invalid_value`")
+        (status = 422, body = ErrorBody, description = "`invalid_value`"),
+        (status = 429, body = ErrorBody, description = "`rate_limited`: too many wrong codes for this phone, or from this address or device")
     )
 )]
 async fn verify(
@@ -229,11 +240,13 @@ async fn verify(
 ) -> Result<Json<TokensView>, ApiError> {
     let phone = checked_phone(&request.phone)?;
     let device = origin.device(request.device_name.as_deref());
-    let tokens = auth.verify(phone, request.code.expose().trim(), &device, clock::now()).await?;
+    let tokens = evenly(auth.verify(phone, request.code.expose().trim(), &device, clock::now())).await?;
     Ok(Json(tokens.into()))
 }
 
 /// Signs in with the password
+///
+/// Where a second factor is enrolled, the tokens are good for nothing but giving it.
 #[utoipa::path(
     post, path = "/auth/login", tag = "auth", request_body = LoginRequest,
     responses(
@@ -241,7 +254,7 @@ async fn verify(
         (status = 401, body = ErrorBody, description = "`wrong_credentials`"),
         (status = 403, body = ErrorBody, description = "`account_disabled`"),
         (status = 422, body = ErrorBody, description = "`invalid_value`"),
-        (status = 429, body = ErrorBody, description = "`rate_limited`: too many wrong passwords"),
+        (status = 429, body = ErrorBody, description = "`rate_limited`: too many wrong passwords for this phone, or from this address or device"),
         (status = 503, body = ErrorBody, description = "`unavailable`: too many sign in at once")
     )
 )]
@@ -264,7 +277,8 @@ async fn login(
     responses(
         (status = 200, body = TokensView),
         (status = 401, body = ErrorBody, description = "`refresh_invalid`, `refresh_reused`"),
-        (status = 403, body = ErrorBody, description = "`account_disabled`")
+        (status = 403, body = ErrorBody, description = "`account_disabled`"),
+        (status = 429, body = ErrorBody, description = "`rate_limited`: a session that does nothing but refresh")
     )
 )]
 async fn refresh(State(auth): State<Auth>, Json(request): Json<RefreshRequest>) -> Result<Json<TokensView>, ApiError> {
@@ -273,7 +287,7 @@ async fn refresh(State(auth): State<Auth>, Json(request): Json<RefreshRequest>) 
 
 /// Signs out
 ///
-/// Ends this session: its refresh token is void at once, its access token until it expires.
+/// Ends this session: its tokens are void at once. Also for whoever has given only one proof yet.
 #[utoipa::path(
     post, path = "/auth/logout", tag = "auth", security(("bearer" = [])),
     responses(
@@ -281,7 +295,8 @@ async fn refresh(State(auth): State<Auth>, Json(request): Json<RefreshRequest>) 
         (status = 401, body = ErrorBody, description = "`unauthenticated`, `token_expired`")
     )
 )]
-async fn logout(State(auth): State<Auth>, Session(session, user): Session) -> Result<StatusCode, ApiError> {
+async fn logout(State(auth): State<Auth>, FirstFactor(grant): FirstFactor) -> Result<StatusCode, ApiError> {
+    let Caller { user, session, .. } = grant.caller;
     auth.end_session(user, session, clock::now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -2,8 +2,9 @@
 
 use chrono::DateTime;
 use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
 
-use crate::auth::Device;
+use crate::auth::{Device, EndedSession};
 use crate::ids::{SessionId, UserId};
 use crate::time::Timestamp;
 
@@ -57,45 +58,119 @@ pub async fn insert_session(
 }
 
 /// Ends all but the `keep` newest live sessions of a user.
-pub async fn end_oldest_sessions(conn: &mut PgConnection, user: UserId, keep: i64, now: Timestamp) -> sqlx::Result<()> {
-    sqlx::query!(
-        "UPDATE sessions SET revoked_at = $3, revoked_reason = 'too many sessions'
+pub async fn end_oldest_sessions(
+    conn: &mut PgConnection,
+    user: UserId,
+    keep: i64,
+    now: Timestamp,
+) -> sqlx::Result<Vec<EndedSession>> {
+    sqlx::query_as!(
+        EndedSession,
+        r#"UPDATE sessions SET revoked_at = $3, revoked_reason = 'too many sessions'
          WHERE id IN (SELECT id FROM sessions WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $3
-                      ORDER BY last_used_at DESC, id DESC OFFSET $2)",
+                      ORDER BY last_used_at DESC, id DESC OFFSET $2)
+         RETURNING id AS session, user_id AS "user""#,
         user.0,
         keep.max(0),
         DateTime::from(now),
     )
-    .execute(conn)
-    .await?;
-    Ok(())
+    .fetch_all(conn)
+    .await
+}
+
+/// Ends the sessions of a user in which the second factor was never given.
+pub async fn end_due_sessions(
+    conn: &mut PgConnection,
+    user: UserId,
+    now: Timestamp,
+) -> sqlx::Result<Vec<EndedSession>> {
+    sqlx::query_as!(
+        EndedSession,
+        r#"UPDATE sessions SET revoked_at = $2, revoked_reason = 'signed in again without the second factor'
+           WHERE user_id = $1 AND second_factor_at IS NULL AND revoked_at IS NULL AND expires_at > $2
+           RETURNING id AS session, user_id AS "user""#,
+        user.0,
+        DateTime::from(now),
+    )
+    .fetch_all(conn)
+    .await
 }
 
 pub async fn end_other_sessions(
     conn: &mut PgConnection,
     user: UserId,
     keep: SessionId,
+    reason: &str,
     now: Timestamp,
-) -> sqlx::Result<()> {
-    sqlx::query!(
-        "UPDATE sessions SET revoked_at = $3, revoked_reason = 'the password was changed'
-         WHERE user_id = $1 AND id <> $2 AND revoked_at IS NULL",
+) -> sqlx::Result<Vec<EndedSession>> {
+    sqlx::query_as!(
+        EndedSession,
+        r#"UPDATE sessions SET revoked_at = $3, revoked_reason = $4
+           WHERE user_id = $1 AND id <> $2 AND revoked_at IS NULL AND expires_at > $3
+           RETURNING id AS session, user_id AS "user""#,
         user.0,
         keep.0,
         DateTime::from(now),
+        reason,
     )
-    .execute(conn)
-    .await?;
-    Ok(())
+    .fetch_all(conn)
+    .await
+}
+
+pub async fn end_all_sessions(
+    conn: &mut PgConnection,
+    user: UserId,
+    reason: &str,
+    now: Timestamp,
+) -> sqlx::Result<Vec<EndedSession>> {
+    end_other_sessions(conn, user, SessionId(Uuid::nil()), reason, now).await
 }
 
 /// The first reason stays.
-pub async fn end_session(conn: &mut PgConnection, id: SessionId, reason: &str, now: Timestamp) -> sqlx::Result<()> {
-    sqlx::query!(
-        "UPDATE sessions SET revoked_at = $2, revoked_reason = $3 WHERE id = $1 AND revoked_at IS NULL",
+pub async fn end_session(
+    conn: &mut PgConnection,
+    id: SessionId,
+    reason: &str,
+    now: Timestamp,
+) -> sqlx::Result<Vec<EndedSession>> {
+    sqlx::query_as!(
+        EndedSession,
+        r#"UPDATE sessions SET revoked_at = $2, revoked_reason = $3 WHERE id = $1 AND revoked_at IS NULL
+           RETURNING id AS session, user_id AS "user""#,
         id.0,
         DateTime::from(now),
         reason,
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Sessions and partners that were ended since a time, the last ones first.
+pub async fn ended_since(pool: &PgPool, since: Timestamp) -> sqlx::Result<Vec<EndedSession>> {
+    sqlx::query_as!(
+        EndedSession,
+        r#"SELECT id AS "session!", user_id AS "user!" FROM (
+               SELECT id, user_id, revoked_at FROM sessions WHERE revoked_at > $1
+               UNION ALL SELECT id, id, revoked_at FROM partners WHERE revoked_at > $1
+           ) AS ended ORDER BY revoked_at DESC"#,
+        DateTime::from(since),
+    )
+    .fetch_all(pool)
+    .await
+}
+
+/// When a session ends unless it is refreshed.
+pub async fn session_expiry(conn: &mut PgConnection, id: SessionId) -> sqlx::Result<Timestamp> {
+    let at = sqlx::query_scalar!("SELECT expires_at FROM sessions WHERE id = $1", id.0).fetch_one(conn).await?;
+    Ok(at.into())
+}
+
+/// Voids the refresh tokens of a session: using one of them ends it.
+pub async fn use_session_tokens(conn: &mut PgConnection, id: SessionId, now: Timestamp) -> sqlx::Result<()> {
+    sqlx::query!(
+        "UPDATE refresh_tokens SET used_at = $2 WHERE session_id = $1 AND used_at IS NULL",
+        id.0,
+        DateTime::from(now)
     )
     .execute(conn)
     .await?;

@@ -136,7 +136,7 @@ pub async fn upsert_unproven(
 
 /// Makes a proven account, or takes over one that nobody proved; `None` when somebody has proven that phone.
 pub async fn create_user(
-    pool: &PgPool,
+    conn: &mut PgConnection,
     phone: &SealedPhone,
     new: &NewUser,
     password_hash: Option<&str>,
@@ -162,7 +162,7 @@ pub async fn create_user(
         password_hash,
         DateTime::from(now),
     )
-    .fetch_optional(pool)
+    .fetch_optional(conn)
     .await?;
     Ok(id.map(UserId))
 }
@@ -299,6 +299,18 @@ pub async fn is_open(pool: &PgPool, id: UserId) -> sqlx::Result<bool> {
         id.0
     );
     sql.fetch_one(pool).await
+}
+
+/// Closes an account; one that is closed stays as it is.
+pub async fn disable(conn: &mut PgConnection, id: UserId, now: Timestamp) -> sqlx::Result<()> {
+    sqlx::query!(
+        "UPDATE users SET disabled_at = $2 WHERE id = $1 AND disabled_at IS NULL",
+        id.0,
+        DateTime::<Utc>::from(now)
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// Whether a person's data is kept but not used.

@@ -1,6 +1,9 @@
 //! The service against a real database: what strangers, thieves and hurried people get.
 
 mod doors;
+mod recovery;
+mod second_factor;
+mod throttling;
 mod sealing;
 
 use std::collections::BTreeMap;
@@ -14,6 +17,13 @@ use crate::time::Timestamp;
 use crate::vault::Vault;
 use crate::web::{Caller, Role};
 
+/// The same on every node: RFC 8410, section 7.
+const KEY: [u8; 48] = [
+    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20, 0xd4, 0xee, 0x72,
+    0xdb, 0xf9, 0x13, 0x58, 0x4a, 0xd5, 0xb6, 0xd8, 0xf1, 0xf7, 0x69, 0xf8, 0xad, 0x3a, 0xfe, 0x7c, 0x28, 0xcb, 0xf1,
+    0xd4, 0xfb, 0xe0, 0x97, 0xa8, 0x8f, 0x44, 0x75, 0x58, 0x42,
+];
+
 const T0: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 
 /// Bounds for tests, also of services that are built on this one.
@@ -26,9 +36,21 @@ pub fn config() -> Config {
         refresh_lifetime: Span::from_minutes(30 * 24 * 60),
         sessions_per_user_max: 3,
         hashing_max: 2,
+        hashing_queue_max: 100,
         hashing_wait_max: Span::from_secs(60),
         login_attempts_max: 3,
         login_window: Span::from_minutes(15),
+        second_factor_within: Span::from_minutes(10),
+        throttle: ThrottleConfig {
+            delay_min: Span::from_secs(30),
+            delay_max: Span::from_minutes(60),
+            code_guesses_max: 30,
+            second_factor_guesses_max: 5,
+            address_failures_max: 8,
+            device_failures_max: 4,
+            address_codes_max: 6,
+            refreshes_per_minute_max: 10,
+        },
         phones_remembered_max: 100,
         people_remembered_max: 100,
         people_age_max: Span::from_secs(60),
@@ -36,8 +58,7 @@ pub fn config() -> Config {
 }
 
 fn auth(pool: &PgPool) -> Auth {
-    let document = ring::signature::Ed25519KeyPair::generate_pkcs8(&ring::rand::SystemRandom::new()).expect("random");
-    let documents = [("a".to_owned(), document.as_ref().to_vec())];
+    let documents = [("a".to_owned(), KEY.to_vec())];
     let tokens = TokenKeys::new(&documents, Span::from_secs(900)).expect("valid");
     Auth::new(pool.clone(), config(), &Secret::new([7; 32]), Arc::new(tokens), Vault::for_tests()).expect("random")
 }
@@ -51,7 +72,7 @@ fn s(seconds: i64) -> Timestamp {
 }
 
 fn device() -> Device {
-    Device { name: Some("Keza's phone".into()), user_agent: None, ip: None }
+    Device { name: Some("Keza's phone".into()), user_agent: None, ip: None, id: None }
 }
 
 fn secret(text: &str) -> Secret<String> {
@@ -78,7 +99,7 @@ async fn code(auth: &Auth) -> String {
 }
 
 async fn signed_in(auth: &Auth) -> Tokens {
-    auth.register(registration(None), T0).await.expect("registered");
+    auth.register(registration(None), &device(), T0).await.expect("registered");
     auth.verify(phone(), &code(auth).await, &device(), T0).await.expect("right")
 }
 
@@ -96,7 +117,7 @@ async fn jobs_waiting(pool: &PgPool) -> i64 {
 #[sqlx::test(migrations = "./migrations")]
 async fn a_code_proves_the_phone_once_and_no_code_is_stored(pool: PgPool) {
     let auth = auth(&pool);
-    let sent = auth.register(registration(None), T0).await.expect("registered");
+    let sent = auth.register(registration(None), &device(), T0).await.expect("registered");
     assert_eq!(sent, CodeSent { expires_at: s(300), resend_after: Span::from_secs(45) });
     let code = code(&auth).await;
     let stored: String = sqlx::query_scalar(
@@ -120,7 +141,7 @@ async fn a_code_proves_the_phone_once_and_no_code_is_stored(pool: PgPool) {
 #[sqlx::test(migrations = "./migrations")]
 async fn guessing_in_parallel_gains_nothing(pool: PgPool) {
     let auth = auth(&pool);
-    auth.register(registration(None), T0).await.expect("registered");
+    auth.register(registration(None), &device(), T0).await.expect("registered");
     let code = code(&auth).await;
     let guess = wrong(&code).to_owned();
     let guesses = (0..20).map(|_| {
@@ -142,7 +163,7 @@ async fn guessing_in_parallel_gains_nothing(pool: PgPool) {
 #[sqlx::test(migrations = "./migrations")]
 async fn of_many_right_answers_at_once_one_signs_in(pool: PgPool) {
     let auth = auth(&pool);
-    auth.register(registration(None), T0).await.expect("registered");
+    auth.register(registration(None), &device(), T0).await.expect("registered");
     let code = code(&auth).await;
     let attempts = (0..4).map(|_| {
         let (auth, code) = (auth.clone(), code.clone());
@@ -164,7 +185,7 @@ async fn known_and_unknown_phones_are_answered_alike(pool: PgPool) {
     for phone in [phone(), stranger] {
         let mut said = Vec::new();
         for at in [1_000, 1_010, 1_050] {
-            said.push(auth.request_code(phone, s(at)).await.map_err(|error| error.to_string()));
+            said.push(auth.request_code(phone, &device(), s(at)).await.map_err(|error| error.to_string()));
         }
         for n in 0..7 {
             let error = auth.verify(phone, "00000x", &device(), s(1_060 + n)).await.expect_err("wrong");
@@ -184,14 +205,14 @@ async fn known_and_unknown_phones_are_answered_alike(pool: PgPool) {
 #[sqlx::test(migrations = "./migrations")]
 async fn asking_again_repeats_the_code_and_asking_too_often_is_refused(pool: PgPool) {
     let auth = auth(&pool);
-    auth.register(registration(None), T0).await.expect("registered");
+    auth.register(registration(None), &device(), T0).await.expect("registered");
     let first = code(&auth).await;
-    let hurried = auth.request_code(phone(), s(44)).await.expect_err("too soon");
+    let hurried = auth.request_code(phone(), &device(), s(44)).await.expect_err("too soon");
     assert!(matches!(hurried, Error::RateLimited { retry_after } if retry_after == Span::from_secs(1)), "{hurried}");
-    assert_eq!(auth.request_code(phone(), s(45)).await.expect("sent").expires_at, s(300));
+    assert_eq!(auth.request_code(phone(), &device(), s(45)).await.expect("sent").expires_at, s(300));
     assert_eq!(code(&auth).await, first);
     assert_eq!(jobs_waiting(&pool).await, 2);
-    assert_eq!(auth.request_code(phone(), s(250)).await.expect("sent").expires_at, s(550));
+    assert_eq!(auth.request_code(phone(), &device(), s(250)).await.expect("sent").expires_at, s(550));
     assert_ne!(code(&auth).await, first, "a code about to expire is replaced");
     let old = auth.verify(phone(), &first, &device(), s(251)).await.expect_err("replaced");
     assert_eq!(old.code(), "wrong_code");
@@ -201,15 +222,15 @@ async fn asking_again_repeats_the_code_and_asking_too_often_is_refused(pool: PgP
 async fn a_proven_account_is_not_changed_by_a_stranger_and_an_unproven_one_is_no_trap(pool: PgPool) {
     let auth = auth(&pool);
     // A thief registers somebody's phone with a password; the owner then asks for a code and proves it.
-    auth.register(registration(Some("thief's password")), T0).await.expect("registered");
-    auth.request_code(phone(), s(60)).await.expect("sent");
+    auth.register(registration(Some("thief's password")), &device(), T0).await.expect("registered");
+    auth.request_code(phone(), &device(), s(60)).await.expect("sent");
     let tokens = auth.verify(phone(), &code(&auth).await, &device(), s(61)).await.expect("right");
     assert!(!tokens.profile.has_password);
     let theft = auth.login(phone(), secret("thief's password"), &device(), s(62)).await.expect_err("dropped");
     assert_eq!(theft.code(), "wrong_credentials");
 
     let other = Registration { first_name: "Mallory".into(), role: Role::Driver, ..registration(Some("another one")) };
-    auth.register(other, s(600)).await.expect("the same answer");
+    auth.register(other, &device(), s(600)).await.expect("the same answer");
     let profile = auth.profile(tokens.profile.id).await.expect("is there");
     assert_eq!((profile.first_name.as_str(), profile.role, profile.has_password), ("Keza", Role::Customer, false));
 }
@@ -217,7 +238,7 @@ async fn a_proven_account_is_not_changed_by_a_stranger_and_an_unproven_one_is_no
 #[sqlx::test(migrations = "./migrations")]
 async fn a_password_signs_in_and_too_many_wrong_ones_lock_the_phone_for_a_while(pool: PgPool) {
     let auth = auth(&pool);
-    auth.register(registration(Some("moto kigali 2026")), T0).await.expect("registered");
+    auth.register(registration(Some("moto kigali 2026")), &device(), T0).await.expect("registered");
     let unproven = auth.login(phone(), secret("moto kigali 2026"), &device(), s(1)).await.expect_err("unproven");
     assert_eq!(unproven.code(), "wrong_credentials");
     auth.verify(phone(), &code(&auth).await, &device(), s(2)).await.expect("right");
@@ -284,7 +305,7 @@ async fn an_expired_or_unknown_refresh_token_and_a_closed_account_are_refused(po
     assert_eq!(late.code(), "refresh_invalid");
     sqlx::query("UPDATE users SET disabled_at = now()").execute(&pool).await.expect("closed");
     assert_eq!(auth.refresh(&tokens.refresh, s(1)).await.expect_err("closed").code(), "account_disabled");
-    auth.request_code(phone(), s(100)).await.expect("the answer does not tell");
+    auth.request_code(phone(), &device(), s(100)).await.expect("the answer does not tell");
     let closed = auth.verify(phone(), &code(&auth).await, &device(), s(101)).await.expect_err("closed");
     assert_eq!(closed.code(), "account_disabled");
     assert!((auth.recipients())(tokens.profile.id).await.expect("read").is_none());
@@ -344,7 +365,7 @@ async fn a_profile_changes_where_it_was_told_to(pool: PgPool) {
 #[sqlx::test(migrations = "./migrations")]
 async fn an_account_made_by_an_admin_is_proven_and_a_proven_phone_is_taken(pool: PgPool) {
     let auth = auth(&pool);
-    auth.register(registration(Some("thief's password")), T0).await.expect("registered, never proven");
+    auth.register(registration(Some("thief's password")), &device(), T0).await.expect("registered, never proven");
     let new = |role| NewUser {
         phone: phone(),
         first_name: "Jean".into(),
@@ -365,19 +386,22 @@ async fn an_account_made_by_an_admin_is_proven_and_a_proven_phone_is_taken(pool:
 #[sqlx::test(migrations = "./migrations")]
 async fn a_sweep_forgets_the_old_and_reopens_no_trap(pool: PgPool) {
     let auth = auth(&pool);
-    auth.register(registration(Some("thief's password")), T0).await.expect("registered, never proven");
+    auth.register(registration(Some("thief's password")), &device(), T0).await.expect("registered, never proven");
     let day = Span::from_minutes(24 * 60);
-    let nothing = Swept { codes: 0, refresh_tokens: 0, sessions: 0 };
+    let nothing = Swept { codes: 0, proofs: 0, throttles: 0, refresh_tokens: 0, sessions: 0 };
     assert_eq!(auth.sweep(100, T0 + day).await.expect("swept"), nothing, "the code expired less than a day ago");
     let later = T0 + day + Span::from_minutes(10);
     assert_eq!(auth.sweep(100, later).await.expect("swept"), Swept { codes: 1, ..nothing });
-    auth.request_code(phone(), later).await.expect("sent");
+    auth.request_code(phone(), &device(), later).await.expect("sent");
     let tokens = auth.verify(phone(), &code(&auth).await, &device(), later).await.expect("right");
     assert!(!tokens.profile.has_password, "the only code left is the owner's, and the password is gone all the same");
 
     auth.refresh(&tokens.refresh, later).await.expect("fresh");
     let long_after = later + config().refresh_lifetime + day;
-    assert_eq!(auth.sweep(100, long_after).await.expect("swept"), Swept { codes: 1, refresh_tokens: 2, sessions: 0 });
+    assert_eq!(
+        auth.sweep(100, long_after).await.expect("swept"),
+        Swept { codes: 1, throttles: 1, refresh_tokens: 2, ..nothing }
+    );
     let much_later = long_after + Span::from_minutes(91 * 24 * 60);
     assert_eq!(auth.sweep(100, much_later).await.expect("swept"), Swept { sessions: 1, ..nothing });
 }

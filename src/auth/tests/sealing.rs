@@ -74,6 +74,6 @@ async fn a_person_who_was_erased_is_nobody(pool: PgPool) {
     assert_eq!(auth.profile(user).await.expect_err("gone").code(), "unauthenticated");
     assert!(auth.find_by_phone(phone()).await.expect("read").is_none());
     // The phone is free for whoever registers it next.
-    let next = auth.register(registration(None), s(1_000)).await;
+    let next = auth.register(registration(None), &device(), s(1_000)).await;
     next.expect("registered");
 }

@@ -11,8 +11,9 @@ use crate::gazetteer::{self, Address, Language};
 use crate::geo::LatLng;
 use crate::locations::places::{Found, Places};
 use crate::web::body::{Json, Query};
+use crate::web::caller::{PlacesRead, Scoped};
 use crate::web::page::Items;
-use crate::web::{ApiError, Caller, ErrorBody};
+use crate::web::{ApiError, ErrorBody};
 
 const QUERY_CHARS_MAX: usize = 200;
 const LIMIT_DEFAULT: usize = 10;
@@ -119,12 +120,14 @@ fn check_focus(checks: &mut Checks, lat: Option<f64>, lng: Option<f64>) -> Optio
 
 /// Finds places and streets by name
 ///
-/// Best first: what fits better, then what is more important and nearer. On a server without a map nothing is found.
+/// Best first: what fits better, then what is more important and nearer. On a server without a map nothing is found. For
+/// everybody signed in, and for partners with the scope `places:read`.
 #[utoipa::path(get, path = "/places", tag = "locations", security(("bearer" = [])), params(SearchParams),
-    responses((status = 200, body = Items<PlaceView>), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody)))]
+    responses((status = 200, body = Items<PlaceView>), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody, description = "`scope_missing`"),
+        (status = 422, body = ErrorBody)))]
 async fn search_places(
     State(places): State<Places>,
-    _: Caller,
+    _: Scoped<PlacesRead>,
     Query(params): Query<SearchParams>,
 ) -> Result<Json<Items<PlaceView>>, ApiError> {
     let limit = params.limit.unwrap_or(LIMIT_DEFAULT);
@@ -140,13 +143,15 @@ async fn search_places(
 
 /// Says what is at a point
 ///
-/// The nearest place and street, the sector and the district, as far as they are known.
+/// The nearest place and street, the sector and the district, as far as they are known. For everybody signed in, and for
+/// partners with the scope `places:read`.
 #[utoipa::path(get, path = "/places/reverse", tag = "locations", security(("bearer" = [])), params(ReverseParams),
     responses((status = 200, body = AddressView), (status = 401, body = ErrorBody),
+        (status = 403, body = ErrorBody, description = "`scope_missing`"),
         (status = 409, body = ErrorBody, description = "`no_map`: this server has no map"), (status = 422, body = ErrorBody)))]
 async fn describe_place(
     State(places): State<Places>,
-    _: Caller,
+    _: Scoped<PlacesRead>,
     Query(params): Query<ReverseParams>,
 ) -> Result<Json<AddressView>, ApiError> {
     let mut checks = Checks::new();

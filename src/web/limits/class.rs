@@ -55,7 +55,9 @@ impl Class {
             "auth" if is_read => Self::Read,
             "auth" if matches!(rest, "refresh" | "logout") || rest.starts_with("sessions") => Self::Session,
             "auth" => Self::SignIn,
-            "me" if !is_read && ["password", "phone", "totp"].iter().any(|word| rest.starts_with(word)) => Self::SignIn,
+            "me" if !is_read && ["password", "phone", "second-factor"].iter().any(|word| rest.starts_with(word)) => {
+                Self::SignIn
+            }
             "admin" => Self::Admin,
             "government" => Self::Government,
             _ if !is_read && rest.contains("/documents") => Self::Upload,
@@ -80,6 +82,7 @@ mod tests {
         check(Method::DELETE, "/auth/sessions/{id}", Some(Class::Session));
         check(Method::GET, "/auth/sessions", Some(Class::Read));
         check(Method::PUT, "/me/password", Some(Class::SignIn));
+        check(Method::POST, "/me/second-factor/confirm", Some(Class::SignIn));
         check(Method::PATCH, "/me", Some(Class::Write));
         check(Method::GET, "/rides/{id}", Some(Class::Read));
         check(Method::POST, "/rides", Some(Class::Write));

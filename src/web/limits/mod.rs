@@ -28,11 +28,12 @@ pub use class::Class;
 use crate::bus::{Bus, Take};
 use crate::clock;
 use crate::error::Error;
-use crate::ids::UserId;
+use crate::ids::{PartnerId, UserId};
 use crate::telemetry::names;
 use crate::time::{Span, Timestamp};
+use crate::web::caller::subject_of;
 use crate::web::networks::Networks;
-use crate::web::{ApiError, Caller};
+use crate::web::{ApiError, Subject};
 use memory::Memory;
 
 /// After Redis did not answer in time it is not asked for so long: nobody is to wait for it again and again.
@@ -43,6 +44,8 @@ const SHARED_PAUSE: Span = Span::from_secs(1);
 pub enum Who {
     /// A person, signed in.
     Person(UserId),
+    /// A partner's program.
+    Partner(PartnerId),
     /// Whoever comes from there, not signed in.
     Address(IpAddr),
 }
@@ -51,6 +54,7 @@ impl Who {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Person(_) => "person",
+            Self::Partner(_) => "partner",
             Self::Address(_) => "address",
         }
     }
@@ -95,7 +99,7 @@ impl Limits {
     fn rate(&self, who: Who, class: Class) -> Rate {
         let rate = self.config.rates[class as usize];
         match who {
-            Who::Person(_) => rate,
+            Who::Person(_) | Who::Partner(_) => rate,
             Who::Address(_) => Rate {
                 per_minute: rate.per_minute.saturating_mul(self.config.address_factor),
                 burst_max: rate.burst_max.saturating_mul(self.config.address_factor),
@@ -121,6 +125,7 @@ impl Limits {
         }
         let key = match who {
             Who::Person(user) => format!("boda.limits.{}.{user}", class.as_str()),
+            Who::Partner(partner) => format!("boda.limits.{}.{partner}", class.as_str()),
             Who::Address(address) => format!("boda.limits.{}.{address}", class.as_str()),
         };
         let take = Take { key, interval_us: rate.interval_us(), burst_max: rate.burst_max };
@@ -142,16 +147,24 @@ pub async fn enforce(State(limits): State<Arc<Limits>>, request: Request, next: 
     let class =
         Class::of(&parts.method, route).filter(|_| !address.is_some_and(|ip| limits.config.exempt.contains(ip)));
     let Some(class) = class else { return next.run(Request::from_parts(parts, body)).await };
-    let who = match Caller::of(&parts) {
+    let from = Who::Address(block(address.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED))));
+    let who = match subject_of(&parts) {
         // Proven once: the extractor of the route finds it there.
-        Ok(caller) => {
-            let user = caller.user;
-            parts.extensions.insert(caller);
-            Who::Person(user)
+        Ok(subject) => {
+            parts.extensions.insert(subject);
+            match subject {
+                Subject::Person(grant) => Who::Person(grant.caller.user),
+                Subject::Partner(partner, _) => Who::Partner(partner),
+            }
         }
-        Err(_) => Who::Address(block(address.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED)))),
+        Err(_) => from,
     };
-    let (rate, verdict) = limits.take(who, class, clock::now()).await;
+    let now = clock::now();
+    let (mut rate, mut verdict) = limits.take(who, class, now).await;
+    if class == Class::SignIn && verdict.is_allowed && !matches!(who, Who::Address(_)) {
+        // Many accounts of one guesser are to guess no more than a guesser without any.
+        (rate, verdict) = limits.take(from, class, now).await;
+    }
     let mut response = if verdict.is_allowed {
         next.run(Request::from_parts(parts, body)).await
     } else {

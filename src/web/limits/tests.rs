@@ -15,7 +15,7 @@ use super::*;
 use crate::bus;
 use crate::ids::SessionId;
 use crate::redact::Secret;
-use crate::web::{API_PREFIX, Role, TokenKeys};
+use crate::web::{API_PREFIX, Caller, Grant, Role, SecondFactor, TokenKeys};
 
 const RATE: Rate = Rate { per_minute: 1, burst_max: 3 };
 
@@ -32,7 +32,8 @@ fn keys() -> Arc<TokenKeys> {
 
 fn token(keys: &TokenKeys, number: u128) -> String {
     let (user, session) = (UserId(Uuid::from_u128(number)), SessionId(Uuid::from_u128(9)));
-    keys.issue(&Caller { user, role: Role::Customer, session }, clock::now()).expect("signs")
+    let caller = Caller { user, role: Role::Customer, session };
+    keys.issue(&Grant { caller, second_factor: SecondFactor::None }, clock::now()).expect("signs")
 }
 
 async fn who(caller: Caller) -> String {
@@ -87,7 +88,10 @@ async fn a_person_is_one_caller_on_all_addresses_and_an_address_one_for_all_stra
     assert_eq!(allowed(&router, "GET /me", "192.0.2.1", None, 5).await, 2);
     assert_eq!(allowed(&router, "GET /me", "2001:db8::1", None, 5).await, 5);
     assert_eq!(allowed(&router, "GET /me", "2001:db8::2", None, 5).await, 1);
-    assert_eq!(allowed(&router, "POST /auth/login", "192.0.2.1", None, 9).await, 6);
+    // Whoever guesses is counted by address as well, with however many accounts of their own.
+    assert_eq!(allowed(&router, "POST /auth/login", "192.0.2.1", Some(&mine), 9).await, 3);
+    assert_eq!(allowed(&router, "POST /auth/login", "192.0.2.1", Some(&theirs), 9).await, 3);
+    assert_eq!(allowed(&router, "POST /auth/login", "192.0.2.1", None, 9).await, 0);
     assert_eq!(allowed(&router, "POST /auth/login", "198.51.100.7", None, 50).await, 50);
 }
 

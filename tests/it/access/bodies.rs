@@ -27,6 +27,21 @@ pub fn body(route: &str) -> Value {
         "POST /auth/code" => json!({"phone": fresh_phone()}),
         "POST /auth/verify" => json!({"phone": fresh_phone(), "code": "123456"}),
         "POST /auth/login" => json!({"phone": fresh_phone(), "password": "none of theirs"}),
+        "POST /auth/second-factor"
+        | "POST /me/second-factor/confirm"
+        | "POST /me/second-factor/remove"
+        | "POST /me/second-factor/recovery-codes" => json!({"code": "none of theirs"}),
+        "POST /auth/password/reset" | "POST /me/phone" => json!({"phone": fresh_phone()}),
+        "POST /auth/password/reset/confirm" => {
+            json!({"phone": fresh_phone(), "code": "123456", "new_password": "none of theirs"})
+        }
+        "POST /me/phone/confirm" => json!({"phone": fresh_phone(), "old_code": "123456", "new_code": "123456"}),
+        "POST /auth/partner/token" => {
+            json!({"partner_id": "00000000-0000-4000-8000-000000000000", "secret": "none of theirs"})
+        }
+        "POST /admin/partners" => json!({"name": "for the matrix", "scopes": ["places:read"]}),
+        "POST /admin/partners/{id}/revoke" => json!({"reason": "for the matrix"}),
+        "PUT /admin/users/{id}/phone" => json!({"phone": fresh_phone(), "reason": "for the matrix"}),
         "POST /auth/refresh" => json!({"refresh_token": "none of theirs"}),
         "POST /rides/{id}/cancel" => json!({"reason": "other"}),
         "POST /agent/rides/{id}/cancel" => json!({"reason": "changed_mind"}),

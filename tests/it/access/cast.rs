@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use crate::api::Api;
 use crate::house::House;
 use crate::patience::eventually;
-use crate::people::{Person, fresh_phone, text};
+use crate::people::{ADMIN_PASSWORD, OFFICIAL_PASSWORD, Person, fresh_phone, text};
+
+const AGENT_PASSWORD: &str = "telefoni ku meza yanjye";
 
 /// The columns of the table.
 pub const CALLERS: &[&str] = &["nobody", "customer", "driver", "admin", "government", "agent"];
@@ -67,6 +69,9 @@ const KINDS: &[(&str, &str, Kind)] = &[
     ("/admin/privacy/people/", "{id}", Kind::Plain(NOBODY)),
     ("/admin/privacy/exports/", "{id}", Kind::Plain(NOBODY)),
     ("/admin/privacy/holds/", "{id}", Kind::Plain(NOBODY)),
+    ("/admin/partners/", "{id}", Kind::Plain(NOBODY)),
+    // Nobody's: a number that changes takes the person's sessions away, and the rest of the table with them.
+    ("/admin/users/", "{id}", Kind::Plain(NOBODY)),
 ];
 
 /// Somebody who asks.
@@ -111,7 +116,8 @@ impl Cast {
     pub async fn gather(house: &House) -> Self {
         let (mine, own) = set(house).await;
         let (_, others) = set(house).await;
-        let (admin, official) = (house.admin().await, Person::official(house).await);
+        // An admin of its own: it signs out in the end.
+        let (admin, official) = (Person::admin(house).await, Person::official(house).await);
         let nobody = Caller {
             role: CALLERS[0],
             api: house.api(),
@@ -124,7 +130,7 @@ impl Cast {
             callers.push(Caller {
                 role,
                 api: person.api.clone(),
-                session: first(person, "/auth/sessions").await,
+                session: second_session(house, person).await,
                 notification: first(person, "/notifications").await,
             });
         }
@@ -209,12 +215,36 @@ async fn set(house: &House) -> (People, Things) {
 
 /// Somebody who books for people who call, made by the admin.
 async fn agent(house: &House) -> Person {
-    let (phone, password) = (fresh_phone(), "telefoni ku meza yanjye");
+    let (phone, password) = (fresh_phone(), AGENT_PASSWORD);
     let body = json!({
         "phone": phone, "first_name": "Diane", "last_name": "Ingabire", "role": "agent", "password": password,
     });
     house.admin().await.api.post("/admin/users", &body).await.expect(201);
     Person::with_password(house, &phone, password).await
+}
+
+/// Signs somebody in on another device: a session of one's own that can be ended without losing the token in use.
+async fn second_session(house: &House, person: &Person) -> String {
+    let password = "isaha ya kabiri";
+    for known in [None, Some(ADMIN_PASSWORD), Some(OFFICIAL_PASSWORD), Some(AGENT_PASSWORD)] {
+        let body = json!({"current_password": known, "new_password": password});
+        if person.api.put("/me/password", &body).await.status == 204 {
+            break;
+        }
+    }
+    house.api().post("/auth/login", &json!({"phone": person.phone, "password": password})).await.expect(200);
+    let sessions = person.api.get("/auth/sessions").await.expect(200);
+    let other = sessions["items"].as_array().expect("a list").iter().find(|item| item["is_current"] == false);
+    text(&other.expect("two devices")["id"]).to_owned()
+}
+
+/// A partner's program with these scopes.
+pub async fn partner(house: &House, scopes: &[&str]) -> Api {
+    let body = json!({"name": "City of Kigali", "scopes": scopes});
+    let made = house.admin().await.api.post("/admin/partners", &body).await.expect(201);
+    let ask = json!({"partner_id": made["id"], "secret": made["secret"]});
+    let token = house.api().post("/auth/partner/token", &ask).await.expect(200);
+    house.api().with_token(text(&token["access_token"]))
 }
 
 /// The id of the first thing in a list; nobody's when there is none.

@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::bodies;
-use super::cast::{CALLERS, Cast, Whose};
+use super::cast::{self, CALLERS, Cast, Whose};
 use super::schema::Description;
 use crate::api::{Answer, Api};
 use crate::house::shared;
@@ -26,6 +26,9 @@ const LAST: &[&str] = &["DELETE /auth/sessions/{id}", "POST /auth/logout"];
 
 /// What is wrong with answers, each with one that is so.
 type Faults = BTreeMap<String, String>;
+
+/// What a partner's program gets to with all its scopes, beside what is open to everybody; everything else is for people.
+const FOR_PARTNERS: &[&str] = &["GET /admin/analytics/rides", "GET /heatmap", "GET /places", "GET /places/reverse"];
 
 /// One operation of the description.
 struct Route {
@@ -172,4 +175,33 @@ async fn without_a_good_token_every_door_is_shut() {
         let answer = house.api().send(method, &path, |request| request.header("cookie", cookie)).await;
         answer.refused(401, "unauthenticated");
     }
+}
+
+/// A partner's program, asked to do everything: with all scopes, and with none that fits.
+#[tokio::test]
+async fn a_partner_gets_to_what_its_scopes_name_and_nowhere_else() {
+    let house = shared();
+    let description = Description::of(&house).await;
+    let cast = Cast::gather(&house).await;
+    let all = cast::partner(&house, &["places:read", "heatmap:read", "reports:read"]).await;
+    let some = cast::partner(&house, &["places:read"]).await;
+    let table = table();
+    let mut different = Vec::new();
+    for route in routes(&description) {
+        let is_open = table.get(&route.name()).is_some_and(|cells| cells[0] == "in");
+        let is_theirs = FOR_PARTNERS.contains(&route.name().as_str());
+        let path = cast.path(&route.path, &cast.callers[1], Whose::Own);
+        let body = || description.takes_body(&route.method, &route.path).then(|| bodies::body(&route.name()));
+        let answer = ask(&route, &all, &path, body()).await;
+        let expected = if is_open || is_theirs { "in" } else { "403" };
+        if word(&answer) != expected {
+            different.push(format!("not {expected}: {answer}"));
+        }
+        let answer = ask(&route, &some, &path, body()).await;
+        let is_refused = answer.status == 403;
+        if is_refused != (!is_open && !route.path.starts_with("/places")) {
+            different.push(format!("with places:read alone: {answer}"));
+        }
+    }
+    assert!(different.is_empty(), "{}", different.join("\n"));
 }

@@ -22,6 +22,9 @@ pub async fn endpoints(house: &House) -> Vec<Endpoint> {
     let login = json!({"phone": fresh_phone(), "password": "x", "device_name": "x"});
     let profile = json!({"first_name": "Aline", "email": "a@example.rw", "language": "rw", "gender": "female"});
     let passwords = json!({"current_password": "x", "new_password": "amata n'ubuki"});
+    let reset = json!({"phone": fresh_phone(), "code": "123456", "new_password": "amata n'ubuki"});
+    let new_phone = json!({"phone": fresh_phone(), "old_code": "123456", "new_code": "123456"});
+    let partner = json!({"partner_id": "00000000-0000-4000-8000-000000000000", "secret": "x"});
     vec![
         Endpoint::strange(&anybody, "/auth/register", registration)
             .phone()
@@ -51,6 +54,20 @@ pub async fn endpoints(house: &House) -> Vec<Endpoint> {
             .must(Text, &["new_password"])
             .may(Text, &["current_password"])
             .wrong("new_password", [json!("short"), long()]),
+        Endpoint::strange(&anybody, "/auth/password/reset", json!({"phone": fresh_phone()})).phone(),
+        Endpoint::strange(&anybody, "/auth/password/reset/confirm", reset)
+            .phone()
+            .must(Text, &["code", "new_password"])
+            .wrong("new_password", [json!("short"), long()]),
+        Endpoint::strange(&anybody, "/auth/partner/token", partner).must(Text, &["secret"]),
+        Endpoint::post(&rider, "/auth/second-factor", json!({"code": "123456"})).must(Text, &["code"]),
+        Endpoint::post(&rider, "/me/phone", json!({"phone": fresh_phone()})).phone(),
+        Endpoint::post(&rider, "/me/phone/confirm", new_phone).phone().must(Text, &["old_code", "new_code"]),
+        Endpoint::post(&admin, "/admin/partners", json!({"name": "x", "scopes": ["places:read"]}))
+            .must(Text, &["name"])
+            .name("name")
+            .wrong("scopes", [json!([]), json!(["rides:write"])])
+            .wrong("expires_in_days", [json!(0), json!(731)]),
         Endpoint::post(&admin, "/admin/users", official)
             .phone()
             .must(Text, &["first_name", "last_name", "role"])
