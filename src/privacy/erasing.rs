@@ -329,6 +329,13 @@ impl Privacy {
         Ok(())
     }
 
+    /// Writes a job that looks at an erasure again.
+    pub(super) async fn look_again(&self, erasure: Uuid, now: Timestamp, at: Timestamp) -> Result<(), Error> {
+        let mut tx = self.inner.pool.begin().await?;
+        jobs::enqueue(&mut tx, &ErasePerson { erasure }, New::at(now).run_at(at)).await?;
+        Ok(tx.commit().await?)
+    }
+
     /// Sets erasures going again that are overdue: what hindered them may be gone, or their job died.
     pub(super) async fn resume_erasures(&self, now: Timestamp) -> Result<usize, Error> {
         let overdue = erasures::overdue(&self.inner.pool, now - Span::from_minutes(60), OVERDUE_MAX).await?;

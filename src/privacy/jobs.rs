@@ -61,7 +61,10 @@ pub fn register_jobs(registry: Registry, privacy: &Privacy) -> Registry {
             async move {
                 match privacy.erase(job.erasure, context.now).await? {
                     Erased::Settled => Ok(()),
-                    Erased::NotYet { retry_after } => Err(Failure::retry_after("still on shift", retry_after)),
+                    // Waiting is no failure: another job looks again.
+                    Erased::NotYet { retry_after } => {
+                        Ok(privacy.look_again(job.erasure, context.now, context.now + retry_after).await?)
+                    }
                 }
             }
         })
