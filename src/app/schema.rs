@@ -6,6 +6,7 @@ use super::Error;
 use crate::auth;
 use crate::config::Config;
 use crate::db::Database;
+use crate::drivers;
 use crate::vault::{KeyRing, Vault};
 
 /// Brings the database up to date, and seals what an earlier version of this program stored open.
@@ -14,6 +15,8 @@ pub(super) async fn bring_up_to_date(config: &Config, database: &Database) -> Re
     let vault = open_vault(config)?;
     let sealed = auth::seal_open_phones(database.pool(), &vault).await;
     sealed.map_err(|error| Error::service("the phones that lie open in the database cannot be sealed", error))?;
+    let sealed = drivers::seal_open_numbers(database.pool(), &vault).await;
+    sealed.map_err(|error| Error::service("the numbers of papers that lie open cannot be sealed", error))?;
     Ok(vault)
 }
 

@@ -12,6 +12,7 @@ mod city;
 mod edge;
 mod fault;
 mod machine;
+mod papers;
 mod people;
 mod privacy;
 mod reader;
@@ -30,7 +31,9 @@ use std::path::PathBuf;
 use crate::clock;
 use crate::notifications::sms;
 use crate::time::Span;
-use crate::{auth, bus, db, drivers, jobs, locations, maps, payments, realtime, rides, steering, telemetry};
+use crate::{
+    audit, auth, bus, db, drivers, jobs, locations, maps, payments, realtime, rides, steering, storage, telemetry,
+};
 use reader::Reader;
 use settings::Settings;
 
@@ -54,6 +57,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The database.
     pub database: db::Config,
+    /// The log of privileged acts.
+    pub audit: audit::Config,
     /// Events between tasks and nodes.
     pub bus: bus::Config,
     /// The workers.
@@ -88,6 +93,10 @@ pub struct Config {
     pub sms: sms::Config,
     /// Drivers' papers.
     pub drivers: drivers::Config,
+    /// Who is asked whether papers are what they say; nobody with `None`.
+    pub authority: Option<drivers::authority::Config>,
+    /// Files that people hand in.
+    pub storage: storage::Config,
     /// Money.
     pub payments: payments::Config,
     /// People's data: rights, how long it is kept, where it lies.
@@ -173,12 +182,14 @@ fn build(reader: &mut Reader<'_>) -> Config {
     let (sms, bus) = (people::sms(reader, &sandbox), machine::bus(reader));
     let database = machine::database(reader, data_dir.clone());
     let stores = privacy::Stores { database: &database, bus: &bus, sms: &sms };
+    let drivers = papers::drivers(reader, &demo);
     let config = Config {
         server: machine::server(reader, &demo),
         privacy: privacy::privacy(reader, stores, clock::now()),
         edge: edge::edge(reader, demo.enabled),
         sms,
         database,
+        audit: machine::audit(reader, &data_dir),
         bus,
         jobs: machine::jobs(reader),
         log: machine::log(reader),
@@ -193,8 +204,10 @@ fn build(reader: &mut Reader<'_>) -> Config {
         rides: city::rides(reader),
         auth: people::auth(reader),
         access_token_lifetime: people::access_token_lifetime(reader),
+        storage: papers::storage(reader, &drivers),
+        authority: papers::authority(reader, &sandbox),
+        drivers,
         tokens: people::tokens(reader),
-        drivers: people::drivers(reader),
         payments: people::payments(reader),
         data_dir,
         sandbox,

@@ -4,33 +4,27 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool};
 
+use crate::drivers::store;
 use crate::error::Error;
 use crate::ids::UserId;
 use crate::personal::{Due, EXPORT_ROWS_MAX, Part, Progress};
 use crate::time::Timestamp;
-use crate::vault::Vault;
+use crate::vault::{Place, Vault};
 
 /// Everything about a driver; nothing of whoever is none.
 ///
 /// # Errors
 /// When the database is away.
-pub async fn export(pool: &PgPool, _vault: &Vault, person: UserId) -> Result<Vec<Part>, Error> {
-    let driver = sqlx::query_scalar!(
-        r#"SELECT to_jsonb(d) AS "row!: Value" FROM (
-               SELECT status, status_reason, reviewed_at, licence_number, licence_category, licence_expires_on, plate,
-                      vehicle_make, vehicle_model, vehicle_year, vehicle_colour, fuel, ride_types, insurance_number,
-                      insurance_expires_on, inspection_expires_on, rating_sum AS rating_sum_hundredths, rating_count,
-                      rides_completed, created_at, updated_at
-               FROM drivers WHERE user_id = $1) AS d"#,
-        person.0
-    )
-    .fetch_optional(pool)
-    .await?;
-    let Some(driver) = driver else { return Ok(Vec::new()) };
-    let documents = sqlx::query_scalar!(
-        r#"SELECT to_jsonb(d) AS "row!: Value" FROM (
-               SELECT id, kind, number, expires_on, note, created_at
-               FROM driver_documents WHERE driver_id = $1 ORDER BY created_at DESC LIMIT $2) AS d"#,
+pub async fn export(pool: &PgPool, vault: &Vault, person: UserId) -> Result<Vec<Part>, Error> {
+    let Some(driver) = papers(pool, vault, person).await? else { return Ok(Vec::new()) };
+    let documents = documents(pool, vault, person).await?;
+    let standing = sqlx::query_scalar!(
+        r#"SELECT to_jsonb(s) AS "row!: Value" FROM (
+               SELECT 'standing' AS what, from_status, to_status, cause, NULL AS words, reason, at
+               FROM driver_standing WHERE driver_id = $1
+               UNION ALL
+               SELECT 'appeal', NULL, outcome, NULL, words, reason, created_at FROM driver_appeals WHERE driver_id = $1
+               ORDER BY at DESC LIMIT $2) AS s"#,
         person.0,
         EXPORT_ROWS_MAX
     )
@@ -48,9 +42,60 @@ pub async fn export(pool: &PgPool, _vault: &Vault, person: UserId) -> Result<Vec
     Ok(vec![
         Part::new("driver.json", driver),
         Part::list("driver_documents.json", documents),
+        Part::list("driver_standing.json", standing),
         Part::list("shifts.json", shifts),
         Part::new("driver_wishes.json", wishes),
     ])
+}
+
+async fn papers(pool: &PgPool, vault: &Vault, person: UserId) -> Result<Option<Value>, Error> {
+    let row = sqlx::query!(
+        r#"SELECT licence_number_sealed, insurance_number_sealed,
+                  to_jsonb(d) - '{licence_number_sealed, insurance_number_sealed}'::text[] AS "rest!: Value" FROM (
+               SELECT status, status_reason, suspended_for, reviewed_at, licence_number_sealed, licence_category,
+                      licence_expires_on, plate, vehicle_make, vehicle_model, vehicle_year, vehicle_colour, fuel, ride_types,
+                      city, insurance_number_sealed, insurance_expires_on, inspection_expires_on, authorisation_expires_on,
+                      rating_sum AS rating_sum_hundredths, rating_count, rides_completed, created_at, updated_at
+               FROM drivers WHERE user_id = $1) AS d"#,
+        person.0
+    )
+    .fetch_optional(pool)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let mut papers = row.rest;
+    for (name, column, sealed) in [
+        ("licence_number", store::LICENCE, row.licence_number_sealed),
+        ("insurance_number", store::INSURANCE, row.insurance_number_sealed),
+    ] {
+        papers[name] = opened(vault, Place::new(column, person.0), sealed)?;
+    }
+    Ok(Some(papers))
+}
+
+async fn documents(pool: &PgPool, vault: &Vault, person: UserId) -> Result<Vec<Value>, Error> {
+    let rows = sqlx::query!(
+        r#"SELECT id AS "id!", number_sealed, to_jsonb(d) - 'number_sealed' AS "rest!: Value" FROM (
+               SELECT id, kind, number_sealed, number_type, issuer, first_authorised_on, expires_on, note, state, reason_code,
+                      reason, reviewed_at, verification, verified_at, file_id, created_at
+               FROM driver_documents WHERE driver_id = $1 ORDER BY created_at DESC LIMIT $2) AS d"#,
+        person.0,
+        EXPORT_ROWS_MAX
+    )
+    .fetch_all(pool)
+    .await?;
+    let document = |row: (uuid::Uuid, Option<Vec<u8>>, Value)| {
+        let (id, sealed, mut document) = row;
+        document["number"] = opened(vault, Place::new(store::NUMBER, id), sealed)?;
+        Ok(document)
+    };
+    rows.into_iter().map(|row| document((row.id, row.number_sealed, row.rest))).collect()
+}
+
+fn opened(vault: &Vault, place: Place, sealed: Option<Vec<u8>>) -> Result<Value, Error> {
+    Ok(match sealed {
+        Some(sealed) => Value::String(vault.open_text(place, &sealed)?.into_exposed()),
+        None => Value::Null,
+    })
 }
 
 async fn wishes(pool: &PgPool, person: UserId) -> Result<Value, Error> {
@@ -103,7 +148,9 @@ pub async fn plate(conn: &mut PgConnection, person: UserId) -> Result<Option<Str
 /// When the database refuses.
 pub async fn close(conn: &mut PgConnection, person: UserId, now: Timestamp) -> Result<(), Error> {
     sqlx::query!(
-        "UPDATE drivers SET status = 'suspended', status_reason = NULL, updated_at = $2 WHERE user_id = $1",
+        "UPDATE drivers SET status = 'suspended', suspended_for = 'decision', status_reason = NULL, waiting_since = NULL,
+             updated_at = $2
+         WHERE user_id = $1",
         person.0,
         DateTime::<Utc>::from(now)
     )
@@ -118,15 +165,29 @@ pub async fn close(conn: &mut PgConnection, person: UserId, now: Timestamp) -> R
 /// When the database refuses.
 pub async fn erase(conn: &mut PgConnection, person: UserId, now: Timestamp) -> Result<Progress, Error> {
     sqlx::query!("DELETE FROM driver_documents WHERE driver_id = $1", person.0).execute(&mut *conn).await?;
+    // The key goes now, with the commit; the file, which is noise then, with the next sweep of files.
+    sqlx::query!("UPDATE driver_files SET key_sealed = NULL, state = 'dropped' WHERE driver_id = $1", person.0)
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query!("DELETE FROM driver_expiry_notices WHERE driver_id = $1", person.0).execute(&mut *conn).await?;
+    sqlx::query!("UPDATE driver_standing SET reason = NULL WHERE driver_id = $1 AND reason IS NOT NULL", person.0)
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query!("UPDATE driver_appeals SET words = NULL, reason = NULL WHERE driver_id = $1", person.0)
+        .execute(&mut *conn)
+        .await?;
     sqlx::query!("DELETE FROM driver_wishes WHERE driver_id = $1", person.0).execute(&mut *conn).await?;
     sqlx::query!("DELETE FROM driver_home_uses WHERE driver_id = $1", person.0).execute(&mut *conn).await?;
     sqlx::query!("DELETE FROM shifts WHERE driver_id = $1", person.0).execute(&mut *conn).await?;
     // The row stays, because rides refer to it; the plate is free for the motorcycle's next driver.
     sqlx::query!(
         "UPDATE drivers
-         SET status = 'suspended', status_reason = NULL, licence_number = '', licence_category = '',
+         SET status = 'suspended', suspended_for = 'decision', status_reason = NULL, licence_number = NULL,
+             licence_number_sealed = NULL, licence_number_index = NULL, national_id_index = NULL, insurance_number = NULL,
+             insurance_number_sealed = NULL, authorisation_expires_on = NULL, waiting_since = NULL, claimed_by = NULL,
+             claimed_until = NULL, licence_category = '',
              licence_expires_on = '1970-01-01', plate = 'erased:' || user_id::text, vehicle_make = '', vehicle_model = '',
-             vehicle_year = 0, vehicle_colour = '', insurance_number = '', insurance_expires_on = '1970-01-01',
+             vehicle_year = 0, vehicle_colour = '', insurance_expires_on = '1970-01-01',
              inspection_expires_on = NULL, updated_at = $2
          WHERE user_id = $1",
         person.0,

@@ -14,6 +14,7 @@ pub mod personal;
 pub mod sms;
 mod store;
 mod templates;
+mod terms;
 
 use std::sync::Arc;
 

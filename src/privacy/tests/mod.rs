@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::db::fixture;
-use crate::drivers::HomeConfig;
+use crate::drivers::{HomeConfig, PapersConfig};
 use crate::ids::{DriverId, RiderId};
 use crate::money::BasisPoints;
 use crate::payments;
@@ -80,8 +80,12 @@ pub(super) fn privacy(pool: &PgPool, config: Config) -> Privacy {
     let auth = Auth::new(pool.clone(), auth_config, &code_key, Arc::new(tokens), vault.clone()).expect("random");
     let storage = Storage::for_tests();
     let home = HomeConfig::FOR_TESTS;
-    let drivers_config =
-        crate::drivers::Config { cards_remembered_max: 100, card_age_max: Span::from_minutes(60), home };
+    let drivers_config = crate::drivers::Config {
+        cards_remembered_max: 100,
+        card_age_max: Span::from_minutes(60),
+        home,
+        papers: PapersConfig::FOR_TESTS,
+    };
     let drivers = Drivers::new(pool.clone(), auth.clone(), vault.clone(), storage.clone(), &drivers_config);
     let payments = Payments::new(pool.clone(), payments::Config { commission: BasisPoints(900) });
     let announce = Arc::new(|_| {});

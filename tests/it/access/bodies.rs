@@ -65,6 +65,8 @@ pub fn body(route: &str) -> Value {
         "POST /admin/privacy/holds" => {
             json!({"kind": "ride", "subject": uuid::Uuid::new_v4(), "reason": "for the matrix"})
         }
+        "POST /admin/drivers/{id}/documents/{document_id}/decision" => json!({"decision": "approve"}),
+        "POST /admin/driver-appeals/{id}/decision" => json!({"outcome": "refused", "reason": "for the matrix"}),
         _ => json!({}),
     }
 }
