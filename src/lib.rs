@@ -31,6 +31,7 @@ pub mod bus;
 pub mod jobs;
 pub mod web;
 pub mod storage;
+pub mod personal;
 pub mod audit;
 pub mod realtime;
 

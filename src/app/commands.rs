@@ -15,10 +15,12 @@ use crate::drivers::Round;
 use crate::error::Error as ServiceError;
 use crate::ids::UserId;
 use crate::phone::Phone;
+use crate::privacy::Swept;
 use crate::redact::Secret;
 use crate::sandbox::Sandbox;
 use crate::simulation;
 use crate::telemetry::Telemetry;
+use crate::time::Timestamp;
 
 /// Runs jobs only, beside one or more servers on the same database.
 ///
@@ -52,6 +54,21 @@ pub async fn worker(config: Config) -> Result<(), Error> {
 pub async fn migrate(config: Config) -> Result<(), Error> {
     Telemetry::install(&config.log)?;
     with_database(&config, async |database| schema::bring_up_to_date(&config, database).await.map(drop)).await
+}
+
+/// Forgets what is too old at `now`, or counts it.
+///
+/// # Errors
+/// [`Error`] when the database cannot be reached or refuses.
+pub async fn retain(config: Config, is_dry: bool, now: Timestamp) -> Result<Swept, Error> {
+    Telemetry::install(&config.log)?;
+    with_database(&config, async |database| {
+        let vault = schema::bring_up_to_date(&config, database).await?;
+        let basics = Basics::build(&config, database, vault, None)?;
+        let swept = if is_dry { basics.privacy.sweep_dry(now).await } else { basics.privacy.sweep(now).await };
+        swept.map_err(|error| Error::service("what is too old cannot be forgotten", error))
+    })
+    .await
 }
 
 /// Makes an account, the first admin for example. Works beside a running server.

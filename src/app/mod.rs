@@ -47,8 +47,8 @@ use crate::web::server::Door;
 
 pub use audit_log::{Asked, Checked, audit_heads, audit_list, audit_publish, audit_show, audit_verify};
 pub use commands::{
-    create_user, create_user_with_second_factor, expire_papers, migrate, reset_second_factor, run_sandbox, simulate,
-    worker,
+    create_user, create_user_with_second_factor, expire_papers, migrate, reset_second_factor, retain, run_sandbox,
+    simulate, worker,
 };
 pub use keys::{check_keys, list_keys, prepare_vault_key, reseal, rotate_token_key, rotate_vault_key};
 pub use seed::{Seeding, seed};

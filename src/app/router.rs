@@ -33,7 +33,9 @@ use crate::web::client::find_client;
 use crate::web::headers::{Headers, add_headers};
 use crate::web::limits::{self, Limits};
 use crate::web::{self, API_PREFIX, ApiError, openapi};
-use crate::{analytics, auth, drivers, government, locations, maps, notifications, payments, rides, safety, steering};
+use crate::{
+    analytics, auth, drivers, government, locations, maps, notifications, payments, privacy, rides, safety, steering,
+};
 
 /// The whole HTTP side.
 pub(super) fn build(
@@ -119,6 +121,7 @@ fn api(config: &Config, services: &Services, server: &Server, database: &Databas
         .merge(government::http::routes().with_state(services.government.clone()))
         .merge(audit::http::routes().with_state(log))
         .merge(breaches::http::routes().with_state(register))
+        .merge(privacy::http::routes().with_state(services.privacy.clone()))
         .merge(operations::routes().with_state(database.pool().clone()));
     OpenApiRouter::with_openapi(openapi::Document::openapi()).nest(API_PREFIX, routes)
 }

@@ -21,7 +21,7 @@ use crate::drivers::authority::{self, Register, Site};
 use crate::drivers::{self, Drivers};
 use crate::fares::TariffBook;
 use crate::government::Government;
-use crate::ids::UserId;
+use crate::ids::{DriverId, UserId};
 use crate::jobs::{self, Registry, Runner};
 use crate::locations::Locations;
 use crate::locations::browse::show_tiles;
@@ -32,6 +32,9 @@ use crate::locations::stages::Stages;
 use crate::maps::{Corrected, Maps};
 use crate::notifications::{self, Notice, Notifications, Publish, sms};
 use crate::payments::{self, Payments};
+use crate::privacy::consent::Purpose;
+use crate::privacy::{self, Privacy};
+use crate::realtime::protocol::close::CloseCode;
 use crate::realtime::{self, Hub};
 use crate::redact::Secret;
 use crate::rides::{self, Rides, Started};
@@ -52,6 +55,9 @@ const SWEEP_ROWS_MAX: i64 = 10_000;
 
 /// The sandbox is on this machine.
 const SANDBOX_ANSWERS_WITHIN: Span = Span::from_secs(5);
+
+/// How often it is looked who objects to what rests on a legitimate interest.
+const OBJECTIONS_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// How often it is looked whether everybody on shift may drive; a change of standing in this process is seen at once.
 const STANDING_EVERY: std::time::Duration = std::time::Duration::from_secs(10);
@@ -86,6 +92,7 @@ pub(super) struct Services {
     pub(super) safety: Safety,
     pub(super) analytics: Analytics,
     pub(super) government: Government,
+    pub(super) privacy: Privacy,
     stop_shard: CancellationToken,
     stop_history: CancellationToken,
 }
@@ -109,6 +116,7 @@ pub(super) struct Basics {
     pub(super) notifications: Notifications,
     pub(super) drivers: Drivers,
     pub(super) payments: Payments,
+    pub(super) privacy: Privacy,
 }
 
 impl Basics {
@@ -139,7 +147,17 @@ impl Basics {
             None => drivers,
         };
         let payments = Payments::new(pool.clone(), config.payments.clone());
-        Ok(Self { pool, tokens, bus, vault, storage, auth, notifications, drivers, payments })
+        let privacy = Privacy::new(privacy::Parts {
+            config: config.privacy.clone(),
+            pool: pool.clone(),
+            vault: vault.clone(),
+            storage: storage.clone(),
+            auth: auth.clone(),
+            drivers: drivers.clone(),
+            payments: payments.clone(),
+            announce: announce_over(bus.clone()),
+        });
+        Ok(Self { pool, tokens, bus, vault, storage, auth, notifications, drivers, payments, privacy })
     }
 
     /// Every kind of job this program can run.
@@ -149,7 +167,8 @@ impl Basics {
         let registry = drivers::jobs::register(registry, &self.drivers);
         let words = rides::jobs::Words::new(self.pool.clone(), &self.auth, &self.drivers, &self.notifications);
         let registry = rides::jobs::register(registry, words);
-        payments::jobs::register(registry, self.payments.clone())
+        let registry = payments::jobs::register(registry, self.payments.clone());
+        privacy::register_jobs(registry, &self.privacy)
     }
 }
 
@@ -207,6 +226,10 @@ fn publish_over(bus: Bus) -> Publish {
     })
 }
 
+fn announce_over(bus: Bus) -> privacy::Announce {
+    Arc::new(move |person: UserId| bus.publish(Topic::Forgotten, person.to_string()))
+}
+
 impl Services {
     pub(super) async fn build(
         config: &Config,
@@ -214,7 +237,7 @@ impl Services {
         vault: Vault,
         server: &Server,
     ) -> Result<Self, Error> {
-        let Basics { pool, tokens, bus, vault, storage, auth, notifications, drivers, payments } =
+        let Basics { pool, tokens, bus, vault, storage, auth, notifications, drivers, payments, privacy } =
             Basics::build(config, database, vault, server.sandbox_url.as_deref())?;
         let for_ground = config.clone();
         let ground = tokio::task::spawn_blocking(move || Ground::new(&for_ground))
@@ -277,6 +300,7 @@ impl Services {
             safety: Safety::new(pool.clone()),
             analytics: Analytics::new(pool.clone()),
             government: Government::new(pool, vault.clone()),
+            privacy,
             vault,
             stop_shard,
             stop_history: CancellationToken::new(),
@@ -306,6 +330,7 @@ impl Services {
             notifications: self.notifications.clone(),
             drivers: self.drivers.clone(),
             payments: self.payments.clone(),
+            privacy: self.privacy.clone(),
         };
         let mut tasks = vec![
             tokio::spawn(deliver_notices(self.bus.clone(), Arc::clone(&self.hub), stop.clone())),
@@ -314,6 +339,9 @@ impl Services {
             tokio::spawn(rides::pickup::watch_pickups(self.rides.clone(), stop.clone())),
             tokio::spawn(show_tiles(self.locations.clone(), Arc::clone(&self.hub), stop.clone())),
             tokio::spawn(self.maps.clone().run(stop.clone())),
+            tokio::spawn(self.privacy.clone().keep_days(stop.clone())),
+            tokio::spawn(heed_objections(self.privacy.clone(), self.steering.clone(), stop.clone())),
+            tokio::spawn(self.forget_with_others(stop.clone())),
             tokio::spawn(sweep_accounts(self.auth.clone(), stop.clone())),
             tokio::spawn(schema::refresh_keys(
                 self.vault.clone(),
@@ -347,6 +375,33 @@ impl Services {
             tasks.push(run_jobs(basics.registry(), config, database, stop));
         }
         tasks
+    }
+
+    /// Whoever was forgotten by another process is forgotten by this one: names, cards, and their socket. What this misses
+    /// is not remembered for longer than a minute or two anyway.
+    fn forget_with_others(&self, stop: CancellationToken) -> impl Future<Output = ()> + Send + 'static {
+        let (auth, drivers, hub) = (self.auth.clone(), self.drivers.clone(), Arc::clone(&self.hub));
+        let mut forgotten = self.bus.subscribe(Topic::Forgotten);
+        async move {
+            loop {
+                let message = tokio::select! {
+                    () = stop.cancelled() => return,
+                    message = forgotten.recv() => message,
+                };
+                match message {
+                    None => return,
+                    Some(Message::Missed) => {}
+                    Some(Message::Event(text)) => match text.parse::<uuid::Uuid>() {
+                        Ok(id) => {
+                            auth.forget_person(UserId(id));
+                            drivers.forget_card(id.into());
+                            hub.close(UserId(id), CloseCode::NotAuthenticated);
+                        }
+                        Err(error) => tracing::warn!(%error, "a message on the bus names no person"),
+                    },
+                }
+            }
+        }
     }
 
     /// Lets the shard finish what it was given. Everything acknowledged is committed then. The history stores what it
@@ -425,6 +480,24 @@ async fn take_suspended_off(drivers: Drivers, rides: Rides, stop: CancellationTo
                 Ok(()) => tracing::info!(driver.id = %driver, "a driver who may not drive was taken off shift"),
                 // On a ride: it is finished first.
                 Err(error) => tracing::debug!(driver.id = %driver, reason = error.code(), "stays on shift for now"),
+            }
+        }
+    }
+}
+
+/// Drivers who object to hints get none: within a minute, on every node.
+async fn heed_objections(privacy: Privacy, steering: Steering, stop: CancellationToken) {
+    let mut interval = tokio::time::interval(OBJECTIONS_EVERY);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = interval.tick() => {}
+        }
+        match privacy.objectors(Purpose::Hints).await {
+            Ok(objectors) => steering.leave_alone(objectors.into_iter().map(DriverId::from).collect()),
+            Err(error) => {
+                tracing::warn!(error = %crate::telemetry::chain(&error), "who objects to hints could not be read");
             }
         }
     }

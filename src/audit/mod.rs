@@ -17,6 +17,7 @@ mod chain;
 mod encoding;
 mod heads;
 pub mod http;
+pub mod personal;
 mod publishing;
 mod reading;
 mod rows;

@@ -30,8 +30,10 @@ mod national_id;
 mod partners;
 mod password;
 mod people;
+pub mod personal;
 mod phones;
 mod profile;
+mod proof;
 mod proofs;
 mod recent;
 mod recovery;
@@ -74,7 +76,7 @@ pub use seed::{MadeUp, Seeded};
 pub use session::{Device, EndedSession, SessionView, Tokens};
 pub use sign_in::{CodeSent, Registration};
 pub use store::record_rating;
-pub use sweep::Swept;
+pub use sweep::{CODES_KEPT, SESSIONS_KEPT, Swept};
 pub use throttle::Config as ThrottleConfig;
 
 /// What of this service's tables is sealed.

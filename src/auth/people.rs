@@ -21,6 +21,8 @@ pub struct Person {
     pub phone: Phone,
     /// Average of the ratings received as a rider, in hundredths of a star; `None` without ratings.
     pub rating_hundredths: Option<i64>,
+    /// Whether their data is kept but not used (law 058/2021, art. 22).
+    pub is_restricted: bool,
 }
 
 prints_nothing!(Person);

@@ -8,9 +8,9 @@ use crate::error::Error;
 use crate::time::{Span, Timestamp};
 
 /// Codes are kept this long after they expired, for whoever looks into a complaint.
-const CODES_KEPT: Span = Span::from_minutes(24 * 60);
+pub const CODES_KEPT: Span = Span::from_minutes(24 * 60);
 /// Sessions are kept this long after they ended.
-const SESSIONS_KEPT: Span = Span::from_minutes(90 * 24 * 60);
+pub const SESSIONS_KEPT: Span = Span::from_minutes(30 * 24 * 60);
 
 /// How many rows were forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

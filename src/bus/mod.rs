@@ -37,19 +37,22 @@ pub enum Topic {
     RideEvents,
     /// Messages to one user's socket, wherever it is connected.
     ToUser,
+    /// People who were forgotten: whoever remembers something of them forgets it as well.
+    Forgotten,
     /// Sessions that were ended before their time.
     SessionsEnded,
 }
 
 impl Topic {
     /// Every topic.
-    pub const ALL: [Self; 3] = [Self::RideEvents, Self::ToUser, Self::SessionsEnded];
+    pub const ALL: [Self; 4] = [Self::RideEvents, Self::ToUser, Self::Forgotten, Self::SessionsEnded];
 
     /// The name of the Redis channel; in metrics too.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::RideEvents => "boda.ride_events",
             Self::ToUser => "boda.to_user",
+            Self::Forgotten => "boda.forgotten",
             Self::SessionsEnded => "boda.sessions_ended",
         }
     }

@@ -81,7 +81,14 @@ pub enum Command {
     Keys {
         /// What to do with them.
         #[command(subcommand)]
-        command: KeysCommand,
+        command: super::keys::KeysCommand,
+    },
+    /// What is done with people's data: the register, and how long it is kept
+    #[command(after_help = help::PRIVACY)]
+    Privacy {
+        /// What to do.
+        #[command(subcommand)]
+        command: super::privacy::PrivacyCommand,
     },
     /// Make the map of a city from OpenStreetMap, and try it out
     #[command(after_help = help::MAP)]
@@ -90,50 +97,6 @@ pub enum Command {
         #[command(subcommand)]
         command: MapCommand,
     },
-}
-
-#[derive(Debug, Subcommand)]
-pub enum KeysCommand {
-    /// List the keys that seal, their state, and how much each has sealed
-    #[command(after_help = help::KEYS_LIST)]
-    List(Place),
-    /// Bring a newer key into use
-    #[command(after_help = help::KEYS_ROTATE)]
-    Rotate {
-        /// Which key.
-        #[command(subcommand)]
-        command: RotateCommand,
-    },
-    /// Seal anew, with the key that seals now, what older keys have sealed
-    #[command(after_help = help::KEYS_RESEAL)]
-    Reseal(Place),
-    /// Open what is sealed, and tell what does not open
-    #[command(after_help = help::KEYS_CHECK)]
-    Check {
-        /// Only so many values of each column, anywhere
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..=1_000_000))]
-        sample: Option<i64>,
-        /// Which house.
-        #[command(flatten)]
-        place: Place,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub enum RotateCommand {
-    /// The key that seals personal data
-    #[command(after_help = help::KEYS_ROTATE_VAULT)]
-    Vault {
-        /// Only make the key's file, to be carried to the other servers first
-        #[arg(long)]
-        prepare: bool,
-        /// Which house.
-        #[command(flatten)]
-        place: Place,
-    },
-    /// The key that signs access tokens
-    #[command(after_help = help::KEYS_ROTATE_TOKENS)]
-    Tokens(Place),
 }
 
 #[derive(Debug, Subcommand)]

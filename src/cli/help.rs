@@ -355,3 +355,37 @@ Examples:
   boda keys check --sample 1000
 
 Exit codes: 0 all is well, 1 something does not open, 64 wrong usage or configuration.";
+
+/// Below `boda privacy --help`.
+pub const PRIVACY: &str = "\
+Examples:
+  boda privacy register --markdown
+  boda privacy retention --dry-run --as-of 2027-01-01
+
+Exit codes: 0 done, 1 the database could not be reached or refused, 64 wrong usage or
+configuration.";
+
+/// Below `boda privacy register --help`.
+pub const PRIVACY_REGISTER: &str = "\
+Needs no database: the register is what this program does, with the sections [privacy],
+[retention] and [residency] of the configuration. An admin reads the same at
+GET /api/v1/admin/privacy/register.
+
+Examples:
+  boda privacy register > register.json
+  boda privacy register --markdown --config /etc/boda.toml
+
+Exit codes: 0 printed, 64 wrong usage or configuration.";
+
+/// Below `boda privacy retention --help`.
+pub const PRIVACY_RETENTION: &str = "\
+A running server (or worker) does this once a day. Prints one line for each class of data:
+its name and how many rows. What a legal hold keeps is not among them.
+
+Examples:
+  boda privacy retention --dry-run
+  boda privacy retention --dry-run --as-of 2027-01-01
+  BODA__DATABASE__URL=postgres://boda:secret@db/boda boda privacy retention
+
+Exit codes: 0 done, 1 the database could not be reached or refused, 64 wrong usage or
+configuration.";

@@ -1,14 +1,61 @@
-//! `boda keys`: what is printed of them.
+//! `boda keys`: what can be typed, and what is printed of them.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-use super::arguments::{KeysCommand, RotateCommand};
+use clap::Subcommand;
+
+use super::arguments::Place;
+use super::help;
 use super::{Error, print, run_until_done, start};
 use crate::app;
 use crate::telemetry::chain;
 use crate::time::Timestamp;
 use crate::vault::rotation::{KeyState, Outcome};
+
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// List the keys that seal, their state, and how much each has sealed
+    #[command(after_help = help::KEYS_LIST)]
+    List(Place),
+    /// Bring a newer key into use
+    #[command(after_help = help::KEYS_ROTATE)]
+    Rotate {
+        /// Which key.
+        #[command(subcommand)]
+        command: RotateCommand,
+    },
+    /// Seal anew, with the key that seals now, what older keys have sealed
+    #[command(after_help = help::KEYS_RESEAL)]
+    Reseal(Place),
+    /// Open what is sealed, and tell what does not open
+    #[command(after_help = help::KEYS_CHECK)]
+    Check {
+        /// Only so many values of each column, anywhere
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..=1_000_000))]
+        sample: Option<i64>,
+        /// Which house.
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RotateCommand {
+    /// The key that seals personal data
+    #[command(after_help = help::KEYS_ROTATE_VAULT)]
+    Vault {
+        /// Only make the key's file, to be carried to the other servers first
+        #[arg(long)]
+        prepare: bool,
+        /// Which house.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// The key that signs access tokens
+    #[command(after_help = help::KEYS_ROTATE_TOKENS)]
+    Tokens(Place),
+}
 
 /// Carries out a command on keys.
 pub(super) fn run(command: KeysCommand) -> Result<(), Error> {

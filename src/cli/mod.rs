@@ -11,6 +11,7 @@ mod help;
 mod keys;
 mod map;
 mod password;
+mod privacy;
 mod seed;
 mod trial;
 
@@ -125,6 +126,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Error> {
         }
         Command::PrintConfig(flags) => print(flags.sources().print()?),
         Command::User { command: UserCommand::Create(create) } => create_user(create),
+        Command::Privacy { command } => privacy::run(command),
         Command::Drivers { command: DriversCommand::Expire(expire) } => expire_papers(&expire),
         Command::Audit { command } => audit::run(command),
         Command::User { command: UserCommand::SecondFactor { command: SecondFactorCommand::Reset(reset) } } => {

@@ -14,6 +14,7 @@ mod fault;
 mod machine;
 mod papers;
 mod people;
+mod privacy;
 mod reader;
 mod riding;
 mod settings;
@@ -27,6 +28,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
 
+use crate::clock;
 use crate::notifications::sms;
 use crate::privacy::breaches::Office;
 use crate::time::Span;
@@ -103,6 +105,8 @@ pub struct Config {
     pub payments: payments::Config,
     /// Whom the register of breaches names.
     pub breaches: Office,
+    /// People's data: rights, how long it is kept, where it lies.
+    pub privacy: crate::privacy::Config,
     /// Stand-ins for the outside world.
     pub sandbox: SandboxConfig,
     /// A simulated city.
@@ -181,15 +185,19 @@ fn build(reader: &mut Reader<'_>) -> Config {
     let data_dir = reader.section("").path("data_dir");
     let demo = people::demo(reader);
     let sandbox = people::sandbox(reader, &demo);
+    let (sms, bus) = (people::sms(reader, &sandbox), machine::bus(reader));
+    let database = machine::database(reader, data_dir.clone());
+    let stores = privacy::Stores { database: &database, bus: &bus, sms: &sms };
     let drivers = papers::drivers(reader, &demo);
     let config = Config {
         server: machine::server(reader, &demo),
+        privacy: privacy::privacy(reader, stores, clock::now()),
         edge: edge::edge(reader, demo.enabled),
-        sms: people::sms(reader, &sandbox),
-        database: machine::database(reader, data_dir.clone()),
+        sms,
+        database,
         audit: machine::audit(reader, &data_dir),
         vault: machine::vault(reader, &data_dir),
-        bus: machine::bus(reader),
+        bus,
         jobs: machine::jobs(reader),
         log: machine::log(reader),
         sockets: machine::sockets(reader),

@@ -22,6 +22,7 @@ pub mod http;
 pub mod jobs;
 mod onboarding;
 mod papers;
+pub mod personal;
 mod queue;
 mod review;
 mod sealing;
@@ -270,6 +271,10 @@ impl Drivers {
     /// # Errors
     /// When the database is away.
     pub async fn standing(&self, driver: DriverId, now: Timestamp) -> Result<Standing, Error> {
+        if self.inner.auth.is_restricted(driver.into()).await? {
+            let reason = "your data is kept but not used, as you asked; lift that restriction to drive".to_owned();
+            return Ok(Standing { approved: false, reason: Some(reason), ride_types: Vec::new() });
+        }
         let Some(driver) = store::driver(&self.inner.pool, &self.inner.vault, driver).await? else {
             let reason = Some(SEND_PAPERS_FIRST.to_owned());
             return Ok(Standing { approved: false, reason, ride_types: Vec::new() });
@@ -338,6 +343,11 @@ impl Drivers {
     /// Forgets what was remembered of a driver, whose name or rating changed.
     pub fn forget_card(&self, driver: DriverId) {
         self.remembered().forget(&driver);
+    }
+
+    /// A driver's standing was changed by another service.
+    pub fn standing_changed(&self, driver: DriverId) {
+        self.changed(driver);
     }
 
     fn changed(&self, driver: DriverId) {

@@ -10,10 +10,12 @@
 //! - A run is closed only by the worker that holds its lease: a slow run whose lease ran out changes nothing.
 //! - No job disappears. It ends `done`, or it ends `dead` with a reason, an error line and a metric.
 //! - A dedupe key admits one job for as long as that job is kept ([`Config::done_retention`]; the dead are kept for ever).
-//! - Nothing personal in reasons: they are stored, logged and shown to operators. Payloads are never logged.
+//! - Nothing personal in reasons: they are stored, logged and shown to operators. Payloads are never logged, and a job
+//!   that is done has none any more.
 
 mod backoff;
 mod enqueue;
+mod forget;
 mod housekeeping;
 mod operators;
 mod registry;
@@ -30,6 +32,7 @@ use serde::de::DeserializeOwned;
 use crate::time::Span;
 
 pub use enqueue::{Enqueued, New, NewJob, enqueue, enqueue_all};
+pub use forget::forget;
 pub use operators::{Count, Cursor, JobView, Listing, Page, State, counts, list, retry_dead};
 pub use registry::{Context, Failure, Registry};
 pub use runner::{Clock, Drained, Runner};

@@ -164,6 +164,7 @@ pub async fn settle(
     let settled = sqlx::query_scalar!(
         r#"UPDATE jobs
            SET state = verdict.state, attempts = verdict.attempts_after, run_at = coalesce(verdict.run_at, jobs.run_at),
+               payload = CASE WHEN verdict.state = 'done' THEN '{}' ELSE jobs.payload END,
                last_error = coalesce(verdict.reason, jobs.last_error), leased_by = NULL, leased_until = NULL,
                finished_at = CASE WHEN verdict.state IN ('done', 'dead') THEN $2::timestamptz END
            FROM unnest($3::uuid[], $4::int[], $5::int[], $6::text[], $7::timestamptz[], $8::text[])
@@ -215,6 +216,27 @@ pub async fn delete_done(conn: &mut PgConnection, before: Timestamp, limit: usiz
     .execute(conn)
     .await?;
     Ok(result.rows_affected())
+}
+
+/// Jobs of these kinds that are not done and whose payload holds one of the words are done, with nothing in them.
+pub async fn forget(
+    conn: &mut PgConnection,
+    kinds: &[&str],
+    words: &[String],
+    now: Timestamp,
+) -> Result<u64, sqlx::Error> {
+    let kinds: Vec<String> = kinds.iter().map(|kind| (*kind).to_owned()).collect();
+    let forgotten = sqlx::query!(
+        r#"UPDATE jobs SET state = 'done', payload = '{}', finished_at = $3, leased_by = NULL, leased_until = NULL
+           WHERE state IN ('ready', 'leased', 'dead') AND kind = ANY($1)
+             AND EXISTS (SELECT FROM unnest($2::text[]) AS word WHERE strpos(payload::text, word) > 0)"#,
+        &kinds,
+        words,
+        DateTime::<Utc>::from(now),
+    )
+    .execute(conn)
+    .await?;
+    Ok(forgotten.rows_affected())
 }
 
 /// What waits at `now`.

@@ -10,6 +10,7 @@ pub mod geofences;
 pub mod history;
 pub mod http;
 mod jump;
+pub mod personal;
 pub mod places;
 pub mod stages;
 mod store;

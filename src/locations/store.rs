@@ -32,9 +32,16 @@ impl Day {
         Self(minute.0.div_euclid(MINUTES_PER_DAY))
     }
 
+    /// Its date in the calendar.
+    ///
+    /// # Errors
+    /// When it lies beyond the calendar.
+    pub fn date(self) -> Result<NaiveDate, Error> {
+        NaiveDate::from_epoch_days(self.0).ok_or_else(|| Error::internal("a day beyond the calendar"))
+    }
+
     fn partition(self) -> Result<String, Error> {
-        let date = NaiveDate::from_epoch_days(self.0).ok_or_else(|| Error::internal("a day beyond the calendar"))?;
-        Ok(format!("position_segments_{}", date.format("%Y%m%d")))
+        Ok(format!("position_segments_{}", self.date()?.format("%Y%m%d")))
     }
 
     fn from_partition(name: &str) -> Option<Self> {

@@ -10,6 +10,7 @@
 pub mod http;
 mod jobs;
 mod language;
+pub mod personal;
 pub mod sms;
 mod store;
 mod templates;

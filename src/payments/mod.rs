@@ -24,6 +24,7 @@
 pub mod http;
 pub mod jobs;
 pub mod ledger;
+pub mod personal;
 
 mod store;
 

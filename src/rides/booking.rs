@@ -187,8 +187,8 @@ impl Rides {
     /// Books a ride. With a key, a repeated request meets the same ride: its id is derived from rider and key.
     ///
     /// # Errors
-    /// [`Error::Invalid`]; `idempotency_key_reused`, `ride_in_progress`, `too_many_scheduled`, `quote_expired`, `quote_differs`;
-    /// [`Error::Unavailable`] when the city takes no bookings now.
+    /// [`Error::Invalid`]; `idempotency_key_reused`, `ride_in_progress`, `too_many_scheduled`, `quote_expired`, `quote_differs`,
+    /// `processing_restricted`; [`Error::Unavailable`] when the city takes no bookings now.
     pub async fn book(
         &self,
         rider: RiderId,
@@ -224,6 +224,7 @@ impl Rides {
         if !self.inner.people.knows(rider).await? {
             return Err(Error::unauthenticated("unauthenticated", "this account does not exist any more"));
         }
+        self.inner.people.refuse_restricted(rider).await?;
         let ride = self.new_ride(Named { id, rider, request_hash }, request, checked, now).await?;
         let (booked_by, actor) = match booker {
             Booker::Rider => (None, Actor { role: "customer", id: Some(rider.into()) }),

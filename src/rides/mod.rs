@@ -21,6 +21,7 @@ mod matched;
 mod on_shift;
 pub mod pairing;
 mod people;
+pub mod personal;
 mod pressure;
 pub mod queue;
 pub mod pickup;
@@ -78,7 +79,7 @@ pub use reading::EventView;
 pub use sealing::seal_open_contacts;
 pub use start::{Parts, Started};
 pub use store::Filter;
-pub use tidy::tidy;
+pub use tidy::{QUOTES_KEPT, tidy};
 pub use track::{PathView, TrackView};
 
 use arrival::Arrivals;

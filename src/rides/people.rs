@@ -39,6 +39,19 @@ impl People {
         Ok(!self.auth.people(&[rider.into()]).await?.is_empty())
     }
 
+    /// Refuses whoever's data is kept but not used: no ride is booked with it.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] with code `processing_restricted`; when they are not in memory and the database does not answer.
+    pub async fn refuse_restricted(&self, rider: RiderId) -> Result<(), Error> {
+        let people = self.auth.people(&[rider.into()]).await?;
+        if people.get(&rider.into()).is_some_and(|person| person.is_restricted) {
+            let message = "the rider asked that their data be kept but not used; lift that restriction to ride";
+            return Err(Error::conflict("processing_restricted", message));
+        }
+        Ok(())
+    }
+
     /// Whether there is such a rider and the account is open.
     ///
     /// # Errors

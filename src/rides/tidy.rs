@@ -10,7 +10,8 @@ use crate::clock;
 use crate::time::Span;
 
 const EVERY: Duration = Duration::from_secs(600);
-const KEEP: Span = Span::from_secs(24 * 3_600);
+/// Quotes nobody booked are kept this long after they lapsed.
+pub const QUOTES_KEPT: Span = Span::from_secs(24 * 3_600);
 const BATCH_MAX: i64 = 1_000;
 
 /// Tidies up until told to stop.
@@ -41,7 +42,7 @@ async fn sweep(rides: &Rides, stop: &CancellationToken, old: Old) {
     while !stop.is_cancelled() {
         let (deleted, complaint) = match old {
             Old::Quotes => {
-                let deleted = store::delete_stale_quotes(pool, now - KEEP, BATCH_MAX).await;
+                let deleted = store::delete_stale_quotes(pool, now - QUOTES_KEPT, BATCH_MAX).await;
                 (deleted, "old quotes could not be deleted")
             }
             Old::Rounds => {

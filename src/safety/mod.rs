@@ -10,6 +10,7 @@
 pub mod contacts;
 pub mod http;
 pub mod incident;
+pub mod personal;
 
 mod store;
 

@@ -91,6 +91,8 @@ struct Inner {
     counts: Mutex<Counts>,
     moment: ArcSwap<Moment>,
     guidance: Mutex<Guidance>,
+    /// Drivers who do not want to be sent anywhere.
+    objectors: Mutex<BTreeSet<DriverId>>,
 }
 
 /// What a look at the index tells.
@@ -104,8 +106,8 @@ impl Steering {
     /// Nothing counted yet.
     pub fn new(config: Config, locations: Locations, hub: Arc<Hub>) -> Self {
         let counts = Mutex::new(Counts::new(config.cells_max));
-        let (moment, guidance) = (ArcSwap::default(), Mutex::default());
-        Self { inner: Arc::new(Inner { config, locations, hub, counts, moment, guidance }) }
+        let (moment, guidance, objectors) = (ArcSwap::default(), Mutex::default(), Mutex::default());
+        Self { inner: Arc::new(Inner { config, locations, hub, counts, moment, guidance, objectors }) }
     }
 
     /// Something happened to a request for a ride from this place.
@@ -160,6 +162,12 @@ impl Steering {
         })
     }
 
+    /// From now on these drivers get no hints, and only these: they objected (law 058/2021, art. 19). Hints that they have
+    /// are taken back.
+    pub fn leave_alone(&self, objectors: BTreeSet<DriverId>) {
+        *lock(&self.inner.objectors) = objectors;
+    }
+
     /// Counts the drivers, makes the picture, gives hints.
     fn round(&self, now: Timestamp) {
         let supply = self.look(now);
@@ -172,8 +180,9 @@ impl Steering {
         let picture = Picture::new(&totals, samples, &config.rules);
         let mut guidance = lock(&self.inner.guidance);
         guidance.follow(&supply, now);
-        let placed = self.inner.locations.stages().placed();
-        guidance.give(&picture, &supply, &placed, config, now);
+        let mut left_alone = self.inner.locations.stages().placed();
+        left_alone.extend(lock(&self.inner.objectors).iter());
+        guidance.give(&picture, &supply, &left_alone, config, now);
         drop(guidance);
         self.inner.moment.store(Arc::new(Moment { at: Some(now), picture, totals }));
     }
@@ -201,19 +210,19 @@ impl Guidance {
     }
 
     /// Takes back what is not meant any more and sends idle drivers to what is left of each cell's shortage. Who has a
-    /// place at a stage is left there.
+    /// place at a stage is left there, and who objected is left alone.
     fn give(
         &mut self,
         picture: &Picture,
         supply: &Supply,
-        placed: &BTreeSet<DriverId>,
+        left_alone: &BTreeSet<DriverId>,
         config: &Config,
         now: Timestamp,
     ) {
         self.given.retain(|driver, hint| {
             let is_under_way = supply.free.get(driver).is_some_and(|place| Cell::of(*place) != hint.cell);
             let is_meant = hint.expires_at > now && picture.hot_at(hint.cell).is_some();
-            is_under_way && is_meant && !placed.contains(driver)
+            is_under_way && is_meant && !left_alone.contains(driver)
         });
         let under_way = |cell: Cell| self.given.values().filter(|hint| hint.cell == cell).count();
         let budget = |hot: &crate::demand::Hot| {
@@ -226,7 +235,7 @@ impl Guidance {
         let idle: Vec<Idle> = supply
             .free
             .iter()
-            .filter(|(driver, _)| !self.given.contains_key(driver) && !placed.contains(driver))
+            .filter(|(driver, _)| !self.given.contains_key(driver) && !left_alone.contains(driver))
             .filter(|(driver, _)| {
                 self.free_since.get(driver).is_some_and(|since| now.since(*since) >= config.idle_after)
             })

@@ -125,6 +125,23 @@ async fn drivers_at_a_stage_are_left_there() {
 }
 
 #[tokio::test]
+async fn who_objects_is_left_alone_and_loses_the_hint_they_have() {
+    let (steering, now) = (steering(), clock::now());
+    drivers_come(&steering, 1..3, now);
+    steering.round(now);
+    requests(&steering, 50, now);
+    let later = now + Span::from_secs(60);
+    steering.round(later);
+    assert_eq!(hinted(&steering, later), BTreeSet::from([1, 2]));
+    steering.leave_alone(BTreeSet::from([driver(1)]));
+    steering.round(later);
+    assert_eq!(hinted(&steering, later), BTreeSet::from([2]));
+    steering.leave_alone(BTreeSet::new());
+    steering.round(later);
+    assert_eq!(hinted(&steering, later), BTreeSet::from([1, 2]), "and is not when they think better of it");
+}
+
+#[tokio::test]
 async fn prices_follow_here_and_the_tariff_has_the_last_word() {
     let (steering, now) = (steering(), clock::now());
     assert_eq!(steering.surge_at(centre()), BasisPoints::WHOLE);

@@ -115,6 +115,9 @@ catalogue! {
     /// Time of one bulk copy of them.
     HISTORY_COPY_SECONDS = "boda_history_copy_seconds", Shape::Histogram(COPY_SECONDS);
 
+    /// Rows forgotten because their time was up, by class of data.
+    RETENTION_ROWS_TOTAL = "boda_retention_rows_total", Shape::Counter;
+
     /// Time of one swap of the riding times, the router's new weights included.
     ROAD_REWEIGH_SECONDS = "boda_road_reweigh_seconds", Shape::Histogram(REWEIGH_SECONDS);
     /// Arcs with riding times of the last minutes, at the last swap.

@@ -15,6 +15,7 @@ mod house;
 mod patience;
 mod people;
 mod pickups;
+mod privacy;
 mod process;
 mod proxy;
 mod raw;

@@ -208,6 +208,17 @@ pub async fn is_session_live(pool: &PgPool, id: SessionId, now: Timestamp) -> sq
     Ok(live)
 }
 
+/// Whether a session that lives was begun since.
+pub async fn is_session_recent(pool: &PgPool, id: SessionId, since: Timestamp) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM sessions WHERE id = $1 AND created_at >= $2 AND revoked_at IS NULL) AS "recent!""#,
+        id.0,
+        DateTime::from(since),
+    )
+    .fetch_one(pool)
+    .await
+}
+
 pub async fn prolong_session(
     conn: &mut PgConnection,
     id: SessionId,

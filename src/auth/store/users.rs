@@ -96,7 +96,7 @@ macro_rules! user_query {
 }
 
 pub async fn user(db: impl PgExecutor<'_>, id: UserId) -> sqlx::Result<Option<UserRow>> {
-    user_query!("WHERE id = $1", id.0).fetch_optional(db).await
+    user_query!("WHERE id = $1 AND erased_at IS NULL", id.0).fetch_optional(db).await
 }
 
 pub async fn user_by_phone(pool: &PgPool, phone: &PhoneIndex) -> sqlx::Result<Option<UserRow>> {
@@ -259,7 +259,7 @@ pub async fn change_profile(
              national_id_sealed = CASE WHEN $14 THEN national_id_sealed ELSE $16 END,
              national_id_index = CASE WHEN $14 THEN national_id_index ELSE $17 END,
              updated_at = $11
-         WHERE id = $1",
+         WHERE id = $1 AND erased_at IS NULL",
         id.0,
         change.first_name.as_deref(),
         change.last_name.as_deref(),
@@ -312,7 +312,8 @@ pub async fn recipient(pool: &PgPool, id: UserId) -> sqlx::Result<Option<Recipie
 /// What others may know of people; those who were erased are left out.
 pub async fn people(pool: &PgPool, vault: &Vault, ids: &[Uuid]) -> Result<Vec<(UserId, Person)>, Error> {
     let rows = sqlx::query!(
-        r#"SELECT id, first_name, language, phone_sealed AS "phone_sealed!", rating_sum, rating_count FROM users
+        r#"SELECT id, first_name, language, phone_sealed AS "phone_sealed!", rating_sum, rating_count,
+                  restricted_at IS NOT NULL AS "is_restricted!" FROM users
            WHERE id = ANY($1) AND phone_sealed IS NOT NULL"#,
         ids
     )
@@ -325,6 +326,7 @@ pub async fn people(pool: &PgPool, vault: &Vault, ids: &[Uuid]) -> Result<Vec<(U
                 language: language(&row.language)?,
                 phone: phones::open(vault, UserId(row.id), &row.phone_sealed)?,
                 rating_hundredths: row.rating_sum.checked_div(i64::from(row.rating_count)),
+                is_restricted: row.is_restricted,
             };
             Ok((UserId(row.id), person))
         })
@@ -341,6 +343,28 @@ pub async fn is_open(pool: &PgPool, id: UserId) -> sqlx::Result<bool> {
         id.0
     );
     sql.fetch_one(pool).await
+}
+
+/// Closes an account; one that is closed stays as it is.
+pub async fn disable(conn: &mut PgConnection, id: UserId, now: Timestamp) -> sqlx::Result<()> {
+    sqlx::query!(
+        "UPDATE users SET disabled_at = $2 WHERE id = $1 AND disabled_at IS NULL",
+        id.0,
+        DateTime::<Utc>::from(now)
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Whether a person's data is kept but not used.
+pub async fn is_restricted(pool: &PgPool, id: UserId) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM users WHERE id = $1 AND restricted_at IS NOT NULL) AS "is_restricted!""#,
+        id.0
+    )
+    .fetch_one(pool)
+    .await
 }
 
 /// Adds a driver's rating of a rider, 1 to 5 stars, within the caller's transaction. The sum is in hundredths of a star.

@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 use crate::vault::{Place, Vault};
 
 /// Where sealed numbers of papers lie.
-pub(super) const NUMBER: &str = "driver_documents.number";
+pub const NUMBER: &str = "driver_documents.number";
 /// Where the sealed number of an insurance in force lies.
 const INSURANCE: &str = super::INSURANCE;
 

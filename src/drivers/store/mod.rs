@@ -14,8 +14,8 @@ mod wishes;
 
 pub use appeals::{appeals, decide_appeal, insert_appeal, lock_appeal, open_appeals};
 pub use documents::{
-    Decided, NewDocument, apply_facts, approve_submitted, clear_the_way, decide_document, document_numbers_taken,
-    documents, documents_count, insert_documents, replace_in_force, set_file, verified,
+    Decided, NUMBER, NewDocument, apply_facts, approve_submitted, clear_the_way, decide_document,
+    document_numbers_taken, documents, documents_count, insert_documents, replace_in_force, set_file, verified,
 };
 pub use expiry::{Due, Expiring, expiring, flag_ratings, note_notice, rating_reviewed};
 pub use files::{coming_file, drop_file, drop_files, file, forget_file, keep_file, unreferenced_files};
@@ -40,11 +40,11 @@ use crate::vault::{Place, Vault};
 use crate::web::page::PageRequest;
 
 /// Where sealed numbers of drivers lie.
-const LICENCE: &str = "drivers.licence_number";
-const INSURANCE: &str = "drivers.insurance_number";
+pub const LICENCE: &str = "drivers.licence_number";
+pub const INSURANCE: &str = "drivers.insurance_number";
 
 /// The kind of a licence's blind index.
-const LICENCE_INDEX: &str = "licence";
+pub const LICENCE_INDEX: &str = "licence";
 /// The kind of an identity's blind index.
 const IDENTITY_INDEX: &str = "national_id";
 

@@ -247,6 +247,7 @@ impl Rides {
         let now = clock::now();
         let (viewer, id) = (viewer_of(caller), named.id);
         let &Meeting { rider, driver, shown_at, .. } = meeting;
+        self.inner.people.refuse_restricted(rider).await?;
         if !self.inner.people.is_open(rider).await? {
             return Err(match viewer {
                 // Not the caller's own account: they stay signed in.

@@ -63,6 +63,14 @@ pub fn body(route: &str) -> Value {
         }),
         "POST /admin/incidents/{id}/state" => json!({"state": "investigating"}),
         "POST /admin/drivers/{id}/reject" | "POST /admin/drivers/{id}/suspend" => json!({"reason": "for the matrix"}),
+        "PUT /me/consents/{purpose}" => json!({"given": false}),
+        "PUT /admin/privacy/people/{id}/consents/{purpose}" => json!({"given": false, "channel": "paper"}),
+        "POST /admin/privacy/people/{id}/erasure"
+        | "POST /admin/privacy/people/{id}/export"
+        | "PUT /admin/privacy/people/{id}/restriction" => json!({"reason": "for the matrix"}),
+        "POST /admin/privacy/holds" => {
+            json!({"kind": "ride", "subject": uuid::Uuid::new_v4(), "reason": "for the matrix"})
+        }
         "POST /admin/drivers/{id}/documents/{document_id}/decision" => json!({"decision": "approve"}),
         "POST /admin/driver-appeals/{id}/decision" => json!({"outcome": "refused", "reason": "for the matrix"}),
         _ => json!({}),

@@ -67,6 +67,12 @@ const KINDS: &[(&str, &str, Kind)] = &[
     ("/admin/road-closures/", "{id}", Kind::Closure),
     ("/admin/jobs/", "{id}", Kind::Job),
     ("/admin/breaches/", "{id}", Kind::Plain(NOBODY)),
+    ("/me/consents/", "{purpose}", Kind::Plain("marketing")),
+    ("/me/exports/", "{id}", Kind::Plain(NOBODY)),
+    ("/admin/privacy/people/", "{purpose}", Kind::Plain("marketing")),
+    ("/admin/privacy/people/", "{id}", Kind::Plain(NOBODY)),
+    ("/admin/privacy/exports/", "{id}", Kind::Plain(NOBODY)),
+    ("/admin/privacy/holds/", "{id}", Kind::Plain(NOBODY)),
     ("/admin/partners/", "{id}", Kind::Plain(NOBODY)),
     // Nobody's: a number that changes takes the person's sessions away, and the rest of the table with them.
     ("/admin/users/", "{id}", Kind::Plain(NOBODY)),

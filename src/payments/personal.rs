@@ -1,0 +1,39 @@
+//! What this service has about a person. The ledger forgets nothing: ten years are the law's, and all it holds of a person
+//! is the id.
+
+use serde_json::Value;
+use sqlx::{PgConnection, PgPool};
+
+use crate::error::Error;
+use crate::ids::UserId;
+use crate::personal::{EXPORT_ROWS_MAX, Part, Progress};
+use crate::time::Timestamp;
+use crate::vault::Vault;
+
+/// The lines on a person's accounts.
+///
+/// # Errors
+/// When the database is away.
+pub async fn export(pool: &PgPool, _vault: &Vault, person: UserId) -> Result<Vec<Part>, Error> {
+    let lines = sqlx::query_scalar!(
+        r#"SELECT to_jsonb(l) AS "row!: Value" FROM (
+               SELECT t.id AS transaction_id, t.at, t.ride_id, t.memo, account.kind AS account, entry.amount_rwf
+               FROM ledger_accounts account
+               JOIN ledger_entries entry ON entry.account_id = account.id
+               JOIN ledger_transactions t ON t.id = entry.transaction_id
+               WHERE account.owner_id = $1 ORDER BY t.at DESC, t.id DESC, entry.line LIMIT $2) AS l"#,
+        person.0,
+        EXPORT_ROWS_MAX
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(vec![Part::list("ledger.json", lines)])
+}
+
+/// Nothing is to be forgotten here.
+///
+/// # Errors
+/// Never.
+pub async fn erase(_conn: &mut PgConnection, _person: UserId, _now: Timestamp) -> Result<Progress, Error> {
+    Ok(Progress::Done)
+}
