@@ -97,11 +97,10 @@ async fn fill(pool: &PgPool, vault: &Vault) -> Result<(), Failure> {
     insert_people(pool, vault, "customer", riders.collect()).await?;
     insert_people(pool, vault, "driver", drivers.collect()).await?;
     sqlx::query(
-        "INSERT INTO drivers (user_id, status, licence_number, licence_category, licence_expires_on, plate, vehicle_make,
-             vehicle_model, vehicle_year, vehicle_colour, fuel, ride_types, insurance_number, insurance_expires_on,
-             created_at, updated_at)
-         SELECT id, 'approved', 'LIC' || right(id::text, 10), 'A', now() + interval '1 year', 'RC' || right(id::text, 10), 'Ampersand',
-                'Alpha', 2025, 'blue', 'electric', '{boda}', 'INS-1', now() + interval '1 year', now(), now()
+        "INSERT INTO drivers (user_id, status, licence_category, licence_expires_on, plate, vehicle_make, vehicle_model,
+             vehicle_year, vehicle_colour, fuel, ride_types, insurance_expires_on, created_at, updated_at)
+         SELECT id, 'approved', 'A', now() + interval '1 year', 'RC' || right(id::text, 10), 'Ampersand', 'Alpha', 2025,
+                'blue', 'electric', '{boda}', now() + interval '1 year', now(), now()
          FROM users WHERE role = 'driver'",
     )
     .execute(pool)
@@ -122,7 +121,8 @@ async fn open(config: &Config, database: &Database) -> Result<House, Failure> {
     let keys = auth::keys::load_or_create(&config.vault.keys_dir, clock::now())?;
     let tokens = Arc::new(TokenKeys::new(keys.tokens.expose(), config.access_token_lifetime)?);
     let vault = Vault::new(KeyRing::load_or_create(&config.vault.keys_dir)?);
-    let storage = Storage::new(Arc::new(Disk::new(config.data_dir.join("files"))), vault.clone());
+    let storage =
+        Storage::new(Arc::new(Disk::new(config.data_dir.join("files"))), vault.clone(), config.storage.pictures);
     let auth = Auth::new(pool.clone(), config.auth.clone(), &keys.code, tokens, vault.clone())?;
     let travel = Arc::new(StraightLine::new(config.travel.detour_factor, config.travel.speed_kmh)?);
     let locations = Locations::new(config.locations.clone(), travel)?;

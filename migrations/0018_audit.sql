@@ -67,3 +67,6 @@ CREATE TRIGGER audit_head_moves_on BEFORE UPDATE ON audit_head FOR EACH ROW EXEC
 -- For which agency an official reads. Officials made before this have none, and read nothing until one is set.
 ALTER TABLE users ADD COLUMN agency text CHECK (agency IN ('RURA', 'RTDA', 'RRA', 'BNR', 'NCSA', 'RNP'));
 ALTER TABLE users ADD CONSTRAINT users_agency_of_officials CHECK (agency IS NULL OR role = 'government');
+
+-- For which agency an official asks. For `government`.
+CREATE VIEW reporting.officials AS SELECT id AS user_id, agency FROM users WHERE role = 'government' AND disabled_at IS NULL;

@@ -19,6 +19,7 @@ Examples:
   boda-loadtest storm --graceful                          everybody comes back after a restart
   boda-loadtest offers --bookings-per-s 20                from a booking to the offer on a socket while 9,000 drivers ping
   boda-loadtest nearby --questions-per-s 500
+  boda-loadtest auth --sign-ins 1000                      guesses from many addresses; others while thousands sign in
   boda-loadtest plot compare.json --out docs              curves of saved reports as SVG
 
 Exit codes: 0 every promise was kept; 1 a promise was broken or the run failed; 64 wrong usage. `compare` and the other
@@ -65,6 +66,9 @@ pub enum Scenario {
     /// "Who is near me?" over REST while the fleet pings
     #[command(after_help = EXAMPLES)]
     Nearby(Nearby),
+    /// Guesses at one phone from many addresses; and a flood of sign-ins beside the requests of others
+    #[command(after_help = EXAMPLES)]
+    Auth(Auth),
     /// Curves of saved reports as SVG
     #[command(after_help = EXAMPLES)]
     Plot(Plot),
@@ -248,6 +252,43 @@ pub struct Offers {
     pub coalesce_ms: Option<u64>,
 }
 
+/// Arguments of `auth`.
+#[derive(Debug, Args)]
+pub struct Auth {
+    /// Shared arguments.
+    #[command(flatten)]
+    pub common: Measured,
+    /// How it is guessed.
+    #[command(flatten)]
+    pub guesses: Guesses,
+    /// People who sign in with a password
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = flood)]
+    pub sign_ins: usize,
+    /// How many of them at once
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = crowd)]
+    pub at_once: usize,
+    /// The flood ends after this time at the latest
+    #[arg(long, value_name = "N", default_value_t = 600, value_parser = seconds)]
+    pub flood_seconds_max: u64,
+    /// Requests of others a second
+    #[arg(long, value_name = "RATE", default_value_t = 100.0, value_parser = rate)]
+    pub others_per_s: f64,
+    /// How long others are measured without a flood
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = seconds)]
+    pub quiet_seconds: u64,
+}
+
+/// How it is guessed.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Guesses {
+    /// Guesses at the password of one phone, and at its code
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = crowd)]
+    pub guesses: usize,
+    /// Addresses they come from
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = crowd)]
+    pub addresses: usize,
+}
+
 /// Arguments of `nearby`.
 #[derive(Debug, Args)]
 pub struct Nearby {
@@ -371,6 +412,11 @@ fn crowd(text: &str) -> Result<usize, String> {
     fits.then_some(count).ok_or_else(|| "is out of range 1..=9000".to_owned())
 }
 
+fn flood(text: &str) -> Result<usize, String> {
+    let count: usize = text.parse().map_err(|_| "is not a whole number".to_owned())?;
+    (1..=100_000).contains(&count).then_some(count).ok_or_else(|| "is out of range 1..=100000".to_owned())
+}
+
 fn seconds(text: &str) -> Result<u64, String> {
     let seconds: u64 = text.parse().map_err(|_| "is not a whole number".to_owned())?;
     (1..=86_400).contains(&seconds).then_some(seconds).ok_or_else(|| "is out of range 1..=86400".to_owned())
@@ -440,6 +486,7 @@ mod tests {
             "boda-loadtest storm --graceful",
             "boda-loadtest offers --bookings-per-s 20",
             "boda-loadtest nearby --questions-per-s 500",
+            "boda-loadtest auth --sign-ins 1000 --addresses 200 --json",
             "boda-loadtest plot compare.json --out docs",
             "boda-loadtest reference-textbook --redis-port 6379",
             "boda-loadtest reference-floor",

@@ -138,6 +138,7 @@ async fn played(cli: &Cli, machine: &Machine) -> Result<Played, Stop> {
             Scenario::Fanout(args) => proof::fanout::run(args, machine, progress).await.map(Played::Proof),
             Scenario::Storm(args) => proof::storm::run(args, machine, progress).await.map(Played::Proof),
             Scenario::Offers(args) => proof::offers::run(args, machine, progress).await.map(Played::Proof),
+            Scenario::Auth(args) => proof::auth::run(args, machine, progress).await.map(Played::Proof),
             Scenario::Nearby(args) => proof::nearby::run(args, machine, progress).await.map(Played::Proof),
             Scenario::Plot(_) | Scenario::ReferenceTextbook(_) | Scenario::ReferenceFloor => {
                 Err(Stop::Usage("this is no scenario".to_owned()))
@@ -161,6 +162,7 @@ fn wants_json(cli: &Cli) -> bool {
         Scenario::Fanout(args) => args.common.json,
         Scenario::Storm(args) => args.common.json,
         Scenario::Offers(args) => args.common.json,
+        Scenario::Auth(args) => args.common.json,
         Scenario::Nearby(args) => args.common.json,
         Scenario::Plot(_) | Scenario::ReferenceTextbook(_) | Scenario::ReferenceFloor => false,
     }

@@ -195,7 +195,7 @@ pub async fn riders(api: &Api, registry: &mut Registry, count: usize) -> Result<
     let wanted: Vec<_> = (0..count).map(|index| (index, registry.phone())).collect();
     gathered(wanted.into_iter().map(|(index, phone)| async move {
         let session = registered(api, &phone, "customer").await?;
-        Ok(Arc::new(Person { index, phone, session: Mutex::new(session) }))
+        Ok(Arc::new(Person { index, phone, second_factor: None, session: Mutex::new(session) }))
     }))
     .await
 }
@@ -213,7 +213,7 @@ pub async fn drivers(
     gathered(wanted.into_iter().map(|(index, phone, plate)| async move {
         let session = registered(api, &phone, "driver").await?;
         let licence = format!("LT{}", &phone[4..]);
-        let person = Arc::new(Person { index, phone, session: Mutex::new(session) });
+        let person = Arc::new(Person { index, phone, second_factor: None, session: Mutex::new(session) });
         let papers = json!({
             "licence_number": licence, "licence_category": "A", "licence_expires_on": format!("{}-06-30", year + 2),
             "plate": plate, "vehicle_make": "TVS", "vehicle_model": "Apache", "vehicle_year": year - 2,

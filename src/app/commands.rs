@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use chrono::NaiveDate;
 use tokio_util::sync::CancellationToken;
 
 use super::services::{Basics, run_jobs};
@@ -10,6 +11,7 @@ use crate::auth::NewUser;
 use crate::clock;
 use crate::config::Config;
 use crate::db::{self, Database, embedded};
+use crate::drivers::Round;
 use crate::error::Error as ServiceError;
 use crate::ids::UserId;
 use crate::phone::Phone;
@@ -63,6 +65,22 @@ pub async fn create_user(config: Config, user: NewUser) -> Result<UserId, Error>
         let basics = Basics::build(&config, database, vault, None)?;
         let created = basics.auth.create_user(user, clock::now()).await;
         created.map_err(|error| Error::service("the account was not created", error))
+    })
+    .await
+}
+
+/// Goes the daily round of drivers' papers, as on a day. Works beside a running server.
+///
+/// # Errors
+/// [`Error`] when the database cannot be reached.
+pub async fn expire_papers(config: Config, as_of: Option<NaiveDate>) -> Result<Round, Error> {
+    Telemetry::install(&config.log)?;
+    with_database(&config, async |database| {
+        let vault = schema::bring_up_to_date(&config, database).await?;
+        let basics = Basics::build(&config, database, vault, None)?;
+        let now = clock::now();
+        let gone = basics.drivers.go_round(as_of.unwrap_or(now.kigali_day()), now).await;
+        gone.map_err(|error| Error::service("the round was not gone to its end", error))
     })
     .await
 }

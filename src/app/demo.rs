@@ -17,7 +17,7 @@ use crate::notifications::Language;
 use crate::phone::Phone;
 use crate::redact::Secret;
 use crate::simulation::{self, Routes};
-use crate::web::Role;
+use crate::web::{Agency, Role};
 
 /// The same for all logins of the demo.
 const PASSWORD: &str = "boda-demo-2026";
@@ -92,6 +92,7 @@ async fn create_login(services: &Services, role: Role, phone: &str, first: &str,
         first_name: first.to_owned(),
         last_name: last.to_owned(),
         role,
+        agency: (role == Role::Government).then_some(Agency::Rura),
         language: Language::Rw,
         password: Some(Secret::new(PASSWORD.to_owned())),
     };

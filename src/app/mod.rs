@@ -6,6 +6,7 @@
 //! goes the other way round: not ready, no new connections, sockets told to reconnect elsewhere, the shard's inbox
 //! emptied and committed, jobs given back, the database closed.
 
+mod audit_log;
 mod city_page;
 mod commands;
 mod demo;
@@ -43,8 +44,10 @@ use crate::telemetry::{self, Telemetry};
 use crate::web;
 use crate::web::server::Door;
 
+pub use audit_log::{Asked, Checked, audit_heads, audit_list, audit_publish, audit_show, audit_verify};
 pub use commands::{
-    create_user, create_user_with_second_factor, migrate, reset_second_factor, run_sandbox, simulate, worker,
+    create_user, create_user_with_second_factor, expire_papers, migrate, reset_second_factor, run_sandbox, simulate,
+    worker,
 };
 pub use keys::{check_keys, list_keys, prepare_vault_key, reseal, rotate_token_key, rotate_vault_key};
 pub use seed::{Seeding, seed};
@@ -156,7 +159,13 @@ async fn serve_with(
         ready: Arc::new(AtomicBool::new(false)),
     };
     let mut services = Services::build(config, database, vault, &server).await?;
-    let background = services.start_background(config, telemetry, database, &stop);
+    let publisher = audit_log::begin(config, database).await?;
+    let mut background = services.start_background(config, telemetry, database, &stop);
+    background.push(tokio::spawn(audit_log::publish_daily(
+        publisher.clone(),
+        config.audit.publish_every,
+        stop.clone(),
+    )));
     let router = router::build(config, &services, server.clone(), telemetry.clone(), database.clone())?;
     let drain = CancellationToken::new();
     let (tls, fresh) = match encryption::start(config, &stop)? {
@@ -199,6 +208,7 @@ async fn serve_with(
     if let Some(sandbox) = sandbox {
         sandbox.stop().await;
     }
+    audit_log::end(&publisher).await;
     outcome
 }
 

@@ -19,7 +19,7 @@ use super::health::{About, Checked};
 use super::services::Services;
 use super::sockets::SocketHandler;
 use super::{Server, city_page, health, operations};
-use crate::audit::Watching;
+use crate::audit::{self, Watching};
 use crate::clock;
 use crate::config::Config;
 use crate::db::Database;
@@ -95,6 +95,7 @@ fn api(config: &Config, services: &Services, server: &Server, database: &Databas
     let about = About { server: server.clone(), locations: services.locations.clone() };
     let is_public = config.server.city_page_public;
     let (rides, maps, streets) = (services.rides.clone(), services.maps.clone(), services.streets.clone());
+    let log = audit::Log::new(database.pool().clone(), config.audit.case_hidden_for);
     let watching = Arc::new(Watching::new(database.pool().clone()));
     let city = city_page::City { rides, maps, streets, is_public, watching };
     let routes = OpenApiRouter::new()
@@ -114,6 +115,7 @@ fn api(config: &Config, services: &Services, server: &Server, database: &Databas
         .merge(safety::http::routes().with_state(services.safety.clone()))
         .merge(analytics::http::routes().with_state(services.analytics.clone()))
         .merge(government::http::routes().with_state(services.government.clone()))
+        .merge(audit::http::routes().with_state(log))
         .merge(operations::routes().with_state(database.pool().clone()));
     OpenApiRouter::with_openapi(openapi::Document::openapi()).nest(API_PREFIX, routes)
 }

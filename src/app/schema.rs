@@ -10,6 +10,7 @@ use crate::auth;
 use crate::clock;
 use crate::config::Config;
 use crate::db::Database;
+use crate::drivers;
 use crate::rides;
 use crate::telemetry::chain;
 use crate::vault::{self, Vault};
@@ -22,6 +23,8 @@ pub(super) async fn bring_up_to_date(config: &Config, database: &Database) -> Re
     sealed.map_err(|error| Error::service("the phones that lie open in the database cannot be sealed", error))?;
     let sealed = rides::seal_open_contacts(database.pool(), &vault).await;
     sealed.map_err(|error| Error::service("the contacts that lie open in the database cannot be sealed", error))?;
+    let sealed = drivers::seal_open_numbers(database.pool(), &vault).await;
+    sealed.map_err(|error| Error::service("the numbers of papers that lie open cannot be sealed", error))?;
     Ok(vault)
 }
 

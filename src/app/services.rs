@@ -17,7 +17,8 @@ use crate::bus::{Bus, Message, Topic};
 use crate::clock;
 use crate::config::Config;
 use crate::db::Database;
-use crate::drivers::Drivers;
+use crate::drivers::authority::{self, Register, Site};
+use crate::drivers::{self, Drivers};
 use crate::fares::TariffBook;
 use crate::government::Government;
 use crate::ids::UserId;
@@ -39,7 +40,8 @@ use crate::safety::Safety;
 use crate::sandbox;
 use crate::simulation::Routes;
 use crate::steering::Steering;
-use crate::storage::{Disk, Storage};
+use crate::storage::scanner::Clamd;
+use crate::storage::{Disk, Shelf, Storage, s3};
 use crate::telemetry::{Telemetry, names};
 use crate::time::Span;
 use crate::vault::Vault;
@@ -53,6 +55,9 @@ const SANDBOX_ANSWERS_WITHIN: Span = Span::from_secs(5);
 
 /// How often it is looked whether everybody on shift may drive; a change of standing in this process is seen at once.
 const STANDING_EVERY: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// How often it is looked whether a new day has begun: papers that ended at midnight are seen within this.
+const PAPERS_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// The running house.
 pub(super) struct Services {
@@ -120,14 +125,19 @@ impl Basics {
             .map_err(|error| Error::service("the keys that sign tokens cannot be used", error))?;
         let tokens = Arc::new(tokens.remembering(config.tokens.remembered_max, config.tokens.ended_max));
         let bus = Bus::connect(&config.bus).map_err(|error| Error::service("the event bus cannot be built", error))?;
-        let storage = Storage::new(Arc::new(Disk::new(config.data_dir.join("files"))), vault.clone());
         let auth = Auth::new(pool.clone(), config.auth.clone(), &keys.code, Arc::clone(&tokens), vault.clone())?;
         let http = reqwest::Client::builder()
             .build()
             .map_err(|error| Error::service("the HTTP client cannot be built", error))?;
+        let storage = storage(config, &http, vault.clone())?;
         let gateway = sms::provider(&sms_config(config, sandbox_url), &http);
         let notifications = Notifications::new(pool.clone(), gateway, publish_over(bus.clone()));
         let drivers = Drivers::new(pool.clone(), auth.clone(), vault.clone(), storage.clone(), &config.drivers);
+        let authority = config.authority.as_ref();
+        let drivers = match authority.and_then(|config| Some((register(config, sandbox_url, http)?, config.approves))) {
+            Some((register, approves)) => drivers.verified_by(Arc::new(register), approves),
+            None => drivers,
+        };
         let payments = Payments::new(pool.clone(), config.payments.clone());
         Ok(Self { pool, tokens, bus, vault, storage, auth, notifications, drivers, payments })
     }
@@ -136,9 +146,40 @@ impl Basics {
     pub(super) fn registry(&self) -> Registry {
         let registry = notifications::register(Registry::new(), &self.notifications, &self.auth.recipients());
         let registry = auth::register(registry, &self.auth, &self.notifications);
+        let registry = drivers::jobs::register(registry, &self.drivers);
         let words = rides::jobs::Words::new(self.pool.clone(), &self.auth, &self.drivers, &self.notifications);
         let registry = rides::jobs::register(registry, words);
         payments::jobs::register(registry, self.payments.clone())
+    }
+}
+
+/// Files lie in the data directory or in a bucket, and are looked at by the scanner if there is one.
+fn storage(config: &Config, http: &reqwest::Client, vault: Vault) -> Result<Storage, Error> {
+    let shelf: Arc<dyn Shelf> = match &config.storage.bucket {
+        Some(bucket) => Arc::new(
+            s3::S3::open(bucket, http.clone())
+                .map_err(|error| Error::service("the bucket of [storage] cannot be used", error))?,
+        ),
+        None => Arc::new(Disk::new(config.data_dir.join("files"))),
+    };
+    let storage = Storage::new(shelf, vault, config.storage.pictures);
+    Ok(match &config.storage.scanner {
+        Some((address, timeout)) => storage.scanned_by(Arc::new(Clamd::new(address.clone(), *timeout))),
+        None => storage,
+    })
+}
+
+/// The authority that is asked about papers.
+fn register(config: &authority::Config, sandbox_url: Option<&str>, http: reqwest::Client) -> Option<Register> {
+    match (&config.site, sandbox_url) {
+        (Site::At(base_url), _) => Some(Register::new(base_url, config, http)),
+        (Site::Sandbox, Some(url)) => {
+            let api_key = Secret::new(sandbox::AUTHORITY_API_KEY.to_owned());
+            let config = authority::Config { api_key, ..config.clone() };
+            Some(Register::new(&format!("{url}{}", sandbox::AUTHORITY_PATH), &config, http))
+        }
+        // A command beside a rehearsal does not know where its sandbox listens.
+        (Site::Sandbox, None) => None,
     }
 }
 
@@ -217,7 +258,6 @@ impl Services {
             tokens,
             hub,
             bus,
-            vault,
             storage,
             auth,
             notifications,
@@ -236,7 +276,8 @@ impl Services {
             shard,
             safety: Safety::new(pool.clone()),
             analytics: Analytics::new(pool.clone()),
-            government: Government::new(pool),
+            government: Government::new(pool, vault.clone()),
+            vault,
             stop_shard,
             stop_history: CancellationToken::new(),
         })
@@ -298,6 +339,7 @@ impl Services {
             tokio::spawn(self.steering.clone().run(stop.clone())),
             tokio::spawn(rides::queue::keep_queue(self.rides.clone(), stop.clone())),
             tokio::spawn(take_suspended_off(self.drivers.clone(), self.rides.clone(), stop.clone())),
+            tokio::spawn(watch_papers(database.pool().clone(), stop.clone())),
         ];
         let upkeep = (telemetry.clone(), stop.clone());
         tasks.push(tokio::spawn(async move { upkeep.0.run_upkeep(upkeep.1).await }));
@@ -384,6 +426,21 @@ async fn take_suspended_off(drivers: Drivers, rides: Rides, stop: CancellationTo
                 // On a ride: it is finished first.
                 Err(error) => tracing::debug!(driver.id = %driver, reason = error.code(), "stays on shift for now"),
             }
+        }
+    }
+}
+
+/// Writes down the daily round of papers and the hourly sweep of their files; which of the servers does it does not matter.
+async fn watch_papers(pool: PgPool, stop: CancellationToken) {
+    let mut interval = tokio::time::interval(PAPERS_EVERY);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = interval.tick() => {}
+        }
+        if let Err(error) = drivers::jobs::schedule(&pool, clock::now()).await {
+            tracing::warn!(error = %crate::telemetry::chain(&error), "the daily round of papers could not be written down");
         }
     }
 }

@@ -50,25 +50,59 @@ pub struct Content {
 impl Content {
     /// Written out, in the format above.
     pub fn bytes(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(256 + self.detail.len() + 16 * self.whose.len());
-        out.push(FORMAT);
-        out.extend_from_slice(&self.at_us.to_be_bytes());
-        part(&mut out, Some(self.actor.as_bytes()));
-        part(&mut out, self.actor_id.as_ref().map(|id| id.as_bytes().as_slice()));
-        part(&mut out, self.role.as_deref().map(str::as_bytes));
-        part(&mut out, self.agency.as_deref().map(str::as_bytes));
-        part(&mut out, Some(self.action.as_bytes()));
-        out.extend_from_slice(&length(self.whose.len()));
-        for person in &self.whose {
-            out.extend_from_slice(person.as_bytes());
+        let text = |text: &'_ Option<String>| text.as_ref().map(|text| text.as_bytes().to_vec());
+        let id = |id: Option<Uuid>| id.map(|id| id.as_bytes().to_vec());
+        let mut out = Written::default();
+        out.begin(self.at_us);
+        out.part(Some(self.actor.as_bytes()));
+        out.part(id(self.actor_id).as_deref());
+        out.part(text(&self.role).as_deref());
+        out.part(text(&self.agency).as_deref());
+        out.part(Some(self.action.as_bytes()));
+        out.people(self.whose.iter().map(Uuid::as_bytes));
+        out.part(text(&self.subject_kind).as_deref());
+        out.part(id(self.subject_id).as_deref());
+        out.part(text(&self.why).as_deref());
+        out.part(text(&self.request_id).as_deref());
+        out.part(text(&self.client).as_deref());
+        out.part(Some(self.detail.as_bytes()));
+        out.bytes
+    }
+}
+
+/// A record being written out, part by part.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// So far.
+    pub bytes: Vec<u8>,
+}
+
+impl Written {
+    /// Begins anew.
+    pub fn begin(&mut self, at_us: i64) {
+        self.bytes.clear();
+        self.bytes.push(FORMAT);
+        self.bytes.extend_from_slice(&at_us.to_be_bytes());
+    }
+
+    /// A text, an id or a detail.
+    pub fn part(&mut self, value: Option<&[u8]>) {
+        match value {
+            None => self.bytes.push(0),
+            Some(bytes) => {
+                self.bytes.push(1);
+                self.bytes.extend_from_slice(&length(bytes.len()));
+                self.bytes.extend_from_slice(bytes);
+            }
         }
-        part(&mut out, self.subject_kind.as_deref().map(str::as_bytes));
-        part(&mut out, self.subject_id.as_ref().map(|id| id.as_bytes().as_slice()));
-        part(&mut out, self.why.as_deref().map(str::as_bytes));
-        part(&mut out, self.request_id.as_deref().map(str::as_bytes));
-        part(&mut out, self.client.as_deref().map(str::as_bytes));
-        part(&mut out, Some(self.detail.as_bytes()));
-        out
+    }
+
+    /// Everybody whose data it concerns.
+    pub fn people<'a>(&mut self, people: impl ExactSizeIterator<Item = &'a [u8; 16]>) {
+        self.bytes.extend_from_slice(&length(people.len()));
+        for person in people {
+            self.bytes.extend_from_slice(person);
+        }
     }
 }
 
@@ -86,17 +120,6 @@ pub fn link(before: &Hash, seq: i64, content: &[u8]) -> Hash {
 /// A hash as people see it.
 pub fn hex(hash: &[u8]) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn part(out: &mut Vec<u8>, value: Option<&[u8]>) {
-    match value {
-        None => out.push(0),
-        Some(bytes) => {
-            out.push(1);
-            out.extend_from_slice(&length(bytes.len()));
-            out.extend_from_slice(bytes);
-        }
-    }
 }
 
 /// Texts are bounded at some KiB and pages at some hundred people: this never saturates.

@@ -13,8 +13,16 @@
 //! that are recorded commit one after the other (everybody else is not held up), and a record is written **last**: whoever
 //! holds the end waits for nobody, so there is no deadlock. Rolled back to a savepoint, a record leaves no gap.
 
+mod chain;
 mod encoding;
+mod heads;
+pub mod http;
+mod publishing;
+mod reading;
+mod rows;
+mod signing;
 mod store;
+mod verifying;
 mod watching;
 
 #[cfg(test)]
@@ -27,7 +35,14 @@ use uuid::Uuid;
 use crate::ids::{PartnerId, UserId};
 use crate::time::Timestamp;
 use crate::web::{Agency, Duty, RequestId, Role};
+pub use chain::{Deed, Head};
 use encoding::Content;
+pub use encoding::hex;
+pub use heads::{BadLine, HeadsError, Occasion, PublicKey, Published};
+pub use publishing::{Config, PublishError, Publisher};
+pub use reading::{AccessView, Filter, Log, RecordView, Records, Turn, select};
+pub use signing::{Signer, SigningError};
+pub use verifying::{Finding, Verdict, verify};
 pub use watching::Watching;
 
 /// Longest reason or purpose that is kept, in characters.
@@ -126,6 +141,11 @@ pub async fn record_seen(
 pub async fn record_read(pool: &PgPool, act: &Act<'_>, people: &[UserId], now: Timestamp) -> sqlx::Result<()> {
     let mut conn = pool.acquire().await?;
     record_seen(&mut conn, act, people, now).await
+}
+
+/// A public key that was typed: 64 hexadecimal digits.
+pub fn public_key(typed: &str) -> Option<PublicKey> {
+    heads::unhex(typed)
 }
 
 fn content(act: &Act<'_>, whose: &[Uuid], now: Timestamp) -> Content {

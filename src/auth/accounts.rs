@@ -14,7 +14,7 @@ use crate::notifications::Language;
 use crate::phone::Phone;
 use crate::redact::{Secret, prints_nothing};
 use crate::time::Timestamp;
-use crate::web::Role;
+use crate::web::{Agency, Role};
 
 /// An account to be made. Its phone counts as proven: whoever makes it vouches for it.
 #[derive(Clone)]
@@ -27,6 +27,8 @@ pub struct NewUser {
     pub last_name: String,
     /// Any role.
     pub role: Role,
+    /// Of an official: for which agency they read.
+    pub agency: Option<Agency>,
     /// To speak to them in.
     pub language: Language,
     /// To sign in with; codes are the only way in without one.
@@ -54,6 +56,11 @@ impl Auth {
         let last_name = profile::name(&mut checks, "last_name", &new.last_name);
         if let Some(password) = &new.password {
             password::check(&mut checks, "password", password);
+        }
+        let has_agency = new.agency.is_some();
+        match new.role {
+            Role::Government => checks.require(has_agency, "agency", "", "is missing: an official reads for an agency"),
+            _ => checks.require(!has_agency, "agency", "", "is for officials only"),
         }
         checks.finish()?;
         let hash = match new.password.clone() {

@@ -21,6 +21,7 @@ mod accounts;
 mod code;
 mod decoys;
 mod guests;
+mod hashing;
 pub mod http;
 mod jobs;
 pub mod keys;

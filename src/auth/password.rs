@@ -1,4 +1,4 @@
-//! Passwords: argon2id, off the async threads, a few at a time.
+//! Passwords: argon2id, on threads of their own, a few at a time.
 //!
 //! Separate because hashing is slow and hungry on purpose (19 MiB and tens of milliseconds each): without a bound, a
 //! handful of log-ins would take every core from the city. Who waits for a turn waits in a short queue and not for long; one
@@ -11,6 +11,7 @@ use argon2::password_hash::{self, PasswordHasher, PasswordVerifier, phc::Passwor
 use argon2::{Algorithm, Argon2, Params, Version};
 use tokio::sync::Semaphore;
 
+use crate::auth::hashing::Hashers;
 use crate::error::{Checks, Error};
 use crate::redact::Secret;
 use crate::time::Span;
@@ -41,6 +42,7 @@ pub struct Passwords {
     /// One for everybody who hashes or waits.
     places: Arc<Semaphore>,
     wait_max: Span,
+    hashers: Arc<Hashers>,
     /// A hash of random bytes.
     decoy: Arc<str>,
 }
@@ -49,14 +51,15 @@ impl Passwords {
     /// At most `hashing_max` at a time; at most `queue_max` callers wait for a turn, at most `wait_max` each.
     ///
     /// # Errors
-    /// When the system gives no random numbers.
+    /// When the system gives no random numbers or no threads.
     pub fn new(hashing_max: usize, queue_max: usize, wait_max: Span) -> Result<Self, Error> {
         let mut noise = [0; 32];
         ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut noise)
             .map_err(|_| Error::internal("the system gives no random numbers"))?;
         let decoy = hash_now(&noise).map_err(Error::internal)?;
         let (permits, places) = (Semaphore::new(hashing_max), Semaphore::new(hashing_max + queue_max));
-        Ok(Self { permits: Arc::new(permits), places: Arc::new(places), wait_max, decoy: decoy.into() })
+        let hashers = Arc::new(Hashers::start(hashing_max).map_err(Error::internal)?);
+        Ok(Self { permits: Arc::new(permits), places: Arc::new(places), wait_max, hashers, decoy: decoy.into() })
     }
 
     /// The hash to store, as a PHC string.
@@ -95,13 +98,13 @@ impl Passwords {
             .await
             .map_err(|_| full())?
             .map_err(Error::internal)?;
-        let work = move || {
-            let result = work();
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        self.hashers.hand_over(Box::new(move || {
             // Held by the work, not by the caller: one who hangs up must not let the next one in early.
-            drop((permit, place));
-            result
-        };
-        tokio::task::spawn_blocking(work).await.map_err(Error::internal)
+            let _held = (permit, place);
+            let _ = answer.send(work());
+        }));
+        answered.await.map_err(|_| Error::internal("hashing a password panicked"))
     }
 }
 

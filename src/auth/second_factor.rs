@@ -53,6 +53,12 @@ pub struct Enrolled {
     pub recovery_codes: Vec<Secret<String>>,
 }
 
+/// New recovery codes, as they are shown and as they are kept.
+struct RecoveryCodes {
+    shown: Vec<Secret<String>>,
+    hashes: Vec<Vec<u8>>,
+}
+
 /// How a person stands with the second factor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FactorState {
@@ -161,7 +167,7 @@ impl Auth {
         let step = authenticator.step_of(code.trim(), now).ok_or_else(wrong)?;
         let sealed = self.inner.vault.seal(place_of(user), pending.expose())?;
         store::confirm_factor(&mut tx, user, &sealed, step, now).await?;
-        let (recovery_codes, hashes) = self.fresh_recovery_codes(user)?;
+        let RecoveryCodes { shown: recovery_codes, hashes } = self.fresh_recovery_codes(user)?;
         store::put_recovery_codes(&mut tx, user, &hashes).await?;
         let ended = store::end_other_sessions(&mut tx, user, session, "a second factor was enrolled", now).await?;
         let tokens = self.upgrade(&mut tx, grant.caller, now).await?;
@@ -208,7 +214,7 @@ impl Auth {
         let mut tx = self.inner.pool.begin().await?;
         store::lock_user(&mut tx, caller.user).await?.ok_or_else(account_gone)?;
         self.use_factor(&mut tx, caller.user, code, now).await?;
-        let (codes, hashes) = self.fresh_recovery_codes(caller.user)?;
+        let RecoveryCodes { shown: codes, hashes } = self.fresh_recovery_codes(caller.user)?;
         store::put_recovery_codes(&mut tx, caller.user, &hashes).await?;
         self.record(&mut tx, "users.recovery_codes_renewed", caller, now).await?;
         tx.commit().await?;
@@ -323,7 +329,7 @@ impl Auth {
         self.issue(tx, caller.session, caller.user, now).await
     }
 
-    fn fresh_recovery_codes(&self, user: UserId) -> Result<(Vec<Secret<String>>, Vec<Vec<u8>>), Error> {
+    fn fresh_recovery_codes(&self, user: UserId) -> Result<RecoveryCodes, Error> {
         let mut codes = Vec::with_capacity(RECOVERY_CODES);
         let mut hashes = Vec::with_capacity(RECOVERY_CODES);
         for _ in 0..RECOVERY_CODES {
@@ -334,7 +340,7 @@ impl Auth {
             hashes.push(self.recovery_hash(user, &letters));
             codes.push(Secret::new(format!("{}-{}", &letters[..RECOVERY_CHARS / 2], &letters[RECOVERY_CHARS / 2..])));
         }
-        Ok((codes, hashes))
+        Ok(RecoveryCodes { shown: codes, hashes })
     }
 
     /// However it was typed: with or without the dash, in capitals.

@@ -6,15 +6,20 @@
 
 use std::path::PathBuf;
 
+use chrono::NaiveDate;
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
+use uuid::Uuid;
+
 use super::help;
+use crate::audit::{self, PublicKey};
 use crate::config::{Flag, Sources};
 use crate::geo::LatLng;
 use crate::notifications::Language;
 use crate::phone::Phone;
 use crate::simulation::trial::Policy;
-use crate::web::Role;
+use crate::time::Timestamp;
+use crate::web::{Agency, Role};
 
 /// Made-up people of one role: there are telephones and plates for more, but no city has more.
 const MADE_UP_MAX: i64 = 500_000;
@@ -68,6 +73,20 @@ pub enum Command {
         #[command(subcommand)]
         command: KeysCommand,
     },
+    /// Look after drivers' papers
+    #[command(after_help = help::DRIVERS)]
+    Drivers {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: DriversCommand,
+    },
+    /// Read and verify the log of privileged acts
+    #[command(after_help = help::AUDIT)]
+    Audit {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
     /// Make the map of a city from OpenStreetMap, and try it out
     #[command(after_help = help::MAP)]
     Map {
@@ -119,6 +138,85 @@ pub enum RotateCommand {
     /// The key that signs access tokens
     #[command(after_help = help::KEYS_ROTATE_TOKENS)]
     Tokens(Place),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Check that no record was changed, removed, inserted or reordered
+    #[command(after_help = help::AUDIT_VERIFY)]
+    Verify(VerifyAudit),
+    /// List records, newest first
+    #[command(after_help = help::AUDIT_LIST)]
+    List(Box<ListAudit>),
+    /// Show one record
+    #[command(after_help = help::AUDIT_SHOW)]
+    Show(ShowAudit),
+    /// Print the published heads, and the key they are signed with
+    #[command(after_help = help::AUDIT_HEADS)]
+    Heads(Place),
+    /// Publish the head of the log now
+    #[command(after_help = help::AUDIT_PUBLISH)]
+    Publish(Place),
+}
+
+/// What to verify against.
+#[derive(Debug, Args)]
+pub struct VerifyAudit {
+    #[command(flatten)]
+    pub place: Place,
+    /// A copy of published heads; may be given several times [default: the server's own file]
+    #[arg(long, value_name = "FILE")]
+    pub heads: Vec<PathBuf>,
+    /// Another public key that signs heads, such as another server's; may be given several times
+    #[arg(long = "key", value_name = "HEX", value_parser = public_key)]
+    pub keys: Vec<PublicKey>,
+}
+
+/// Which records.
+#[derive(Debug, Args)]
+pub struct ListAudit {
+    #[command(flatten)]
+    pub place: Place,
+    /// Done by this person
+    #[arg(long, value_name = "ID")]
+    pub who: Option<Uuid>,
+    /// Concerning this person
+    #[arg(long, value_name = "ID")]
+    pub whose: Option<Uuid>,
+    /// Of this action, such as rides.read
+    #[arg(long, value_name = "WORDS")]
+    pub action: Option<String>,
+    /// Done to this thing
+    #[arg(long, value_name = "ID")]
+    pub subject: Option<Uuid>,
+    /// By officials of this agency
+    #[arg(long, value_name = "NAME", value_parser = agency)]
+    pub agency: Option<Agency>,
+    /// Not before this instant, in RFC 3339
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub from: Option<Timestamp>,
+    /// Before this instant
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub to: Option<Timestamp>,
+    /// How many, 1 to 100
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub limit: u32,
+    /// Where the page before ended
+    #[arg(long, value_name = "CURSOR")]
+    pub cursor: Option<String>,
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which record.
+#[derive(Debug, Args)]
+pub struct ShowAudit {
+    #[command(flatten)]
+    pub place: Place,
+    /// Its number
+    #[arg(value_name = "NUMBER")]
+    pub seq: i64,
 }
 
 #[derive(Debug, Subcommand)]
@@ -212,6 +310,23 @@ pub struct ResetSecondFactor {
     /// How it was made sure who asks; kept in the audit log
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DriversCommand {
+    /// Go the daily round: notices before papers end, suspensions where they have
+    #[command(after_help = help::DRIVERS_EXPIRE)]
+    Expire(ExpirePapers),
+}
+
+/// A round to be gone.
+#[derive(Debug, Args)]
+pub struct ExpirePapers {
+    /// As on this day of the Kigali calendar [default: today]
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub as_of: Option<NaiveDate>,
     #[command(flatten)]
     pub place: Place,
 }
@@ -384,6 +499,9 @@ pub struct CreateUser {
     /// customer, driver, admin, government or agent
     #[arg(long, value_parser = role)]
     pub role: Role,
+    /// For which agency an official reads: RURA, RTDA, RRA, BNR, NCSA or RNP
+    #[arg(long, value_name = "NAME", value_parser = agency)]
+    pub agency: Option<Agency>,
     /// Rwandan mobile number, as +250788123456 or 0788123456
     #[arg(long, value_parser = phone)]
     pub phone: Phone,
@@ -476,6 +594,19 @@ fn place(typed: &str) -> Result<LatLng, String> {
 
 fn role(typed: &str) -> Result<Role, String> {
     Role::from_name(typed).ok_or_else(|| "is not one of customer, driver, admin, government, agent".to_owned())
+}
+
+fn agency(typed: &str) -> Result<Agency, String> {
+    Agency::from_name(typed).ok_or_else(|| "is not one of RURA, RTDA, RRA, BNR, NCSA, RNP".to_owned())
+}
+
+fn public_key(typed: &str) -> Result<PublicKey, String> {
+    audit::public_key(typed).ok_or_else(|| "is not 64 hexadecimal digits".to_owned())
+}
+
+fn instant(typed: &str) -> Result<Timestamp, String> {
+    let parsed = chrono::DateTime::parse_from_rfc3339(typed);
+    parsed.map(|at| at.to_utc().into()).map_err(|_| "is not an instant such as 2026-11-26T08:00:00Z".to_owned())
 }
 
 fn language(typed: &str) -> Result<Language, String> {

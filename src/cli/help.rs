@@ -105,6 +105,69 @@ Examples:
 
 Exit codes: 0 made, 1 not made (the reason is printed), 64 wrong usage or configuration.";
 
+/// Below `boda audit --help`.
+pub const AUDIT: &str = "\
+Every privileged act, and every look at other people's data, leaves a record in an append-only log,
+each chained to the one before. These commands work beside a running server.
+
+Examples:
+  boda audit verify
+  boda audit list --whose 0190b3c4-0000-7000-8000-000000000000
+
+Exit codes: 0 done, 1 something is wrong or could not be read, 64 wrong usage or configuration.";
+
+/// Below `boda audit verify --help`.
+pub const AUDIT_VERIFY: &str = "\
+Checks every record, the end of the log and every published head, and names the first record that is
+wrong, and how. A copy of the published heads that was kept elsewhere also finds a log that was
+written anew from end to end. What to do then: docs/OPERATIONS.md.
+
+Examples:
+  boda audit verify
+  boda audit verify --heads /mnt/elsewhere/audit-heads.log --config /etc/boda.toml
+
+Exit codes: 0 the log is whole, 1 it is not (or could not be read), 64 wrong usage or configuration.";
+
+/// Below `boda audit list --help`.
+pub const AUDIT_LIST: &str = "\
+Newest first. That the log was read is itself recorded.
+
+Examples:
+  boda audit list --agency RURA --from 2026-11-01T00:00:00Z
+  boda audit list --action drivers.approved --limit 100 --json
+
+Exit codes: 0 done, 1 the database could not be read, 64 wrong usage or configuration.";
+
+/// Below `boda audit show --help`.
+pub const AUDIT_SHOW: &str = "\
+Prints one JSON object. That the record was read is itself recorded.
+
+Examples:
+  boda audit show 42
+
+Exit codes: 0 done, 1 there is no such record, 64 wrong usage or configuration.";
+
+/// Below `boda audit heads --help`.
+pub const AUDIT_HEADS: &str = "\
+The heads go to standard output as they were published, to be copied elsewhere; the public key goes to
+standard error.
+
+Examples:
+  boda audit heads > audit-heads.copy
+
+Exit codes: 0 done, 1 the file could not be read, 64 wrong usage or configuration.";
+
+/// Below `boda audit publish --help`.
+pub const AUDIT_PUBLISH: &str = "\
+A server publishes when it starts and stops, and once a day; this is for moments between, such as
+before somebody else works on the database.
+
+Examples:
+  boda audit publish
+
+Exit codes: 0 published, 1 the database or the file could not be used, 64 wrong usage or
+configuration.";
+
 /// Below `boda check-config --help`.
 pub const CHECK_CONFIG: &str = "\
 Reads every layer as `boda serve` with the same flags would, starts nothing, and names
@@ -147,6 +210,27 @@ Examples:
   boda user create --role government --phone 0788123457 --first-name Eric --last-name Nkusi
 
 Exit codes: 0 made, 1 not made (the reason is printed), 64 wrong usage or configuration.";
+
+/// Below `boda drivers --help`.
+pub const DRIVERS: &str = "\
+Examples:
+  boda drivers expire --help
+
+Exit codes: 0 done, 1 not done (the reason is printed), 64 wrong usage or configuration.";
+
+/// Below `boda drivers expire --help`.
+pub const DRIVERS_EXPIRE: &str = "\
+Does what a server does by itself once a day: tells drivers 30, 7 and 1 days before a paper ends,
+suspends those of whom one has, puts ratings that fell before a reviewer. Each notice goes out
+once, however often this is run. Works beside a running server on the same data directory.
+
+With a day to come it does what will be due then: drivers are told and suspended now.
+
+Examples:
+  boda drivers expire
+  boda drivers expire --as-of 2027-07-01
+
+Exit codes: 0 done, 1 not done (the reason is printed), 64 wrong usage or configuration.";
 
 /// Below `boda user second-factor --help`.
 pub const USER_SECOND_FACTOR: &str = "\

@@ -6,6 +6,7 @@
 //! 0 is done, 1 could not start or go on, 64 wrong usage or configuration.
 
 mod arguments;
+mod audit;
 mod help;
 mod keys;
 mod map;
@@ -22,9 +23,13 @@ use clap::Parser;
 use crate::app;
 use crate::auth::NewUser;
 use crate::config::{self, Config, Flag, Sources};
+use crate::drivers::Round;
 use crate::simulation::{self, Summary};
 use crate::telemetry::chain;
-use arguments::{Arguments, Command, CreateUser, ResetSecondFactor, SecondFactorCommand, Simulate, UserCommand};
+use arguments::{
+    Arguments, Command, CreateUser, DriversCommand, ExpirePapers, ResetSecondFactor, SecondFactorCommand, Simulate,
+    UserCommand,
+};
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -120,6 +125,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Error> {
         }
         Command::PrintConfig(flags) => print(flags.sources().print()?),
         Command::User { command: UserCommand::Create(create) } => create_user(create),
+        Command::Drivers { command: DriversCommand::Expire(expire) } => expire_papers(&expire),
+        Command::Audit { command } => audit::run(command),
         Command::User { command: UserCommand::SecondFactor { command: SecondFactorCommand::Reset(reset) } } => {
             reset_second_factor(reset)
         }
@@ -183,6 +190,14 @@ fn print_summary(summary: &Summary) -> Result<(), Error> {
     ))
 }
 
+fn expire_papers(expire: &ExpirePapers) -> Result<(), Error> {
+    let config = expire.place.sources().load()?;
+    let as_of = expire.as_of;
+    let round = run_until_done(config, async |config| app::expire_papers(config, as_of).await)?;
+    let Round { notices, suspended, flagged } = round;
+    print(format_args!("{notices} notices, {suspended} suspended, {flagged} ratings to be looked at\n"))
+}
+
 fn create_user(create: CreateUser) -> Result<(), Error> {
     let config = create.place.sources().load()?;
     let password = if create.password_stdin { Some(password::read(io::stdin().lock())?) } else { None };
@@ -191,6 +206,7 @@ fn create_user(create: CreateUser) -> Result<(), Error> {
         first_name: create.first_name,
         last_name: create.last_name,
         role: create.role,
+        agency: create.agency,
         language: create.language.unwrap_or_default(),
         password,
     };

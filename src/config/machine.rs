@@ -12,7 +12,7 @@ use crate::realtime::{self, AdmissionBounds, Rate};
 use crate::telemetry::{self, LogFormat, chain};
 use crate::time::Span;
 use crate::web::server::Bounds;
-use crate::{bus, db, jobs, vault};
+use crate::{audit, bus, db, jobs, vault};
 
 /// Connections to the private server beside the pool: commands, a person with psql.
 const CONNECTIONS_BESIDE_POOL: u32 = 8;
@@ -117,6 +117,17 @@ fn embedded(reader: &mut Reader<'_>, data_dir: PathBuf) -> db::embedded::Config 
         shared_buffers_mib: s.whole("shared_buffers_mib", 1..=1 << 20),
         server_connections_max: s.whole("server_connections_max", 12..=2_000),
         log_bytes_max: s.whole("log_bytes_max", 1_024..=1 << 40),
+    }
+}
+
+pub fn audit(reader: &mut Reader<'_>, data_dir: &Path) -> audit::Config {
+    let mut s = reader.section("audit");
+    let heads_file = s.optional_text("heads_file").map_or_else(|| data_dir.join("audit-heads.log"), PathBuf::from);
+    audit::Config {
+        heads_file,
+        keys_dir: data_dir.join("keys"),
+        publish_every: s.span("publish_every_hours", 1..=24),
+        case_hidden_for: s.span("case_hidden_days", 0..=730),
     }
 }
 

@@ -12,6 +12,7 @@ mod city;
 mod edge;
 mod fault;
 mod machine;
+mod papers;
 mod people;
 mod reader;
 mod riding;
@@ -28,7 +29,10 @@ use std::path::PathBuf;
 
 use crate::notifications::sms;
 use crate::time::Span;
-use crate::{auth, bus, db, drivers, jobs, locations, maps, payments, realtime, rides, steering, telemetry, vault};
+use crate::{
+    audit, auth, bus, db, drivers, jobs, locations, maps, payments, realtime, rides, steering, storage, telemetry,
+    vault,
+};
 use reader::Reader;
 use settings::Settings;
 
@@ -54,6 +58,8 @@ pub struct Config {
     pub vault: vault::Config,
     /// The database.
     pub database: db::Config,
+    /// The log of privileged acts.
+    pub audit: audit::Config,
     /// Events between tasks and nodes.
     pub bus: bus::Config,
     /// The workers.
@@ -88,6 +94,10 @@ pub struct Config {
     pub sms: sms::Config,
     /// Drivers' papers.
     pub drivers: drivers::Config,
+    /// Who is asked whether papers are what they say; nobody with `None`.
+    pub authority: Option<drivers::authority::Config>,
+    /// Files that people hand in.
+    pub storage: storage::Config,
     /// Money.
     pub payments: payments::Config,
     /// Stand-ins for the outside world.
@@ -168,12 +178,14 @@ fn build(reader: &mut Reader<'_>) -> Config {
     let data_dir = reader.section("").path("data_dir");
     let demo = people::demo(reader);
     let sandbox = people::sandbox(reader, &demo);
+    let drivers = papers::drivers(reader, &demo);
     let config = Config {
         server: machine::server(reader, &demo),
         edge: edge::edge(reader, demo.enabled),
         sms: people::sms(reader, &sandbox),
         database: machine::database(reader, data_dir.clone()),
         vault: machine::vault(reader, &data_dir),
+        audit: machine::audit(reader, &data_dir),
         bus: machine::bus(reader),
         jobs: machine::jobs(reader),
         log: machine::log(reader),
@@ -188,8 +200,10 @@ fn build(reader: &mut Reader<'_>) -> Config {
         rides: city::rides(reader),
         auth: people::auth(reader),
         access_token_lifetime: people::access_token_lifetime(reader),
+        storage: papers::storage(reader, &drivers),
+        authority: papers::authority(reader, &sandbox),
+        drivers,
         tokens: people::tokens(reader),
-        drivers: people::drivers(reader),
         payments: people::payments(reader),
         data_dir,
         sandbox,

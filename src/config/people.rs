@@ -1,5 +1,4 @@
-//! The sections about people and their money, and about their stand-ins: auth, SMS, drivers, payments,
-//! sandbox, demo.
+//! The sections about people and their money, and about their stand-ins: auth, SMS, payments, sandbox, demo.
 //!
 //! Separate from the city's sections because nothing here moves. The reason of every number stands in
 //! `config/default.toml`; here stand the bounds within which the program works.
@@ -11,7 +10,7 @@ use crate::money::BasisPoints;
 use crate::notifications::sms::{self, africastalking};
 use crate::redact::Secret;
 use crate::time::Span;
-use crate::{auth, drivers, payments};
+use crate::{auth, payments};
 
 /// The networks show no longer sender than this.
 const SENDER_CHARS_MAX: usize = 11;
@@ -150,7 +149,7 @@ pub fn sms(reader: &mut Reader<'_>, sandbox: &SandboxConfig) -> sms::Config {
 }
 
 /// Whether the key is safe on its way there, and a path can be put behind it.
-fn is_base_url(url: &str) -> bool {
+pub(super) fn is_base_url(url: &str) -> bool {
     let is_host = |rest: &str| !rest.is_empty() && !rest.contains(|c: char| c == '/' || c == '@' || c.is_whitespace());
     let is_here = |rest: &str| {
         let name = rest.rsplit_once(':').map_or(rest, |(name, _)| name);
@@ -160,19 +159,6 @@ fn is_base_url(url: &str) -> bool {
         Some(("https", rest)) => is_host(rest),
         Some(("http", rest)) => is_host(rest) && is_here(rest),
         _ => false,
-    }
-}
-
-pub fn drivers(reader: &mut Reader<'_>) -> drivers::Config {
-    let mut s = reader.section("drivers");
-    drivers::Config {
-        cards_remembered_max: s.whole("cards_remembered_max", 1_000..=10_000_000),
-        card_age_max: s.span("card_age_max_s", 1..=3_600),
-        home: drivers::HomeConfig {
-            uses_per_day_max: s.whole("home_uses_per_day_max", 0..=100),
-            lasts: s.span("home_lasts_minutes", 1..=1_440),
-            nearer_min_percent: s.whole("home_nearer_min_percent", 1..=100),
-        },
     }
 }
 

@@ -23,10 +23,10 @@ const SIMILARITY_MIN: f64 = 0.85;
 const REDACTED: &str = "[redacted]";
 
 /// Keys whose value is never shown.
-const SECRETS: [&str; 3] = ["database.url", "redis.url", "sms.api_key"];
+const SECRETS: [&str; 5] = ["database.url", "redis.url", "sms.api_key", "storage.secret_key", "authority.api_key"];
 
 /// Secrets through and through, which a config file must not hold. The addresses above may be harmless, so they may.
-const NOT_IN_A_FILE: [&str; 1] = ["sms.api_key"];
+const NOT_IN_A_FILE: [&str; 3] = ["sms.api_key", "storage.secret_key", "authority.api_key"];
 
 /// One key.
 #[derive(Debug, Clone)]

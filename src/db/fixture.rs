@@ -50,14 +50,12 @@ pub async fn rider(pool: &PgPool, number: u32) -> RiderId {
 pub async fn driver(pool: &PgPool, number: u32) -> DriverId {
     let user = person(pool, number, "driver").await;
     sqlx::query(
-        "INSERT INTO drivers (user_id, status, licence_number, licence_category, licence_expires_on, plate, vehicle_make,
-             vehicle_model, vehicle_year, vehicle_colour, fuel, ride_types, insurance_number, insurance_expires_on,
-             created_at, updated_at)
-         VALUES ($1, 'approved', $2, 'A', $4, $3, 'Ampersand', 'Alpha', 2025, 'blue', 'electric', '{boda}', 'INS-1', $4,
-             $5, $5)",
+        "INSERT INTO drivers (user_id, status, licence_number_sealed, licence_category, licence_expires_on, plate, vehicle_make,
+             vehicle_model, vehicle_year, vehicle_colour, fuel, ride_types, insurance_expires_on, created_at, updated_at)
+         VALUES ($1, 'approved', $2, 'A', $4, $3, 'Ampersand', 'Alpha', 2025, 'blue', 'electric', '{boda}', $4, $5, $5)",
     )
     .bind(user.0)
-    .bind(format!("LIC{number:08}"))
+    .bind(sealed("drivers.licence_number", user.0, &format!("LIC{number:08}")))
     .bind(format!("RC{:03}A", number % 1_000))
     .bind(day(2027, 12, 31))
     .bind(DateTime::<Utc>::from(at("2026-01-02T06:00:00Z") + Span::from_secs(number.into())))
@@ -67,19 +65,35 @@ pub async fn driver(pool: &PgPool, number: u32) -> DriverId {
     user.into()
 }
 
-/// A paper of a driver.
-pub async fn document(pool: &PgPool, driver: DriverId, kind: &str, expires_on: Option<NaiveDate>) {
+fn sealed(column: &'static str, row: Uuid, number: &str) -> Vec<u8> {
+    Vault::for_tests().seal_text(Place::new(column, row), number).expect("random")
+}
+
+/// A driver's authorisation, in force instead of the one before.
+pub async fn authorisation(pool: &PgPool, driver: DriverId, expires_on: NaiveDate) {
+    let id = Uuid::now_v7();
+    sqlx::query("UPDATE driver_documents SET state = 'replaced' WHERE driver_id = $1")
+        .bind(driver.0)
+        .execute(pool)
+        .await
+        .expect("the one before is replaced");
     sqlx::query(
-        "INSERT INTO driver_documents (id, driver_id, kind, number, expires_on, created_at)
-         VALUES ($1, $2, $3, 'DOC-1', $4, now())",
+        "INSERT INTO driver_documents (id, driver_id, kind, number_sealed, expires_on, state, created_at)
+         VALUES ($1, $2, 'authorisation', $3, $4, 'approved', now())",
     )
-    .bind(Uuid::now_v7())
+    .bind(id)
     .bind(driver.0)
-    .bind(kind)
+    .bind(sealed("driver_documents.number", id, "DOC-1"))
     .bind(expires_on)
     .execute(pool)
     .await
-    .expect("a document is inserted");
+    .expect("an authorisation is written");
+    sqlx::query("UPDATE drivers SET authorisation_expires_on = $2 WHERE user_id = $1")
+        .bind(driver.0)
+        .bind(expires_on)
+        .execute(pool)
+        .await
+        .expect("it counts");
 }
 
 /// A ride as it stands in the table.

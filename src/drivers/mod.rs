@@ -4,52 +4,67 @@
 //! driver drive ([`Drivers::standing`]), and what is a rider shown of them ([`Drivers::cards`]). Ratings, counters and
 //! shifts are written by the services that know of them, in their own transactions, through the functions below.
 //!
-//! Invariants: nobody drives whose papers were not approved as they are now (new papers go back to review); a suspension
-//! ends only by an admin; a driver has at most one open shift.
+//! How papers come in and are decided upon: [`onboarding`] (what is required, pure), `handing_in`, `deciding`, `expiry`.
+//!
+//! Invariants: nobody drives whose papers were not approved as they are now (new ones go back to review; one that follows a
+//! paper in force is reviewed beside it); a suspension ends only by an admin, unless it came from a paper's last day; a
+//! driver has at most one open shift; every change of standing is in its history, and every act of a reviewer in the audit
+//! log.
 
+mod appeals;
+pub mod authority;
+mod deciding;
 mod documents;
+mod expiry;
+mod files;
+mod handing_in;
 pub mod http;
+pub mod jobs;
+mod onboarding;
 mod papers;
+mod queue;
 mod review;
+mod sealing;
 mod seed;
+mod shifts;
+mod standing;
 mod store;
 pub mod wishes;
 mod wishing;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use chrono::NaiveDate;
 use rustc_hash::FxHashMap;
 use sqlx::PgPool;
-use tokio::sync::broadcast;
+use tokio::sync::{Semaphore, broadcast};
 
 use crate::auth::{Auth, Recent};
 use crate::clock;
-use crate::error::{Checks, Error};
+use crate::error::Error;
 use crate::ids::{DriverId, UserId};
-use crate::jobs::New;
-use crate::notifications::{self, Params};
 use crate::phone::Phone;
 use crate::storage::Storage;
 use crate::time::{Span, Timestamp};
 use crate::vault::Vault;
-use crate::web::RequestId;
 use crate::web::page::{Page, PageRequest, Position};
 
+pub use appeals::Appeal;
+pub use deciding::PaperDecision;
 pub use documents::{Document, DocumentKind, DocumentRequest};
+pub use expiry::Round;
 pub use papers::{Fuel, Papers, PapersRequest};
-pub use review::{Decision, Status};
+pub use review::{Decision, Status, SuspendedFor};
+pub use sealing::seal_open_numbers;
 pub use seed::Begin;
-pub use store::{close_shift, on_shift, open_shift, record_completed, record_rating, ride_types, was_on_shift};
+pub use store::{SEALED, close_shift, on_shift, open_shift, record_completed, record_rating, ride_types, was_on_shift};
 pub use wishes::{Asked, Unwished, WishesRequest};
 pub use wishing::{HomeConfig, WishesNow};
 
+use authority::{Authority, Manual};
 use wishes::board::Board;
 
-/// Longest reason of a decision.
-const REASON_CHARS_MAX: usize = 200;
 const SEND_PAPERS_FIRST: &str = "send your licence and motorcycle first, with PUT /drivers/me";
-/// Papers of one driver, old ones included.
-const DOCUMENTS_MAX: i64 = 100;
 /// Changes of standing that a slow listener may fall behind by.
 const CHANGES_MAX: usize = 1_024;
 
@@ -62,6 +77,44 @@ pub struct Config {
     pub card_age_max: Span,
     /// The way home.
     pub home: HomeConfig,
+    /// Papers.
+    pub papers: PapersConfig,
+}
+
+/// Bounds and rules of papers.
+#[derive(Clone, Copy, Debug)]
+pub struct PapersConfig {
+    /// Whether every paper of the list is required, or licence, motorcycle and insurance as data.
+    pub is_complete: bool,
+    /// Largest picture of a person or a thing.
+    pub photo_bytes_max: usize,
+    /// Largest scan of a paper.
+    pub document_bytes_max: usize,
+    /// Files that are taken at the same time.
+    pub uploads_max: usize,
+    /// How long papers are kept for the reviewer who took them.
+    pub claim_lasts: Span,
+    /// Under this average a rating is put before a reviewer, in hundredths of a star.
+    pub rating_below_hundredths: i64,
+    /// After this many ratings since a reviewer last looked; 0 is never.
+    pub rating_after: i32,
+    /// How old a file that nobody refers to gets.
+    pub orphan_age_min: Span,
+}
+
+#[cfg(test)]
+impl PapersConfig {
+    /// Rehearsal rules with small bounds.
+    pub const FOR_TESTS: Self = Self {
+        is_complete: false,
+        photo_bytes_max: 20_000,
+        document_bytes_max: 20_000,
+        uploads_max: 2,
+        claim_lasts: Span::from_minutes(20),
+        rating_below_hundredths: 350,
+        rating_after: 3,
+        orphan_age_min: Span::from_minutes(60),
+    };
 }
 
 /// A driver's papers and standing.
@@ -75,8 +128,18 @@ pub struct Driver {
     pub status: Status,
     /// Why, where they were told.
     pub status_reason: Option<String>,
-    /// When an admin last decided.
+    /// Of somebody suspended.
+    pub suspended_for: Option<SuspendedFor>,
+    /// The last day of the authorisation in force.
+    pub authorisation_expires_on: Option<NaiveDate>,
+    /// When it was last decided.
     pub reviewed_at: Option<Timestamp>,
+    /// Since when something waits for a reviewer.
+    pub waiting_since: Option<Timestamp>,
+    /// The reviewer who took the papers, until when.
+    pub claim: Option<(UserId, Timestamp)>,
+    /// Since when the rating waits for a reviewer.
+    pub rating_flagged_at: Option<Timestamp>,
     /// Average stars, `None` without ratings.
     pub rating: Option<f64>,
     /// How many ratings.
@@ -87,6 +150,14 @@ pub struct Driver {
     pub is_online: bool,
     /// When the papers were first sent.
     pub created_at: Timestamp,
+}
+
+impl Driver {
+    /// The first paper that is no longer good on a day.
+    pub fn expired_on(&self, day: NaiveDate) -> Option<&'static str> {
+        let is_expired = self.authorisation_expires_on.is_some_and(|last| last < day);
+        self.papers.expired_on(day).or(is_expired.then_some("authorisation"))
+    }
 }
 
 /// Whether a driver may drive.
@@ -128,6 +199,10 @@ struct Inner {
     changes: broadcast::Sender<DriverId>,
     home: HomeConfig,
     board: Board,
+    papers: PapersConfig,
+    uploads: Semaphore,
+    authority: Arc<dyn Authority>,
+    approves: bool,
 }
 
 impl Drivers {
@@ -135,8 +210,29 @@ impl Drivers {
     pub fn new(pool: PgPool, auth: Auth, vault: Vault, storage: Storage, config: &Config) -> Self {
         let cards = Mutex::new(Recent::new(config.cards_remembered_max, config.card_age_max));
         let (changes, _) = broadcast::channel(CHANGES_MAX);
-        let (home, board) = (config.home, Board::default());
-        Self { inner: Arc::new(Inner { pool, auth, vault, storage, cards, changes, home, board }) }
+        let inner = Inner {
+            pool,
+            auth,
+            vault,
+            storage,
+            cards,
+            changes,
+            home: config.home,
+            board: Board::default(),
+            papers: config.papers,
+            uploads: Semaphore::new(config.papers.uploads_max),
+            authority: Arc::new(Manual),
+            approves: false,
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The same, asking an authority about papers; whether what it calls valid is approved at once.
+    #[must_use]
+    pub fn verified_by(mut self, authority: Arc<dyn Authority>, approves: bool) -> Self {
+        let inner = Arc::get_mut(&mut self.inner).expect("nobody has a clone of what was just built");
+        (inner.authority, inner.approves) = (authority, approves);
+        self
     }
 
     /// Drivers whose papers or standing were changed in this process.
@@ -144,47 +240,12 @@ impl Drivers {
         self.inner.changes.subscribe()
     }
 
-    /// Takes a driver's papers. Papers that differ from those before go (back) to review; the same ones change nothing.
-    ///
-    /// # Errors
-    /// [`Error::Conflict`] with code `plate_taken` when another driver has that plate.
-    pub async fn put_papers(&self, driver: DriverId, papers: &Papers, now: Timestamp) -> Result<Driver, Error> {
-        let mut tx = self.inner.pool.begin().await?;
-        let before = store::lock(&mut tx, driver).await?;
-        let is_same = before.as_ref().is_some_and(|before| before.papers == *papers);
-        if !is_same {
-            let status = before.map_or(Status::Pending, |before| before.status.after_new_papers());
-            store::put_papers(&mut tx, driver, papers, status, now).await?;
-        }
-        tx.commit().await?;
-        if !is_same {
-            self.changed(driver);
-        }
-        self.driver(driver).await
-    }
-
     /// A driver's papers and standing.
     ///
     /// # Errors
     /// [`Error::NotFound`] before any papers were sent.
     pub async fn driver(&self, driver: DriverId) -> Result<Driver, Error> {
-        store::driver(&self.inner.pool, driver).await?.ok_or_else(no_driver)
-    }
-
-    /// Takes a document.
-    ///
-    /// # Errors
-    /// [`Error::Conflict`] with code `no_papers` before the papers were sent, or `too_many_documents`.
-    pub async fn add_document(&self, driver: DriverId, document: &Document) -> Result<(), Error> {
-        let mut tx = self.inner.pool.begin().await?;
-        if store::lock(&mut tx, driver).await?.is_none() {
-            return Err(Error::conflict("no_papers", SEND_PAPERS_FIRST));
-        }
-        if store::documents_count(&mut tx, driver).await? >= DOCUMENTS_MAX {
-            return Err(Error::conflict("too_many_documents", "no more documents are kept; contact support"));
-        }
-        store::insert_document(&mut tx, driver, document).await?;
-        Ok(tx.commit().await?)
+        store::driver(&self.inner.pool, &self.inner.vault, driver).await?.ok_or_else(no_driver)
     }
 
     /// A driver's documents, newest first.
@@ -192,7 +253,7 @@ impl Drivers {
     /// # Errors
     /// When the database is away.
     pub async fn documents(&self, driver: DriverId) -> Result<Vec<Document>, Error> {
-        store::documents(&self.inner.pool, driver).await
+        store::documents(&self.inner.pool, &self.inner.vault, driver).await
     }
 
     /// Drivers for review, the newest first.
@@ -200,41 +261,8 @@ impl Drivers {
     /// # Errors
     /// When the database is away.
     pub async fn list(&self, status: Option<Status>, page: &PageRequest) -> Result<Page<Driver>, Error> {
-        let rows = store::list(&self.inner.pool, status, page).await?;
+        let rows = store::list(&self.inner.pool, &self.inner.vault, status, page).await?;
         Ok(Page::new(rows, page, |driver| Position { at: driver.created_at, id: driver.id.0 }))
-    }
-
-    /// Decides about a driver and tells them.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] for no such driver; [`Error::Invalid`] for a reason that is empty or too long;
-    /// [`Error::Conflict`] as [`Decision::apply`].
-    pub async fn decide(
-        &self,
-        admin: UserId,
-        driver: DriverId,
-        decision: &Decision,
-        now: Timestamp,
-    ) -> Result<Driver, Error> {
-        if let Some(reason) = decision.reason() {
-            let mut checks = Checks::new();
-            checks.text("reason", reason, REASON_CHARS_MAX);
-            checks.finish()?;
-        }
-        let mut tx = self.inner.pool.begin().await?;
-        let before = store::lock(&mut tx, driver).await?.ok_or_else(no_driver)?;
-        let status = decision.apply(before.status, &before.papers, now.kigali_day())?;
-        store::set_status(&mut tx, driver, status, store::Review { by: admin, reason: decision.reason(), at: now })
-            .await?;
-        let params = decision.reason().map(|reason| ("reason".to_owned(), reason.trim().to_owned()));
-        let mut new = New::at(now);
-        new.request_id = RequestId::current_or_none();
-        let params = params.into_iter().collect::<Params>();
-        notifications::tell(&mut tx, driver.into(), decision.message(), params, new).await?;
-        tx.commit().await?;
-        tracing::info!(driver.id = %driver, by = %admin, status = status.as_str(), "a driver was reviewed");
-        self.changed(driver);
-        self.driver(driver).await
     }
 
     /// Whether a driver may drive now.
@@ -242,7 +270,7 @@ impl Drivers {
     /// # Errors
     /// When the database is away.
     pub async fn standing(&self, driver: DriverId, now: Timestamp) -> Result<Standing, Error> {
-        let Some(driver) = store::driver(&self.inner.pool, driver).await? else {
+        let Some(driver) = store::driver(&self.inner.pool, &self.inner.vault, driver).await? else {
             let reason = Some(SEND_PAPERS_FIRST.to_owned());
             return Ok(Standing { approved: false, reason, ride_types: Vec::new() });
         };
@@ -254,9 +282,7 @@ impl Drivers {
             Status::Pending => Some("your papers have not been approved yet".to_owned()),
             Status::Rejected => Some(because("your papers were not accepted")),
             Status::Suspended => Some(because("your account is suspended")),
-            Status::Approved => {
-                driver.papers.expired_on(now.kigali_day()).map(|paper| format!("your {paper} has expired"))
-            }
+            Status::Approved => driver.expired_on(now.kigali_day()).map(|paper| format!("your {paper} has expired")),
         };
         Ok(Standing { approved: reason.is_none(), reason, ride_types: driver.papers.ride_types })
     }

@@ -5,6 +5,7 @@
 use chrono::{Datelike, Days, NaiveDate};
 use serde::Deserialize;
 
+use crate::drivers::documents::{DocumentKind, Facts};
 use crate::error::{Checks, Error};
 use crate::time::Timestamp;
 
@@ -45,6 +46,31 @@ impl Fuel {
     }
 }
 
+/// Where a driver works: the rules differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum City {
+    /// The capital: newcomers ride electric.
+    Kigali,
+    /// The provinces.
+    Elsewhere,
+}
+
+impl City {
+    /// The word on the wire and in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Kigali => "kigali",
+            Self::Elsewhere => "elsewhere",
+        }
+    }
+
+    /// From the word on the wire and in the database.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Kigali, Self::Elsewhere].into_iter().find(|city| city.as_str() == name)
+    }
+}
+
 /// Papers in order: every field was checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Papers {
@@ -61,9 +87,37 @@ pub struct Papers {
     pub(super) insurance_number: String,
     pub(super) insurance_expires_on: NaiveDate,
     pub(super) inspection_expires_on: Option<NaiveDate>,
+    pub(super) city: City,
 }
 
 impl Papers {
+    /// What is said of a paper that is sent with the others; nothing of an inspection that was not made.
+    pub(super) fn facts(&self, kind: DocumentKind) -> Option<Facts> {
+        let (number, expires_on) = match kind {
+            DocumentKind::Licence => (Some(&self.licence_number), Some(self.licence_expires_on)),
+            DocumentKind::Vehicle => (Some(&self.plate), None),
+            DocumentKind::Insurance => (Some(&self.insurance_number), Some(self.insurance_expires_on)),
+            DocumentKind::Inspection => (None, Some(self.inspection_expires_on?)),
+            _ => return None,
+        };
+        Some(Facts { number: number.cloned(), expires_on, ..Facts::bare(kind) })
+    }
+
+    /// Which papers say something else than before.
+    pub(super) fn changed_since(&self, before: Option<&Self>) -> Vec<DocumentKind> {
+        let vehicle = |papers: &Self| {
+            let Self { vehicle_make, vehicle_model, vehicle_colour, ride_types, .. } = papers.clone();
+            (vehicle_make, vehicle_model, vehicle_colour, ride_types, papers.vehicle_year, papers.fuel, papers.city)
+        };
+        let is_new = |kind: &DocumentKind| {
+            let Some(before) = before else { return self.facts(*kind).is_some() };
+            let is_other_vehicle = *kind == DocumentKind::Vehicle && vehicle(self) != vehicle(before);
+            let is_other_licence = *kind == DocumentKind::Licence && self.licence_category != before.licence_category;
+            self.facts(*kind) != before.facts(*kind) || is_other_vehicle || is_other_licence
+        };
+        DocumentKind::ALL.into_iter().filter(|kind| kind.is_of_papers()).filter(is_new).collect()
+    }
+
     /// The first paper that is no longer good on a day.
     pub fn expired_on(&self, day: NaiveDate) -> Option<&'static str> {
         let papers = [
@@ -105,6 +159,10 @@ pub struct PapersRequest {
     insurance_expires_on: String,
     #[schema(format = Date)]
     inspection_expires_on: Option<String>,
+    /// `permanent`, as when left out. A `provisional` licence is for learning and is refused.
+    licence_type: Option<String>,
+    /// Where they work: `kigali`, as when left out, or `elsewhere`.
+    city: Option<String>,
 }
 
 impl PapersRequest {
@@ -134,6 +192,17 @@ impl PapersRequest {
             .inspection_expires_on
             .as_deref()
             .and_then(|text| expiry(&mut checks, "inspection_expires_on", text, today));
+        let licence_type = match self.licence_type.as_deref() {
+            None | Some("permanent") => Ok(()),
+            Some("provisional") => Err("is for learning: carrying passengers needs the permanent one"),
+            Some(_) => Err("is not permanent or provisional"),
+        };
+        checks.accept("licence_type", self.licence_type.as_deref().unwrap_or_default(), licence_type);
+        let city = self
+            .city
+            .as_deref()
+            .map_or(Ok(City::Kigali), |name| City::from_name(name).ok_or("is not kigali or elsewhere"));
+        let city = checks.accept("city", self.city.as_deref().unwrap_or_default(), city);
         checks.finish()?;
         let unchecked = || Error::internal("a field was let through unchecked");
         Ok(Papers {
@@ -150,6 +219,7 @@ impl PapersRequest {
             insurance_number,
             insurance_expires_on: insurance_expires_on.ok_or_else(unchecked)?,
             inspection_expires_on,
+            city: city.ok_or_else(unchecked)?,
         })
     }
 }
@@ -237,7 +307,7 @@ pub(super) mod tests {
 
     pub fn request() -> PapersRequest {
         PapersRequest {
-            licence_number: "1199480012345678".into(),
+            licence_number: "1199480-RC123B".into(),
             licence_category: "A".into(),
             licence_expires_on: "2030-06-30".into(),
             plate: "RC 123 B".into(),
@@ -250,12 +320,20 @@ pub(super) mod tests {
             insurance_number: "SON-2026-001".into(),
             insurance_expires_on: "2027-06-30".into(),
             inspection_expires_on: None,
+            licence_type: None,
+            city: None,
         }
     }
 
-    /// The request with another plate.
+    /// The request with another plate, and the licence of whoever rides that motorcycle.
     pub fn with_plate(plate: &str) -> PapersRequest {
-        PapersRequest { plate: plate.into(), ..request() }
+        let licence = motorcycle_plate(plate).unwrap_or_default();
+        PapersRequest { plate: plate.into(), licence_number: format!("1199480-{licence}"), ..request() }
+    }
+
+    /// The request with an inspection.
+    pub fn inspected() -> PapersRequest {
+        PapersRequest { inspection_expires_on: Some("2027-01-31".into()), ..request() }
     }
 
     /// The request with another insurance.
@@ -342,6 +420,8 @@ pub(super) mod tests {
             insurance_number: " ".into(),
             insurance_expires_on: "2020-01-01".into(),
             inspection_expires_on: Some("2020-01-01".into()),
+            licence_type: Some("provisional".into()),
+            city: Some("Goma".into()),
         };
         let error = request.check(T0).expect_err("everything is wrong");
         let fields: Vec<_> = error.faults().iter().map(|fault| fault.field.as_str()).collect();
@@ -359,6 +439,8 @@ pub(super) mod tests {
             "insurance_number",
             "insurance_expires_on",
             "inspection_expires_on",
+            "licence_type",
+            "city",
         ];
         assert_eq!(fields, expected);
     }

@@ -24,7 +24,7 @@ impl Drivers {
     /// [`Error::Conflict`] with code `plate_taken` where drivers of another seed have a plate of theirs.
     pub async fn seed(&self, drivers: &[(DriverId, Papers)], begin: Begin, now: Timestamp) -> Result<(), Error> {
         let mut tx = self.inner.pool.begin().await?;
-        store::seed_papers(&mut tx, drivers, now).await?;
+        store::seed_papers(&mut tx, &self.inner.vault, drivers, now).await?;
         if begin == Begin::OnShift {
             let ids: Vec<DriverId> = drivers.iter().map(|(driver, _)| *driver).collect();
             store::seed_shifts(&mut tx, &ids, now).await?;

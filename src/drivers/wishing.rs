@@ -58,7 +58,7 @@ impl Drivers {
         now: Timestamp,
     ) -> Result<WishesNow, Error> {
         let mut tx = self.inner.pool.begin().await?;
-        let papers = store::lock(&mut tx, driver).await?;
+        let papers = store::lock(&mut tx, &self.inner.vault, driver).await?;
         let papers = papers.ok_or_else(|| Error::conflict("no_papers", SEND_PAPERS_FIRST))?.papers;
         let wanted = request.check(&papers.ride_types)?;
         let before = store::lock_wishes(&mut tx, driver).await?;

@@ -1,7 +1,8 @@
 //! A driver as an official sees one, and whether the papers are in order: pure.
 //!
 //! Separate because the rules of compliance are law, not storage, and because masking must not be forgotten: a
-//! [`RosterEntry`] has no field that could hold a name, a telephone number or a whole licence number.
+//! [`RosterEntry`] has no field that could hold a name or a telephone number, and whole numbers of papers only for an
+//! inquiry in a case.
 
 use chrono::NaiveDate;
 use uuid::Uuid;
@@ -17,6 +18,8 @@ const SHOWN_CHARS_MAX: usize = 3;
 /// What is known of a driver, as the drivers' service publishes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct DriverRecord {
+    /// For the record of who was seen; it does not leave here.
+    pub driver_id: Uuid,
     pub driver_ref: Uuid,
     pub status: String,
     pub plate: String,
@@ -44,12 +47,16 @@ pub struct RosterEntry {
     pub fuel: String,
     /// Driving licence, masked.
     pub licence_number_masked: String,
+    /// Driving licence, in a case.
+    pub licence_number: Option<String>,
     /// Categories of the licence.
     pub licence_category: String,
     /// Last day of the licence.
     pub licence_expires_on: NaiveDate,
     /// The regulator's authorisation, masked.
     pub authorisation_number_masked: Option<String>,
+    /// The regulator's authorisation, in a case.
+    pub authorisation_number: Option<String>,
     /// Last day of the authorisation.
     pub authorisation_expires_on: Option<NaiveDate>,
     /// Last day of the insurance.
@@ -97,8 +104,8 @@ impl Breach {
 }
 
 impl RosterEntry {
-    /// What an official sees of a driver on a Kigali day.
-    pub(super) fn of(record: DriverRecord, today: NaiveDate) -> Self {
+    /// What an official sees of a driver on a Kigali day; whole numbers if they may.
+    pub(super) fn of(record: DriverRecord, today: NaiveDate, is_unmasked: bool) -> Self {
         Self {
             breaches: breaches(&record, today),
             driver_ref: record.driver_ref,
@@ -109,6 +116,8 @@ impl RosterEntry {
             licence_category: record.licence_category,
             licence_expires_on: record.licence_expires_on,
             authorisation_number_masked: record.authorisation_number.as_deref().map(mask),
+            licence_number: Some(record.licence_number).filter(|_| is_unmasked),
+            authorisation_number: record.authorisation_number.filter(|_| is_unmasked),
             authorisation_expires_on: record.authorisation_expires_on,
             insurance_expires_on: record.insurance_expires_on,
             inspection_expires_on: record.inspection_expires_on,
@@ -155,6 +164,7 @@ mod tests {
 
     fn record() -> DriverRecord {
         DriverRecord {
+            driver_id: Uuid::from_u128(1),
             driver_ref: Uuid::from_u128(1),
             status: "approved".into(),
             plate: "RC123A".into(),
@@ -171,13 +181,13 @@ mod tests {
     }
 
     fn check(record: DriverRecord, expected: &[Breach]) {
-        assert_eq!(RosterEntry::of(record, day("2026-11-23")).breaches, expected);
+        assert_eq!(RosterEntry::of(record, day("2026-11-23"), false).breaches, expected);
     }
 
     #[test]
     fn papers_in_order_are_no_breach() {
         check(record(), &[]);
-        assert!(RosterEntry::of(record(), day("2026-11-23")).is_compliant());
+        assert!(RosterEntry::of(record(), day("2026-11-23"), false).is_compliant());
         check(DriverRecord { licence_category: "A,B".into(), ..record() }, &[]);
     }
 

@@ -2,27 +2,37 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
+use uuid::Uuid;
 
 use super::ride_report::{CompletedRides, DayCounts};
 use super::roster::DriverRecord;
+use crate::error::Error;
+use crate::ids::UserId;
 use crate::money::Francs;
 use crate::time::Span;
+use crate::vault::{Place, Vault};
 use crate::web::page::PageRequest;
 use crate::web::period::Period;
+
+/// For which agency an official asks.
+pub(super) async fn agency_of(pool: &PgPool, official: UserId) -> Result<Option<String>, sqlx::Error> {
+    let row = sqlx::query_scalar!("SELECT agency FROM reporting.officials WHERE user_id = $1", official.0);
+    Ok(row.fetch_optional(pool).await?.flatten())
+}
 
 /// A page of drivers, the newest registration first, one more than the page holds.
 pub(super) async fn drivers(
     pool: &PgPool,
+    vault: &Vault,
     plate: Option<&str>,
     status: Option<&str>,
     page: &PageRequest,
-) -> Result<Vec<DriverRecord>, sqlx::Error> {
-    sqlx::query_as!(
-        DriverRecord,
-        r#"SELECT driver_ref AS "driver_ref!", status AS "status!", plate AS "plate!", fuel AS "fuel!",
-                  licence_number AS "licence_number!", licence_category AS "licence_category!",
+) -> Result<Vec<DriverRecord>, Error> {
+    let rows = sqlx::query!(
+        r#"SELECT driver_id AS "driver_id!", driver_ref AS "driver_ref!", status AS "status!", plate AS "plate!",
+                  fuel AS "fuel!", licence_number_sealed, licence_category AS "licence_category!",
                   licence_expires_on AS "licence_expires_on!", insurance_expires_on AS "insurance_expires_on!",
-                  inspection_expires_on, authorisation_number, authorisation_expires_on,
+                  inspection_expires_on, authorisation_id, authorisation_number_sealed, authorisation_expires_on,
                   created_at AS "registered_at!: DateTime<Utc>"
            FROM reporting.drivers
            WHERE ($1::text IS NULL OR plate = $1) AND ($2::text IS NULL OR status = $2)
@@ -36,7 +46,34 @@ pub(super) async fn drivers(
         page.limit + 1,
     )
     .fetch_all(pool)
-    .await
+    .await?;
+    let open = |column, row: Option<Uuid>, sealed: Option<Vec<u8>>| match (row, sealed) {
+        (Some(row), Some(sealed)) => {
+            Ok::<_, Error>(Some(vault.open_text(Place::new(column, row), &sealed)?.into_exposed()))
+        }
+        _ => Ok(None),
+    };
+    let records = rows.into_iter().map(|row| {
+        let licence = open("drivers.licence_number", Some(row.driver_id), row.licence_number_sealed)?;
+        let authorisation = open("driver_documents.number", row.authorisation_id, row.authorisation_number_sealed)?;
+        Ok(DriverRecord {
+            driver_id: row.driver_id,
+            driver_ref: row.driver_ref,
+            status: row.status,
+            plate: row.plate,
+            fuel: row.fuel,
+            // After an erasure there is none.
+            licence_number: licence.unwrap_or_default(),
+            licence_category: row.licence_category,
+            licence_expires_on: row.licence_expires_on,
+            insurance_expires_on: row.insurance_expires_on,
+            inspection_expires_on: row.inspection_expires_on,
+            authorisation_number: authorisation,
+            authorisation_expires_on: row.authorisation_expires_on,
+            registered_at: row.registered_at.into(),
+        })
+    });
+    records.collect()
 }
 
 /// The counts of every Kigali day of a period of whole days, oldest first.

@@ -8,6 +8,7 @@ use super::*;
 use crate::db::fixture::{self, Ride, at, day};
 use crate::money::Francs;
 use crate::time::Span;
+use crate::vault::Vault;
 use crate::web::Role;
 use crate::web::page::PageParams;
 use crate::web::period::{PeriodLimits, PeriodParams};
@@ -21,19 +22,24 @@ fn now() -> Timestamp {
     at("2026-11-23T08:00:00Z")
 }
 
+fn inquiry(case: Option<&str>) -> Inquiry {
+    let (purpose, case) = ("Inspection of licences".to_owned(), case.map(str::to_owned));
+    Inquiry { official: official(), agency: Agency::Rura, purpose, case }
+}
+
 async fn roster(government: &Government, filter: RosterFilter) -> Vec<RosterEntry> {
     let page = PageParams::default().check().expect("valid");
-    government.drivers(official(), &filter, &page, now()).await.expect("reads").items
+    government.drivers(&inquiry(None), &filter, &page, now()).await.expect("reads").items
 }
 
 #[sqlx::test(migrations = "./migrations")]
 async fn the_roster_is_masked_and_says_who_may_drive(pool: PgPool) {
     let lawful = fixture::driver(&pool, 101).await;
-    fixture::document(&pool, lawful, "authorisation", Some(day(2026, 1, 1))).await;
-    fixture::document(&pool, lawful, "authorisation", Some(day(2027, 1, 1))).await;
+    fixture::authorisation(&pool, lawful, day(2026, 1, 1)).await;
+    fixture::authorisation(&pool, lawful, day(2027, 1, 1)).await;
     let _without_authorisation = fixture::driver(&pool, 102).await;
 
-    let government = Government::new(pool);
+    let government = Government::new(pool, Vault::for_tests());
     let drivers = roster(&government, RosterFilter::default()).await;
     let plates: Vec<_> = drivers.iter().map(|driver| driver.plate.as_str()).collect();
     assert_eq!(plates, ["RC102A", "RC101A"], "the newest first");
@@ -50,7 +56,7 @@ async fn a_plate_is_found_however_it_is_typed_and_nonsense_is_refused(pool: PgPo
     for number in 1..=3 {
         fixture::driver(&pool, number).await;
     }
-    let government = Government::new(pool);
+    let government = Government::new(pool, Vault::for_tests());
     let by_plate = |plate: &str| RosterFilter { plate: Some(plate.to_owned()), status: None };
     for typed in ["RC002A", "rc 002 a", " RC 002A "] {
         let found = roster(&government, by_plate(typed)).await;
@@ -61,7 +67,7 @@ async fn a_plate_is_found_however_it_is_typed_and_nonsense_is_refused(pool: PgPo
     assert_eq!(roster(&government, suspended).await, []);
     let nonsense = RosterFilter { plate: Some("' OR 1=1".to_owned()), status: Some("gone".to_owned()) };
     let page = PageParams::default().check().expect("valid");
-    let error = government.drivers(official(), &nonsense, &page, now()).await.expect_err("nonsense");
+    let error = government.drivers(&inquiry(None), &nonsense, &page, now()).await.expect_err("nonsense");
     assert_eq!(error.faults().iter().map(|fault| fault.field.as_str()).collect::<Vec<_>>(), ["plate", "status"]);
 }
 
@@ -70,11 +76,11 @@ async fn the_roster_is_paged_without_gaps_or_repeats(pool: PgPool) {
     for number in 1..=5 {
         fixture::driver(&pool, number).await;
     }
-    let government = Government::new(pool);
+    let government = Government::new(pool, Vault::for_tests());
     let (mut plates, mut cursor) = (Vec::new(), None);
     loop {
         let page = PageParams { limit: Some(2), cursor }.check().expect("valid");
-        let drivers = government.drivers(official(), &RosterFilter::default(), &page, now()).await.expect("reads");
+        let drivers = government.drivers(&inquiry(None), &RosterFilter::default(), &page, now()).await.expect("reads");
         plates.extend(drivers.items.into_iter().map(|driver| driver.plate));
         cursor = drivers.next_cursor;
         if cursor.is_none() {
@@ -87,7 +93,7 @@ async fn the_roster_is_paged_without_gaps_or_repeats(pool: PgPool) {
 async fn days(pool: &PgPool, from: &str, to: &str) -> Vec<DayReport> {
     let params = PeriodParams { from: Some(from.to_owned()), to: Some(to.to_owned()) };
     let period = params.check(now(), PeriodLimits::REPORT).expect("a period");
-    Government::new(pool.clone()).rides_by_day(official(), period).await.expect("reads")
+    Government::new(pool.clone(), Vault::for_tests()).rides_by_day(&inquiry(None), period, now()).await.expect("reads")
 }
 
 #[sqlx::test(migrations = "./migrations")]
@@ -169,24 +175,106 @@ async fn a_period_is_widened_to_whole_days(pool: PgPool) {
 #[sqlx::test(migrations = "./migrations")]
 async fn the_doors_let_in_officials_and_nothing_personal_out(pool: PgPool) {
     let driver = fixture::driver(&pool, 1).await;
-    let probe = Probe::new(http::routes(), Government::new(pool));
-    let as_role = |role| Some((official(), role));
-    for path in ["/government/drivers", "/government/reports/rides"] {
+    let inspector = official_of(&pool, 2, Agency::Rura).await;
+    let probe = Probe::new(http::routes(), Government::new(pool, Vault::for_tests()));
+    let as_role = |role| Some((inspector, role));
+    for path in ["/government/drivers", "/government/reports/rides", "/government/incidents", "/government/access-log"]
+    {
         assert_eq!(probe.get(None, path).await.0.as_u16(), 401, "{path}");
         for role in [Role::Customer, Role::Driver, Role::Admin] {
             assert_eq!(probe.get(as_role(role), path).await.0.as_u16(), 403, "{path} {role:?}");
         }
+        let (status, refused) = probe.get(as_role(Role::Government), path).await;
+        assert_eq!((status.as_u16(), &refused["faults"][0]["field"]), (422, &"x-purpose".into()), "{path}");
+        let without_agency = Some((official(), Role::Government));
+        let (status, refused) = probe.get_with(without_agency, path, PURPOSE).await;
+        assert_eq!((status.as_u16(), &refused["code"]), (403, &"no_agency".into()), "{path}");
     }
     let official = as_role(Role::Government);
-    assert_eq!(probe.get(official, "/government/drivers?plate=%27").await.0.as_u16(), 422);
-    assert_eq!(probe.get(official, "/government/reports/rides?to=x").await.0.as_u16(), 422);
-    let (_, roster) = probe.get(official, "/government/drivers?plate=rc%20001%20a&status=approved").await;
+    assert_eq!(probe.get_with(official, "/government/drivers?plate=%27", PURPOSE).await.0.as_u16(), 422);
+    assert_eq!(probe.get_with(official, "/government/reports/rides?to=x", PURPOSE).await.0.as_u16(), 422);
+    let path = "/government/drivers?plate=rc%20001%20a&status=approved";
+    let (_, roster) = probe.get_with(official, path, PURPOSE).await;
     assert_eq!(roster["items"][0]["reasons"], serde_json::json!(["authorisation_missing"]));
     let text = roster.to_string();
     for personal in ["Keza", "Uwase", "+25078", "LIC00000001", &driver.to_string()] {
         assert!(!text.contains(personal), "{personal} in {text}");
     }
-    let (_, days) = probe.get(official, "/government/reports/rides?from=2026-11-16&to=2026-11-17").await;
+    let path = "/government/reports/rides?from=2026-11-16&to=2026-11-17";
+    let (_, days) = probe.get_with(official, path, PURPOSE).await;
     assert_eq!(days["items"].as_array().map(Vec::len), Some(2));
     assert_eq!((&days["items"][0]["suppressed"], &days["items"][0]["rides_requested"]), (&true.into(), &().into()));
+}
+
+const PURPOSE: (&str, &str) = ("x-purpose", "Ubugenzuzi bw'impushya z'abamotari");
+
+async fn official_of(pool: &PgPool, number: u32, agency: Agency) -> UserId {
+    let official = fixture::person(pool, number, "government").await;
+    sqlx::query("UPDATE users SET agency = $2 WHERE id = $1")
+        .bind(official.0)
+        .bind(agency.as_str())
+        .execute(pool)
+        .await
+        .expect("set");
+    official
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn in_a_case_persons_are_seen_and_every_look_is_on_record(pool: PgPool) {
+    let driver = fixture::driver(&pool, 1).await;
+    let (police, watch) = (official_of(&pool, 2, Agency::Rnp).await, official_of(&pool, 3, Agency::Ncsa).await);
+    let reporter = fixture::rider(&pool, 4).await;
+    let report = safety::Report {
+        kind: "accident".into(),
+        severity: "high".into(),
+        description: "slid".into(),
+        ..safety::Report::default()
+    };
+    let session = crate::ids::SessionId(Uuid::nil());
+    let caller = crate::web::Caller { user: reporter.into(), role: Role::Customer, session };
+    Safety::new(pool.clone()).report(&caller, &report, now()).await.expect("is noted");
+    let government = Government::new(pool.clone(), Vault::for_tests());
+    let said = |case: Option<&str>| Said { purpose: Some(PURPOSE.1.into()), case: case.map(str::to_owned) };
+    let ask = async |official, report, case| government.inquiry(official, report, &said(case)).await;
+    let page = PageParams::default().check().expect("valid");
+
+    let masked = ask(police, Report::Incidents, None).await.expect("may");
+    let seen = government.incidents(&masked, &safety::Filter::default(), &page, now()).await.expect("reads").items;
+    assert_eq!((seen.len(), seen[0].reporter, seen[0].description.as_deref()), (1, None, None));
+    let in_case = ask(police, Report::Incidents, Some("RNP/2026/7")).await.expect("may");
+    let seen = government.incidents(&in_case, &safety::Filter::default(), &page, now()).await.expect("reads").items;
+    assert_eq!((seen[0].reporter, seen[0].description.as_deref()), (Some(reporter.into()), Some("slid")));
+    let in_case = ask(police, Report::Drivers, Some("RNP/2026/7")).await.expect("may");
+    let seen = government.drivers(&in_case, &RosterFilter::default(), &page, now()).await.expect("reads").items;
+    assert_eq!(seen[0].licence_number.as_deref(), Some("LIC00000001"));
+    assert_eq!(ask(watch, Report::Drivers, None).await.expect_err("has no mandate").code(), "agency_not_allowed");
+
+    let turn = audit::Turn { before: None, limit: 10 };
+    let inquiry = ask(watch, Report::AccessLog, None).await.expect("may");
+    let log = government.access_log(&inquiry, turn, now()).await.expect("reads").items;
+    let told: Vec<_> =
+        log.iter().map(|record| (record.agency.as_deref(), record.action.as_str(), record.whose.as_slice())).collect();
+    let (reporter, driver): (Uuid, Uuid) = (UserId::from(reporter).0, driver.into());
+    assert_eq!(
+        told,
+        [
+            (Some("NCSA"), "government.access_log_read", [].as_slice()),
+            (Some("RNP"), "government.drivers_listed", &[driver]),
+            (Some("RNP"), "government.incidents_listed", &[reporter]),
+            (Some("RNP"), "government.incidents_listed", &[reporter]),
+        ]
+    );
+    assert_eq!(log[1].detail["case"], "RNP/2026/7");
+    let own = ask(police, Report::AccessLog, None).await.expect("may");
+    let own = government.access_log(&own, turn, now()).await.expect("reads").items;
+    assert!(own.iter().all(|record| record.agency.as_deref() == Some("RNP")) && own.len() == 4);
+
+    // What the reporter is told: the first look at once, the one in a case in a quarter of a year and without its purpose.
+    let log = audit::Log::new(pool, Span::from_minutes(90 * 24 * 60));
+    let (told, _) = log.of_person(UserId(reporter), turn, now()).await.expect("reads");
+    assert_eq!(told.iter().map(|access| access.purpose.as_deref()).collect::<Vec<_>>(), [Some(PURPOSE.1)]);
+    assert_eq!((told[0].by.as_str(), told[0].agency.as_deref()), ("government", Some("RNP")));
+    let later = now() + Span::from_minutes(91 * 24 * 60);
+    let (told, _) = log.of_person(UserId(reporter), turn, later).await.expect("reads");
+    assert_eq!(told.iter().map(|access| access.purpose.as_deref()).collect::<Vec<_>>(), [None, Some(PURPOSE.1)]);
 }

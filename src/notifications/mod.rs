@@ -13,6 +13,7 @@ mod language;
 pub mod sms;
 mod store;
 mod templates;
+mod terms;
 
 use std::sync::Arc;
 

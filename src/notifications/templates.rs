@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::notifications::Language;
+use crate::notifications::{Language, terms};
 use crate::time::Span;
 
 /// Values for the placeholders of a text, by name.
@@ -61,6 +61,16 @@ pub enum Key {
     AccountSuspended,
     /// To the driver: the suspension is over.
     AccountRestored,
+    /// To the driver: a paper is to be handed in once more. `paper`, `cause`, `words` (with a blank before them, or nothing).
+    PaperAskedAgain,
+    /// To the driver: a paper's last day is near. `paper`, `day`.
+    PaperExpires,
+    /// To the driver: no rides, since a paper's last day has passed. `paper`.
+    PaperExpired,
+    /// To the driver: the appeal was right. `reason`.
+    AppealGranted,
+    /// To the driver: it stays as it is. `reason`.
+    AppealRefused,
 }
 
 struct Texts {
@@ -69,9 +79,33 @@ struct Texts {
     fr: &'static str,
 }
 
+const OTP_CODE: Texts = Texts {
+    rw: "Kode yawe ya boda ni {code}. Irangira nyuma y'iminota {min}. Ntuyihe undi muntu.",
+    en: "Your boda code is {code}. Valid {min} min. Never share it.",
+    fr: "Votre code boda est {code}. Valable {min} min. Ne le partagez jamais.",
+};
+
+const PASSWORD_RESET_CODE: Texts = Texts {
+    rw: "Kode yo guhindura ijambobanga rya boda ni {code}. Irangira nyuma y'iminota {min}. Ntuyihe undi muntu.",
+    en: "Your code for a new boda password is {code}. Valid {min} min. Never share it.",
+    fr: "Code pour un nouveau mot de passe boda : {code}. Valable {min} min. Ne le partagez jamais.",
+};
+
+const PHONE_CHANGE_CODE: Texts = Texts {
+    rw: "Kode yo guhindura nimero ya konti ya boda ni {code}. Irangira nyuma y'iminota {min}. Ntuyihe undi muntu.",
+    en: "Your code to change the number of your boda account is {code}. Valid {min} min. Never share it.",
+    fr: "Code pour changer le numéro de votre compte boda : {code}. Valable {min} min. Ne le partagez jamais.",
+};
+
+const PHONE_CHANGED: Texts = Texts {
+    rw: "Konti yawe ya boda ubu ifite indi nimero. Niba atari wowe wabikoze, twandikire vuba.",
+    en: "Your boda account has another number now. If this was not you, contact support at once.",
+    fr: "Votre compte boda a maintenant un autre numéro. Si ce n'est pas vous, contactez-nous vite.",
+};
+
 impl Key {
     /// Every key.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 25] = [
         Self::OtpCode,
         Self::PasswordResetCode,
         Self::PhoneChangeCode,
@@ -92,6 +126,11 @@ impl Key {
         Self::AccountRejected,
         Self::AccountSuspended,
         Self::AccountRestored,
+        Self::PaperAskedAgain,
+        Self::PaperExpires,
+        Self::PaperExpired,
+        Self::AppealGranted,
+        Self::AppealRefused,
     ];
 
     /// The name on the wire and in the database.
@@ -117,6 +156,11 @@ impl Key {
             Self::AccountRejected => "account_rejected",
             Self::AccountSuspended => "account_suspended",
             Self::AccountRestored => "account_restored",
+            Self::PaperAskedAgain => "paper_asked_again",
+            Self::PaperExpires => "paper_expires",
+            Self::PaperExpired => "paper_expired",
+            Self::AppealGranted => "appeal_granted",
+            Self::AppealRefused => "appeal_refused",
         }
     }
 
@@ -153,32 +197,21 @@ impl Key {
             | Self::AccountApproved
             | Self::AccountRejected
             | Self::AccountSuspended
-            | Self::AccountRestored => Span::from_minutes(24 * 60),
+            | Self::AccountRestored
+            | Self::PaperAskedAgain
+            | Self::PaperExpires
+            | Self::PaperExpired
+            | Self::AppealGranted
+            | Self::AppealRefused => Span::from_minutes(24 * 60),
         }
     }
 
     const fn texts(self) -> Texts {
         match self {
-            Self::OtpCode => Texts {
-                rw: "Kode yawe ya boda ni {code}. Irangira nyuma y'iminota {min}. Ntuyihe undi muntu.",
-                en: "Your boda code is {code}. Valid {min} min. Never share it.",
-                fr: "Votre code boda est {code}. Valable {min} min. Ne le partagez jamais.",
-            },
-            Self::PasswordResetCode => Texts {
-                rw: "Kode yo guhindura ijambobanga rya boda ni {code}. Irangira nyuma y'iminota {min}. Ntuyihe undi muntu.",
-                en: "Your code for a new boda password is {code}. Valid {min} min. Never share it.",
-                fr: "Code pour un nouveau mot de passe boda : {code}. Valable {min} min. Ne le partagez jamais.",
-            },
-            Self::PhoneChangeCode => Texts {
-                rw: "Kode yo guhindura nimero ya konti ya boda ni {code}. Irangira nyuma y'iminota {min}. Ntuyihe undi muntu.",
-                en: "Your code to change the number of your boda account is {code}. Valid {min} min. Never share it.",
-                fr: "Code pour changer le numéro de votre compte boda : {code}. Valable {min} min. Ne le partagez jamais.",
-            },
-            Self::PhoneChanged => Texts {
-                rw: "Konti yawe ya boda ubu ifite indi nimero. Niba atari wowe wabikoze, twandikire vuba.",
-                en: "Your boda account has another number now. If this was not you, contact support at once.",
-                fr: "Votre compte boda a maintenant un autre numéro. Si ce n'est pas vous, contactez-nous vite.",
-            },
+            Self::OtpCode => OTP_CODE,
+            Self::PasswordResetCode => PASSWORD_RESET_CODE,
+            Self::PhoneChangeCode => PHONE_CHANGE_CODE,
+            Self::PhoneChanged => PHONE_CHANGED,
             Self::DriverFound => Texts {
                 rw: "Umumotari {name} ({plate}) ari mu nzira. Azahagera nyuma y'iminota {eta}.",
                 en: "{name} ({plate}) is coming. Arrival in {eta} min.",
@@ -259,6 +292,31 @@ impl Key {
                 en: "Your account is active again.",
                 fr: "Votre compte est de nouveau actif.",
             },
+            Self::PaperAskedAgain => Texts {
+                rw: "Ongera wohereze {paper}: {cause}.{words}",
+                en: "Please send your {paper} again: {cause}.{words}",
+                fr: "Renvoyez ce document, {paper} : {cause}.{words}",
+            },
+            Self::PaperExpires => Texts {
+                rw: "Icyangombwa cyawe ({paper}) kirangira ku itariki ya {day}. Ohereza igishya mbere yaho.",
+                en: "Your {paper} is good until {day}. Send the new one before then.",
+                fr: "Votre document ({paper}) est valable jusqu'au {day}. Envoyez le nouveau avant.",
+            },
+            Self::PaperExpired => Texts {
+                rw: "Icyangombwa cyawe ({paper}) cyarangiye. Ntushobora kwakira ingendo kugeza wohereje igishya.",
+                en: "Your {paper} has expired. No trips until you send the new one.",
+                fr: "Votre document ({paper}) a expiré. Plus de courses avant l'envoi du nouveau.",
+            },
+            Self::AppealGranted => Texts {
+                rw: "Ubujurire bwawe bwemewe: {reason}",
+                en: "Your appeal was granted: {reason}",
+                fr: "Votre recours est accepté : {reason}",
+            },
+            Self::AppealRefused => Texts {
+                rw: "Ubujurire bwawe ntibwemewe: {reason}",
+                en: "Your appeal was refused: {reason}",
+                fr: "Votre recours est refusé : {reason}",
+            },
         }
     }
 
@@ -292,6 +350,7 @@ pub fn render(key: Key, language: Language, params: &Params) -> Result<String, M
             Piece::Words(words) => rendered.push_str(words),
             Piece::Placeholder(name) => {
                 let value = params.get(name).ok_or(MissingValue { key, name })?;
+                let value = terms::translated(name, value, language).unwrap_or(value);
                 rendered.extend(value.chars().filter(|c| !c.is_control()).take(VALUE_CHARS_MAX));
             }
         }

@@ -94,15 +94,15 @@ struct IncidentView {
     kind: Kind,
     severity: Severity,
     state: State,
-    /// In the reporter's words; null for a government official.
+    /// In the reporter's words.
     description: Option<String>,
-    /// Null for a government official.
+    /// Who reported it.
     reporter_id: Option<Uuid>,
-    /// Null for a government official.
+    /// On which ride, if on one.
     ride_id: Option<Uuid>,
-    /// Degrees; null for a government official.
+    /// Degrees; null where no place was named.
     lat: Option<f64>,
-    /// Degrees; null for a government official.
+    /// Degrees; null where no place was named.
     lng: Option<f64>,
     #[schema(value_type = chrono::DateTime<chrono::Utc>)]
     created_at: Timestamp,
@@ -191,7 +191,7 @@ async fn report_incident(
 
 /// Incidents
 ///
-/// Newest first: one's own; all for an admin; all for a government official, without what could tell who it was.
+/// Newest first: one's own; all for an admin, which is recorded. Officials read under `/government/incidents`.
 #[utoipa::path(
     get,
     path = "/safety/incidents",
@@ -201,6 +201,7 @@ async fn report_incident(
     responses(
         (status = 200, description = "A page of incidents", body = Page<IncidentView>),
         (status = 401, description = "Not signed in", body = ErrorBody),
+        (status = 403, description = "`forbidden`: officials read elsewhere", body = ErrorBody),
         (status = 422, description = "A wrong filter, `limit` or `cursor`", body = ErrorBody),
     )
 )]

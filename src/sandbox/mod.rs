@@ -8,6 +8,7 @@
 //! Control, for tests and for the curious: `GET /_sim/sms?to=%2B250788123456&limit=20` (newest first) and
 //! `POST /_sim/reset`. Memory is bounded; the oldest is forgotten first.
 
+mod authority;
 mod sms;
 
 use std::io;
@@ -23,6 +24,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub use authority::{API_KEY as AUTHORITY_API_KEY, PATH as AUTHORITY_PATH};
 pub use sms::{API_KEY as SMS_API_KEY, USERNAME as SMS_USERNAME};
 
 use sms::Phones;
@@ -96,6 +98,7 @@ fn router() -> Router {
     let phones = Arc::new(Phones::new());
     Router::new()
         .merge(sms::routes())
+        .merge(authority::routes())
         .route("/_sim/reset", post(reset))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(phones)

@@ -3,10 +3,17 @@
 //! Separate because no service may know where a file lies. Each file is encrypted with a key of its own before it leaves
 //! this process; the key, sealed by the vault, is kept in the row that refers to the file. So the store and its backups
 //! read nothing, and a file whose row's key is deleted is gone for ever, wherever copies of it lie.
+//!
+//! What somebody sent goes through [`Storage::admit`] before it is put: its type by its content, its size, malware.
 
+pub mod content;
 mod disk;
 #[cfg(test)]
 mod memory;
+pub mod s3;
+pub mod scanner;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -17,10 +24,26 @@ use futures_util::future::BoxFuture;
 use ring::rand::{SecureRandom, SystemRandom};
 use uuid::Uuid;
 
-use crate::error::Error;
+use crate::error::{Error, Fault};
+use crate::time::Span;
 use crate::vault::{Place, Vault};
 
+pub use content::{FileType, PictureBounds};
 pub use disk::Disk;
+
+use content::examine;
+use scanner::{NoScanner, Scanner, Verdict};
+
+/// Where files lie and how they are looked at.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where they lie; `None` is the data directory.
+    pub bucket: Option<s3::Config>,
+    /// The malware scanner, if there is one, and how long it may take.
+    pub scanner: Option<(scanner::Address, Span)>,
+    /// The largest picture.
+    pub pictures: PictureBounds,
+}
 
 /// Where encrypted bytes lie, by name.
 pub trait Shelf: Send + Sync {
@@ -46,6 +69,8 @@ pub struct Stored {
 pub struct Storage {
     shelf: Arc<dyn Shelf>,
     vault: Vault,
+    scanner: Arc<dyn Scanner>,
+    pictures: PictureBounds,
 }
 
 /// Where a file's key lies.
@@ -55,15 +80,36 @@ const KEY_COLUMN: &str = "file.key";
 const NONCE: [u8; 12] = [0; 12];
 
 impl Storage {
-    /// On a shelf, with keys sealed by the vault.
-    pub fn new(shelf: Arc<dyn Shelf>, vault: Vault) -> Self {
-        Self { shelf, vault }
+    /// On a shelf, with keys sealed by the vault; without a malware scanner.
+    pub fn new(shelf: Arc<dyn Shelf>, vault: Vault, pictures: PictureBounds) -> Self {
+        Self { shelf, vault, scanner: Arc::new(NoScanner), pictures }
+    }
+
+    /// The same with a malware scanner.
+    #[must_use]
+    pub fn scanned_by(self, scanner: Arc<dyn Scanner>) -> Self {
+        Self { scanner, ..self }
     }
 
     /// In the memory of a test.
     #[cfg(test)]
     pub fn for_tests() -> Self {
-        Self::new(Arc::new(memory::Memory::default()), Vault::for_tests())
+        Self::new(Arc::new(memory::Memory::default()), Vault::for_tests(), content::tests::BOUNDS)
+    }
+
+    /// Looks at a file that somebody sent; what is to be kept of it.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] naming `file` when it is not what it says, or is malware; [`Error::Unavailable`] when the malware
+    /// scanner is away.
+    pub async fn admit(&self, bytes: &[u8], declared: FileType) -> Result<Vec<u8>, Error> {
+        let refused = |reason: &dyn std::fmt::Display| Error::Invalid(vec![Fault::without_value("file", reason)]);
+        let kept = examine(bytes, declared, self.pictures).map_err(|refusal| refused(&refusal))?;
+        // The whole of it: what is cut off would tell of the rest.
+        match self.scanner.scan(bytes).await? {
+            Verdict::Clean => Ok(kept.into_owned()),
+            Verdict::Infected => Err(refused(&"is taken for malware by the scanner")),
+        }
     }
 
     /// Encrypts and puts a file.

@@ -223,6 +223,13 @@ catalogue! {
     /// 1 while other nodes can be reached (always 1 in process), else 0.
     BUS_CONNECTED = "boda_bus_connected", Shape::Gauge;
 
+    /// Records of the audit log when its head was published last.
+    AUDIT_RECORDS = "boda_audit_records", Shape::Gauge;
+    /// When the head of the audit log was published last, in seconds since 1970. More than a day ago is an incident.
+    AUDIT_PUBLISHED_TIMESTAMP_SECONDS = "boda_audit_published_timestamp_seconds", Shape::Gauge;
+    /// Notices of breaches of personal data that are overdue; labels: notice (ncsa_48h, ncsa_72h).
+    BREACH_NOTICES_OVERDUE = "boda_breach_notices_overdue", Shape::Gauge;
+
     /// Database connections of the pool; labels: state (in_use, idle).
     DB_CONNECTIONS = "boda_db_connections", Shape::Gauge;
 }

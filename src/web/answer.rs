@@ -63,9 +63,9 @@ impl ApiError {
         Self { error: Error::Invalid(vec![fault]), status: StatusCode::PAYLOAD_TOO_LARGE, code: "body_too_large" }
     }
 
-    /// The body is of a type the server does not read.
-    pub(super) fn unsupported_type() -> Self {
-        let fault = Fault::without_value("content-type", "must be application/json");
+    /// The body is of a type the route does not read; `must` says which it reads.
+    pub fn unsupported_type(must: &'static str) -> Self {
+        let fault = Fault::without_value("content-type", must);
         Self {
             error: Error::Invalid(vec![fault]),
             status: StatusCode::UNSUPPORTED_MEDIA_TYPE,

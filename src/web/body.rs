@@ -2,10 +2,11 @@
 //!
 //! Axum's own extractors answer in plain text; these answer in our error body.
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::{StatusCode, request::Parts};
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -25,7 +26,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
             Ok(axum::Json(value)) => Ok(Self(value)),
             Err(Rejection::JsonDataError(error)) => Err(ApiError::malformed(fault_of(&deepest(&error)))),
             Err(Rejection::JsonSyntaxError(error)) => Err(ApiError::malformed(fault_of(&deepest(&error)))),
-            Err(Rejection::MissingJsonContentType(_)) => Err(ApiError::unsupported_type()),
+            Err(Rejection::MissingJsonContentType(_)) => Err(ApiError::unsupported_type("must be application/json")),
             Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(ApiError::too_large()),
             Err(error) => Err(ApiError::malformed(Fault::without_value("body", deepest(&error)))),
         }
@@ -53,6 +54,33 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for MaybeJson<T> {
         let Json(value) = Json::from_request(Request::from_parts(parts, Body::from(bytes)), state).await?;
         Ok(Self(Some(value)))
     }
+}
+
+/// A body that is no JSON, read piece by piece. What is too much is read on for a while and thrown away: a client that is
+/// hung up on in the middle of sending hears no answer.
+///
+/// # Errors
+/// 413 when it is larger than allowed, 400 when it broke off.
+pub async fn read_at_most(body: Body, bytes_max: usize) -> Result<Bytes, ApiError> {
+    let patience = bytes_max.saturating_mul(2);
+    if usize::try_from(body.size_hint().lower()).map_or(true, |announced| announced > patience) {
+        return Err(ApiError::too_large());
+    }
+    let mut stream = body.into_data_stream();
+    let (mut kept, mut size) = (Vec::new(), 0);
+    while let Some(piece) = stream.next().await {
+        let piece = piece.map_err(|error| ApiError::malformed(Fault::without_value("body", deepest(&error))))?;
+        size += piece.len();
+        if size > patience {
+            return Err(ApiError::too_large());
+        }
+        if size <= bytes_max {
+            kept.extend_from_slice(&piece);
+        } else {
+            kept = Vec::new();
+        }
+    }
+    if size > bytes_max { Err(ApiError::too_large()) } else { Ok(kept.into()) }
 }
 
 impl<T: Serialize> IntoResponse for Json<T> {

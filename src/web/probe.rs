@@ -42,6 +42,16 @@ impl Probe {
         self.send(who, Request::get(path), Body::empty()).await
     }
 
+    /// `GET path` with a header.
+    pub async fn get_with(
+        &self,
+        who: Option<(UserId, Role)>,
+        path: &str,
+        (name, value): (&str, &str),
+    ) -> (StatusCode, Value) {
+        self.send(who, Request::get(path).header(name, value), Body::empty()).await
+    }
+
     /// `POST path` with a JSON body.
     pub async fn post(&self, who: Option<(UserId, Role)>, path: &str, body: &Value) -> (StatusCode, Value) {
         let request = Request::post(path).header(header::CONTENT_TYPE, "application/json");

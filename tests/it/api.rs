@@ -15,6 +15,10 @@ pub struct Api {
     /// Scheme, host, port and prefix of what is asked.
     base: String,
     token: Option<String>,
+    /// What officials say they ask for.
+    purpose: Option<&'static str>,
+    /// In which case.
+    case: Option<&'static str>,
 }
 
 /// An answer, read to its end.
@@ -38,12 +42,17 @@ impl Api {
         // Only plain HTTP is spoken here, but the client wants to know how it would do otherwise.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = Client::builder().timeout(PATIENCE).no_proxy().build().expect("a client can be built");
-        Self { http, base: url.to_owned(), token: None }
+        Self { http, base: url.to_owned(), token: None, purpose: Some("Test of the black box"), case: None }
     }
 
     /// The same client with an access token.
     pub fn with_token(&self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..self.clone() }
+    }
+
+    /// The same client that says another purpose, or none.
+    pub fn asking(&self, purpose: Option<&'static str>, case: Option<&'static str>) -> Self {
+        Self { purpose, case, ..self.clone() }
     }
 
     /// The access token.
@@ -94,6 +103,10 @@ impl Api {
             Some(token) => request.bearer_auth(token),
             None => request,
         };
+        let is_inquiry = path.starts_with("/government");
+        let said = [("x-purpose", self.purpose), ("x-case-number", self.case)];
+        let said = said.into_iter().filter(|_| is_inquiry).filter_map(|(name, value)| Some((name, value?)));
+        let request = said.fold(request, |request, (name, value)| request.header(name, value));
         let response =
             form(request).send().await.unwrap_or_else(|error| panic!("{question} was not answered: {error:?}"));
         let (status, headers) = (response.status().as_u16(), response.headers().clone());

@@ -102,7 +102,10 @@ async fn documents_are_kept_and_listed() {
     let document = driver.api.post("/drivers/me/documents", &body).await.expect(201);
     assert_eq!(document["kind"], "authorisation");
     let list = driver.api.get("/drivers/me/documents").await.expect(200);
-    assert_eq!(list["items"], json!([document]));
+    assert_eq!(list["items"][0], document, "the newest first");
+    let kinds = list["items"].as_array().expect("a list").iter().map(|item| text(&item["kind"]));
+    let sent = ["authorisation", "inspection", "insurance", "vehicle", "licence"];
+    assert_eq!(kinds.collect::<Vec<_>>(), sent, "those of PUT /drivers/me as well");
     let shown = house.admin().await.api.get(&format!("/admin/drivers/{}", driver.id)).await.expect(200);
     assert_eq!(shown["status"], "pending");
 }

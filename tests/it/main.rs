@@ -38,6 +38,7 @@ mod history;
 mod machines;
 mod maps;
 mod money;
+mod onboarding;
 mod operations;
 mod outages;
 mod people_of_rides;

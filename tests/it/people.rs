@@ -99,11 +99,17 @@ impl Person {
         admin
     }
 
-    /// An official, made by the admin.
+    /// An official of the regulator, made by the admin, who asks for a purpose.
     pub async fn official(house: &House) -> Self {
+        Self::official_of(house, "RURA").await
+    }
+
+    /// An official of an agency.
+    pub async fn official_of(house: &House, agency: &str) -> Self {
         let (phone, password) = (fresh_phone(), OFFICIAL_PASSWORD);
         let body = json!({
-            "phone": phone, "first_name": "Jean", "last_name": "Bosco", "role": "government", "password": password,
+            "phone": phone, "first_name": "Jean", "last_name": "Bosco", "role": "government", "agency": agency,
+            "password": password,
         });
         house.admin().await.api.post("/admin/users", &body).await.expect(201);
         Self::with_two_factors(house, &phone, password).await

@@ -4,6 +4,7 @@
 //! Separate from `city` and `crash`, which check that a whole city stays right: here few things happen, and each is
 //! weighed. Servers run on one core, the generator on another; processor time is that of all processes on the server's side.
 
+pub mod auth;
 pub mod booking;
 pub mod compare;
 pub mod fanout;

@@ -19,7 +19,7 @@ use crate::time::Timestamp;
 use crate::web::body::{Json, Path, Query};
 use crate::web::caller::Admin;
 use crate::web::page::Items;
-use crate::web::{ApiError, ErrorBody, Role};
+use crate::web::{Agency, ApiError, ErrorBody, Role};
 
 const REASON_CHARS_MAX: usize = 300;
 
@@ -37,6 +37,9 @@ struct NewUserRequest {
     /// `admin`, `government` or `agent`.
     #[schema(example = "government")]
     role: String,
+    /// Of an official, who must have one: `RURA`, `RTDA`, `RRA`, `BNR`, `NCSA` or `RNP`.
+    #[schema(example = "RURA")]
+    agency: Option<String>,
     /// `rw` (unless said otherwise), `en` or `fr`.
     language: Option<String>,
     /// 8 to 128 characters; codes are the only way in without one.
@@ -92,6 +95,9 @@ async fn create(
     let official = |role: &Role| matches!(role, Role::Admin | Role::Government | Role::Agent);
     let role = Role::from_name(&request.role).filter(official).ok_or("is not admin, government or agent");
     let role = checks.accept("role", &request.role, role);
+    let agency = request.agency.as_deref().and_then(|name| {
+        checks.accept("agency", name, Agency::from_name(name).ok_or("is not one of RURA, RTDA, RRA, BNR, NCSA, RNP"))
+    });
     let language = match request.language.as_deref() {
         Some(code) => profile::language(&mut checks, "language", code),
         None => Some(Language::default()),
@@ -101,7 +107,7 @@ async fn create(
         return Err(Error::internal("a field was let through unchecked").into());
     };
     let NewUserRequest { first_name, last_name, password, .. } = request;
-    let new = NewUser { phone, first_name, last_name, role, language, password };
+    let new = NewUser { phone, first_name, last_name, role, agency, language, password };
     let id = auth.create_colleague(admin, new, clock::now()).await?;
     tracing::info!(user.id = %id, by = %admin, role = role.as_str(), "an account was made");
     Ok((StatusCode::CREATED, Json(auth.profile(id).await?.into())))

@@ -1,7 +1,7 @@
 //! SQL on `users` for a number that changes hands.
 
 use chrono::DateTime;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{Connection, PgConnection, PgPool};
 
 use crate::auth::phones::{PhoneIndex, SealedPhone};
 use crate::ids::UserId;
@@ -17,7 +17,7 @@ pub async fn is_guest(pool: &PgPool, user: UserId) -> sqlx::Result<bool> {
     .await
 }
 
-/// Deletes an account that nobody proved and that nothing hangs on but its codes.
+/// Deletes an account that nobody proved, unless something hangs on it but its codes: then it stays, and so does its number.
 pub async fn delete_unproven(conn: &mut PgConnection, phone: &PhoneIndex) -> sqlx::Result<()> {
     let found = sqlx::query_scalar!(
         "SELECT id FROM users WHERE phone_index = $1 AND verified_at IS NULL AND guest_since IS NULL FOR UPDATE",
@@ -25,11 +25,14 @@ pub async fn delete_unproven(conn: &mut PgConnection, phone: &PhoneIndex) -> sql
     )
     .fetch_optional(&mut *conn)
     .await?;
-    if let Some(id) = found {
-        sqlx::query!("DELETE FROM sign_in_codes WHERE user_id = $1", id).execute(&mut *conn).await?;
-        sqlx::query!("DELETE FROM users WHERE id = $1", id).execute(conn).await?;
+    let Some(id) = found else { return Ok(()) };
+    let mut savepoint = conn.begin().await?;
+    sqlx::query!("DELETE FROM sign_in_codes WHERE user_id = $1", id).execute(&mut *savepoint).await?;
+    match sqlx::query!("DELETE FROM users WHERE id = $1", id).execute(&mut *savepoint).await {
+        Ok(_) => savepoint.commit().await,
+        Err(sqlx::Error::Database(error)) if error.is_foreign_key_violation() => savepoint.rollback().await,
+        Err(error) => Err(error),
     }
-    Ok(())
 }
 
 /// Gives a person another number; false when somebody has it.

@@ -13,7 +13,7 @@ use crate::phone::Phone;
 use crate::redact::prints_nothing;
 use crate::time::Timestamp;
 use crate::vault::Vault;
-use crate::web::Role;
+use crate::web::{Agency, Role};
 
 /// A row of `users`.
 pub struct UserRow {
@@ -155,12 +155,12 @@ pub async fn create_user(
 ) -> sqlx::Result<Option<UserId>> {
     let id = sqlx::query_scalar!(
         "INSERT INTO users (id, phone_sealed, phone_index, first_name, last_name, language, role, password_hash,
-                            verified_at, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $9)
+                            verified_at, created_at, updated_at, agency)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $9, $10)
          ON CONFLICT (phone_index) DO UPDATE
          SET first_name = EXCLUDED.first_name, last_name = EXCLUDED.last_name, email = NULL,
              language = EXCLUDED.language, role = EXCLUDED.role, password_hash = EXCLUDED.password_hash,
-             verified_at = EXCLUDED.verified_at, updated_at = EXCLUDED.updated_at
+             verified_at = EXCLUDED.verified_at, updated_at = EXCLUDED.updated_at, agency = EXCLUDED.agency
          WHERE users.verified_at IS NULL
          RETURNING id",
         phone.user.0,
@@ -172,6 +172,7 @@ pub async fn create_user(
         new.role.as_str(),
         password_hash,
         DateTime::from(now),
+        new.agency.map(Agency::as_str),
     )
     .fetch_optional(conn)
     .await?;

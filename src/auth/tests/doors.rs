@@ -75,13 +75,16 @@ async fn wrong_bodies_are_answered_with_their_fields(pool: PgPool) {
 async fn accounts_of_officials_are_made_and_looked_up_by_admins_only(pool: PgPool) {
     let probe = Probe::new(http::routes(), auth(&pool));
     let admin = Some((UserId(Uuid::from_u128(1)), Role::Admin));
-    let body = json!({"phone": "0788123456", "first_name": "Jean", "last_name": "Mugabo", "role": "government"});
+    let mut body = json!({"phone": "0788123456", "first_name": "Jean", "last_name": "Mugabo", "role": "government"});
     assert_eq!(probe.post(None, "/admin/users", &body).await.0.as_u16(), 401);
     for role in [Role::Customer, Role::Driver, Role::Government] {
         let somebody = Some((UserId(Uuid::from_u128(1)), role));
         assert_eq!(probe.post(somebody, "/admin/users", &body).await.0.as_u16(), 403, "{role:?}");
         assert_eq!(probe.get(somebody, "/admin/users?phone=0788123456").await.0.as_u16(), 403, "{role:?}");
     }
+    let (status, answer) = probe.post(admin, "/admin/users", &body).await;
+    assert_eq!((status.as_u16(), fields(&answer)), (422, vec!["agency"]));
+    body["agency"] = "RURA".into();
     let (status, made) = probe.post(admin, "/admin/users", &body).await;
     assert_eq!((status.as_u16(), &made["role"], &made["is_verified"]), (201, &json!("government"), &json!(true)));
     let (status, answer) = probe.post(admin, "/admin/users", &body).await;

@@ -371,6 +371,7 @@ async fn an_account_made_by_an_admin_is_proven_and_a_proven_phone_is_taken(pool:
         first_name: "Jean".into(),
         last_name: "Mugabo".into(),
         role,
+        agency: (role == Role::Government).then_some(crate::web::Agency::Rura),
         language: crate::notifications::Language::En,
         password: Some(secret("admin password")),
     };

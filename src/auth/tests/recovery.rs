@@ -120,6 +120,7 @@ async fn somebody_elses_number_is_not_taken_and_does_not_show(pool: PgPool) {
         first_name: "Jean".into(),
         last_name: "Mugabo".into(),
         role: Role::Agent,
+        agency: None,
         language: crate::notifications::Language::En,
         password: None,
     };
@@ -141,6 +142,16 @@ async fn somebody_elses_number_is_not_taken_and_does_not_show(pool: PgPool) {
     assert_eq!(error.code(), "phone_taken");
     auth.assign_phone(admin, who.user, phone(), "lost telephone, card seen", s(301)).await.expect("assigned");
     assert!(auth.inner.tokens.verify(tokens.access.expose(), s(301)).is_err(), "all sessions end");
+    let hung_on = Phone::parse("0722000003").expect("valid");
+    auth.register(Registration { phone: hung_on, ..registration(None) }, &device(), T0).await.expect("never proven");
+    let holder = auth.account_of(hung_on).await.expect("read").expect("registered");
+    sqlx::query("INSERT INTO second_factors (user_id) VALUES ($1)")
+        .bind(holder.0)
+        .execute(&pool)
+        .await
+        .expect("hung on");
+    let error = auth.assign_phone(admin, who.user, hung_on, "lost", s(302)).await.expect_err("something hangs on it");
+    assert_eq!(error.code(), "phone_taken");
     let nobody = auth.assign_phone(admin, admin, unproven, "lost", s(302)).await.expect_err("no such account");
     assert_eq!(nobody.code(), "not_found");
 }

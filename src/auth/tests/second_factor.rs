@@ -186,6 +186,7 @@ async fn an_admin_without_one_can_do_nothing_but_enrol_and_never_takes_it_away(p
         first_name: "Ange".into(),
         last_name: "Mukamana".into(),
         role: Role::Admin,
+        agency: None,
         language: crate::notifications::Language::En,
         password: Some(secret("a password")),
     };

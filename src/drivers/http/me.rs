@@ -4,7 +4,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use uuid::Uuid;
 
 use crate::clock;
 use crate::drivers::http::{DocumentView, DriverPapersView};
@@ -35,7 +34,8 @@ async fn show(State(drivers): State<Drivers>, Driver(driver): Driver) -> Result<
 /// Sends one's papers
 ///
 /// Papers that differ from those before go to review: until an admin approves them, no rides. The same ones change
-/// nothing.
+/// nothing. A paper that only follows one in force is better handed in with `POST /drivers/me/documents`: it is reviewed
+/// while the old one counts.
 #[utoipa::path(
     put, path = "/drivers/me", tag = "drivers", security(("bearer" = [])), request_body = PapersRequest,
     responses(
@@ -43,7 +43,7 @@ async fn show(State(drivers): State<Drivers>, Driver(driver): Driver) -> Result<
         (status = 400, body = ErrorBody, description = "`malformed_body`"),
         (status = 401, body = ErrorBody, description = "`unauthenticated`, `token_expired`"),
         (status = 403, body = ErrorBody, description = "`forbidden`: not a driver"),
-        (status = 409, body = ErrorBody, description = "`plate_taken`"),
+        (status = 409, body = ErrorBody, description = "`plate_taken`, `licence_taken`"),
         (status = 422, body = ErrorBody, description = "`invalid_value`, with every fault")
     )
 )]
@@ -73,7 +73,9 @@ async fn documents(
     Ok(Json(Items { items: documents.into_iter().map(DocumentView::from).collect() }))
 }
 
-/// Hands a document in, as data
+/// Hands a paper in, as data
+///
+/// What of its kind waits for review makes room for it; what is in force stays so until this one is approved.
 #[utoipa::path(
     post, path = "/drivers/me/documents", tag = "drivers", security(("bearer" = [])), request_body = DocumentRequest,
     responses(
@@ -81,7 +83,7 @@ async fn documents(
         (status = 400, body = ErrorBody, description = "`malformed_body`"),
         (status = 401, body = ErrorBody, description = "`unauthenticated`, `token_expired`"),
         (status = 403, body = ErrorBody, description = "`forbidden`: not a driver"),
-        (status = 409, body = ErrorBody, description = "`no_papers`, `too_many_documents`"),
+        (status = 409, body = ErrorBody, description = "`no_papers`, `too_many_documents`, `licence_taken`, `identity_taken`"),
         (status = 422, body = ErrorBody, description = "`invalid_value`, with every fault")
     )
 )]
@@ -90,7 +92,7 @@ async fn add_document(
     Driver(driver): Driver,
     Json(request): Json<DocumentRequest>,
 ) -> Result<(StatusCode, Json<DocumentView>), ApiError> {
-    let document = request.check(Uuid::now_v7(), clock::now())?;
-    drivers.add_document(driver, &document).await?;
+    let now = clock::now();
+    let document = drivers.add_document(driver, request.check(now)?, now).await?;
     Ok((StatusCode::CREATED, Json(document.into())))
 }

@@ -67,7 +67,7 @@ struct ReasonRequest {
 )]
 async fn list(
     State(drivers): State<Drivers>,
-    _: Admin,
+    Admin(admin): Admin,
     Query(params): Query<ListParams>,
 ) -> Result<Json<Page<DriverPapersView>>, ApiError> {
     let known = |name: &String| {
@@ -76,7 +76,7 @@ async fn list(
     };
     let status = params.status.as_ref().map(known).transpose()?;
     let page = PageParams { limit: params.limit, cursor: params.cursor }.check()?;
-    Ok(Json(drivers.list(status, &page).await?.map(DriverPapersView::from)))
+    Ok(Json(drivers.reviewed_list(admin, status, &page, clock::now()).await?.map(DriverPapersView::from)))
 }
 
 /// A driver with the documents handed in
@@ -89,15 +89,19 @@ async fn list(
         (status = 404, body = ErrorBody, description = "`not_found`")
     )
 )]
-async fn show(State(drivers): State<Drivers>, _: Admin, Path(id): Path<Uuid>) -> Result<Json<ReviewView>, ApiError> {
-    let driver = drivers.driver(DriverId(id)).await?.into();
-    let documents = drivers.documents(DriverId(id)).await?;
+async fn show(
+    State(drivers): State<Drivers>,
+    Admin(admin): Admin,
+    Path(id): Path<Uuid>,
+) -> Result<Json<ReviewView>, ApiError> {
+    let (driver, documents) = drivers.reviewed(admin, DriverId(id), clock::now()).await?;
+    let driver = driver.into();
     Ok(Json(ReviewView { driver, documents: documents.into_iter().map(DocumentView::from).collect() }))
 }
 
 /// Approves the papers
 ///
-/// From `pending` or `rejected`; the driver is told.
+/// All that wait. From `pending` or `rejected`; the driver is told.
 #[utoipa::path(
     post, path = "/admin/drivers/{id}/approve", tag = "admin", params(("id" = Uuid, Path)), security(("bearer" = [])),
     responses(
@@ -105,7 +109,7 @@ async fn show(State(drivers): State<Drivers>, _: Admin, Path(id): Path<Uuid>) ->
         (status = 401, body = ErrorBody, description = "`unauthenticated`, `token_expired`"),
         (status = 403, body = ErrorBody, description = "`forbidden`"),
         (status = 404, body = ErrorBody, description = "`not_found`"),
-        (status = 409, body = ErrorBody, description = "`wrong_state`, `papers_expired`")
+        (status = 409, body = ErrorBody, description = "`wrong_state`, `papers_expired`, `papers_missing`, `claimed`")
     )
 )]
 async fn approve(drivers: State<Drivers>, admin: Admin, id: Path<Uuid>) -> Result<Json<DriverPapersView>, ApiError> {
@@ -123,7 +127,7 @@ async fn approve(drivers: State<Drivers>, admin: Admin, id: Path<Uuid>) -> Resul
         (status = 401, body = ErrorBody, description = "`unauthenticated`, `token_expired`"),
         (status = 403, body = ErrorBody, description = "`forbidden`"),
         (status = 404, body = ErrorBody, description = "`not_found`"),
-        (status = 409, body = ErrorBody, description = "`wrong_state`"),
+        (status = 409, body = ErrorBody, description = "`wrong_state`, `claimed`"),
         (status = 422, body = ErrorBody, description = "`invalid_value`: reason")
     )
 )]

@@ -1,21 +1,80 @@
 //! SQL on `driver_documents`.
 
-use chrono::{DateTime, NaiveDate};
-use sqlx::{PgConnection, PgPool};
+use chrono::{DateTime, NaiveDate, Utc};
+use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
-use crate::drivers::{Document, DocumentKind};
+use crate::drivers::authority::Verification;
+use crate::drivers::documents::{Document, DocumentKind, DocumentState, Facts, FileInfo, NumberType, ReasonCode};
+use crate::drivers::store::{IDENTITY_INDEX, LICENCE, LICENCE_INDEX, taken};
 use crate::error::Error;
-use crate::ids::DriverId;
+use crate::ids::{DriverId, UserId};
+use crate::storage::FileType;
 use crate::time::Timestamp;
+use crate::vault::{Place, Vault};
+
+/// Where sealed numbers of papers lie.
+pub(super) const NUMBER: &str = "driver_documents.number";
+/// Where the sealed number of an insurance in force lies.
+const INSURANCE: &str = super::INSURANCE;
 
 struct DocumentRow {
     id: Uuid,
     kind: String,
-    number: String,
+    number_sealed: Option<Vec<u8>>,
+    number_type: Option<String>,
+    issuer: Option<String>,
     expires_on: Option<NaiveDate>,
+    first_authorised_on: Option<NaiveDate>,
     note: Option<String>,
+    file_id: Option<Uuid>,
+    content_type: Option<String>,
+    size_bytes: Option<i32>,
+    state: String,
+    reason_code: Option<String>,
+    reason: Option<String>,
+    reviewed_at: Option<DateTime<Utc>>,
+    verification: Option<String>,
+    verified_at: Option<DateTime<Utc>>,
     created_at: Timestamp,
+}
+
+impl DocumentRow {
+    fn opened(self, vault: &Vault) -> Result<Document, Error> {
+        let unknown = |what: &str| Error::internal(format!("unknown {what} in driver_documents"));
+        let number = match self.number_sealed {
+            Some(sealed) => Some(vault.open_text(Place::new(NUMBER, self.id), &sealed)?.into_exposed()),
+            None => None,
+        };
+        let facts = Facts {
+            kind: DocumentKind::from_name(&self.kind).ok_or_else(|| unknown("kind"))?,
+            number,
+            number_type: self.number_type.as_deref().and_then(NumberType::from_name),
+            issuer: self.issuer,
+            expires_on: self.expires_on,
+            first_authorised_on: self.first_authorised_on,
+            note: self.note,
+        };
+        let file = match (self.file_id, self.content_type, self.size_bytes) {
+            (Some(id), Some(name), Some(size_bytes)) => {
+                let file_type = FileType::from_name(&name).ok_or_else(|| unknown("content type"))?;
+                Some(FileInfo { id, file_type, size_bytes })
+            }
+            _ => None,
+        };
+        Ok(Document {
+            id: self.id,
+            facts,
+            file,
+            state: DocumentState::from_name(&self.state).ok_or_else(|| unknown("state"))?,
+            reason_code: self.reason_code.as_deref().and_then(ReasonCode::from_name),
+            reason: self.reason,
+            reviewed_at: self.reviewed_at.map(Timestamp::from),
+            verification: self.verification.as_deref().and_then(Verification::from_name),
+            verified_at: self.verified_at.map(Timestamp::from),
+            created_at: self.created_at,
+        })
+    }
 }
 
 pub async fn documents_count(conn: &mut PgConnection, driver: DriverId) -> sqlx::Result<i64> {
@@ -24,42 +83,256 @@ pub async fn documents_count(conn: &mut PgConnection, driver: DriverId) -> sqlx:
         .await
 }
 
-pub async fn insert_document(conn: &mut PgConnection, driver: DriverId, document: &Document) -> sqlx::Result<()> {
-    sqlx::query!(
-        "INSERT INTO driver_documents (id, driver_id, kind, number, expires_on, note, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        document.id,
+/// A driver's papers, newest first.
+pub async fn documents(db: impl PgExecutor<'_>, vault: &Vault, driver: DriverId) -> Result<Vec<Document>, Error> {
+    let rows = sqlx::query_as!(
+        DocumentRow,
+        r#"SELECT d.id, d.kind, d.number_sealed, d.number_type, d.issuer, d.expires_on, d.first_authorised_on, d.note,
+                  f.id AS "file_id?", f.content_type AS "content_type?", f.size_bytes AS "size_bytes?", d.state,
+                  d.reason_code, d.reason, d.reviewed_at, d.verification, d.verified_at, d.created_at
+           FROM driver_documents d LEFT JOIN driver_files f ON f.id = d.file_id AND f.state = 'kept'
+           WHERE d.driver_id = $1 ORDER BY d.created_at DESC, d.id DESC"#,
+        driver.0
+    )
+    .fetch_all(db)
+    .await?;
+    rows.into_iter().map(|row| row.opened(vault)).collect()
+}
+
+/// A paper to be written.
+#[derive(Clone, Debug)]
+pub struct NewDocument {
+    pub id: Uuid,
+    pub facts: Facts,
+    /// Taken over from the one before.
+    pub file: Option<Uuid>,
+    pub verification: Option<Verification>,
+}
+
+/// Writes papers as handed in; nothing of their kinds must be on the way.
+pub async fn insert_documents(
+    conn: &mut PgConnection,
+    vault: &Vault,
+    driver: DriverId,
+    documents: &[NewDocument],
+    now: Timestamp,
+) -> Result<(), Error> {
+    for NewDocument { id, facts, file, verification } in documents {
+        let seal = |number: &String| vault.seal_text(Place::new(NUMBER, *id), number);
+        sqlx::query!(
+            "INSERT INTO driver_documents (id, driver_id, kind, number_sealed, number_type, issuer, expires_on,
+                                           first_authorised_on, note, file_id, verification, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+            id,
+            driver.0,
+            facts.kind.as_str(),
+            facts.number.as_ref().map(seal).transpose()?,
+            facts.number_type.map(NumberType::as_str),
+            facts.issuer,
+            facts.expires_on,
+            facts.first_authorised_on,
+            facts.note,
+            *file,
+            verification.map(Verification::as_str),
+            DateTime::from(now),
+        )
+        .execute(&mut *conn)
+        .await?;
+    }
+    Ok(())
+}
+
+/// What is on the way of these kinds makes room: never reviewed, it is forgotten; else it stays in the record. The files
+/// nobody refers to any more.
+pub async fn clear_the_way(
+    conn: &mut PgConnection,
+    driver: DriverId,
+    kinds: &[DocumentKind],
+) -> sqlx::Result<Vec<Uuid>> {
+    let kinds: Vec<String> = kinds.iter().map(|kind| kind.as_str().to_owned()).collect();
+    let forgotten = sqlx::query_scalar!(
+        "DELETE FROM driver_documents WHERE driver_id = $1 AND kind = ANY($2) AND state = 'submitted' RETURNING file_id",
         driver.0,
-        document.kind.as_str(),
-        document.number,
-        document.expires_on,
-        document.note,
-        DateTime::from(document.created_at),
+        &kinds
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "UPDATE driver_documents SET state = 'replaced'
+         WHERE driver_id = $1 AND kind = ANY($2) AND state IN ('asked_again', 'rejected')",
+        driver.0,
+        &kinds
+    )
+    .execute(conn)
+    .await?;
+    Ok(forgotten.into_iter().flatten().collect())
+}
+
+/// What is in force of these kinds is not any more.
+pub async fn replace_in_force(conn: &mut PgConnection, driver: DriverId, kinds: &[DocumentKind]) -> sqlx::Result<()> {
+    let kinds: Vec<String> = kinds.iter().map(|kind| kind.as_str().to_owned()).collect();
+    sqlx::query!(
+        "UPDATE driver_documents SET state = 'replaced' WHERE driver_id = $1 AND kind = ANY($2) AND state = 'approved'",
+        driver.0,
+        &kinds
     )
     .execute(conn)
     .await?;
     Ok(())
 }
 
-pub async fn documents(pool: &PgPool, driver: DriverId) -> Result<Vec<Document>, Error> {
-    let rows = sqlx::query_as!(
-        DocumentRow,
-        "SELECT id, kind, number, expires_on, note, created_at FROM driver_documents
-         WHERE driver_id = $1 ORDER BY created_at DESC, id DESC",
+/// Puts a file beside a paper that waits; the file it had before.
+pub async fn set_file(conn: &mut PgConnection, document: Uuid, file: Uuid) -> sqlx::Result<Option<Uuid>> {
+    sqlx::query_scalar!(
+        "UPDATE driver_documents d SET file_id = $2 FROM driver_documents before
+         WHERE d.id = $1 AND before.id = d.id RETURNING before.file_id",
+        document,
+        file
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// What a reviewer decides of one paper.
+#[derive(Clone, Copy, Debug)]
+pub struct Decided<'a> {
+    pub state: DocumentState,
+    pub code: Option<ReasonCode>,
+    pub reason: Option<&'a str>,
+    pub by: Option<UserId>,
+    pub at: Timestamp,
+}
+
+pub async fn decide_document(conn: &mut PgConnection, document: Uuid, decided: Decided<'_>) -> sqlx::Result<()> {
+    sqlx::query!(
+        "UPDATE driver_documents SET state = $2, reason_code = $3, reason = $4, reviewed_by = $5, reviewed_at = $6
+         WHERE id = $1",
+        document,
+        decided.state.as_str(),
+        decided.code.map(ReasonCode::as_str),
+        decided.reason.map(str::trim),
+        decided.by.map(|by| by.0),
+        DateTime::from(decided.at),
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Approves everything that waits, and everything that a reviewer sent back before.
+pub async fn approve_submitted(
+    conn: &mut PgConnection,
+    driver: DriverId,
+    by: UserId,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "UPDATE driver_documents old SET state = 'replaced'
+         WHERE driver_id = $1 AND state = 'approved'
+           AND EXISTS (SELECT FROM driver_documents WHERE driver_id = $1 AND kind = old.kind AND state = 'submitted')",
         driver.0
     )
-    .fetch_all(pool)
+    .execute(&mut *conn)
     .await?;
-    let document = |row: DocumentRow| {
-        let kind = DocumentKind::from_name(&row.kind).ok_or_else(|| Error::internal("unknown kind of document"))?;
-        Ok(Document {
-            id: row.id,
-            kind,
-            number: row.number,
-            expires_on: row.expires_on,
-            note: row.note,
-            created_at: row.created_at,
-        })
+    sqlx::query!(
+        "UPDATE driver_documents SET state = 'approved', reason_code = NULL, reason = NULL, reviewed_by = $2, reviewed_at = $3
+         WHERE driver_id = $1 AND state = 'submitted'",
+        driver.0,
+        by.0,
+        DateTime::from(now),
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// What an approved paper says counts from now on.
+pub async fn apply_facts(conn: &mut PgConnection, vault: &Vault, driver: DriverId, facts: &Facts) -> Result<(), Error> {
+    let seal = |column, number: &String| vault.seal_text(Place::new(column, driver.0), number);
+    let done = match (facts.kind, &facts.number, facts.expires_on) {
+        (DocumentKind::Licence, Some(number), Some(expires_on)) => {
+            sqlx::query!(
+                "UPDATE drivers SET licence_number_sealed = $2, licence_number_index = $3, licence_expires_on = $4
+                 WHERE user_id = $1",
+                driver.0,
+                seal(LICENCE, number)?,
+                vault.index(LICENCE_INDEX, number),
+                expires_on,
+            )
+            .execute(conn)
+            .await
+        }
+        (DocumentKind::Insurance, Some(number), Some(expires_on)) => {
+            sqlx::query!(
+                "UPDATE drivers SET insurance_number_sealed = $2, insurance_expires_on = $3 WHERE user_id = $1",
+                driver.0,
+                seal(INSURANCE, number)?,
+                expires_on,
+            )
+            .execute(conn)
+            .await
+        }
+        (DocumentKind::Inspection, _, Some(expires_on)) => {
+            sqlx::query!("UPDATE drivers SET inspection_expires_on = $2 WHERE user_id = $1", driver.0, expires_on)
+                .execute(conn)
+                .await
+        }
+        (DocumentKind::Authorisation, _, expires_on) => {
+            sqlx::query!("UPDATE drivers SET authorisation_expires_on = $2 WHERE user_id = $1", driver.0, expires_on)
+                .execute(conn)
+                .await
+        }
+        _ => return Ok(()),
     };
-    rows.into_iter().map(document).collect()
+    done.map(|_| ()).map_err(taken)
+}
+
+/// Takes the numbers that only one driver may have; refuses those that another one has.
+pub async fn document_numbers_taken(
+    conn: &mut PgConnection,
+    vault: &Vault,
+    driver: DriverId,
+    facts: &Facts,
+) -> Result<(), Error> {
+    match (facts.kind, &facts.number) {
+        (DocumentKind::NationalId, Some(number)) => {
+            let index = vault.index(IDENTITY_INDEX, number);
+            sqlx::query!("UPDATE drivers SET national_id_index = $2 WHERE user_id = $1", driver.0, index)
+                .execute(conn)
+                .await
+                .map(|_| ())
+                .map_err(taken)
+        }
+        (DocumentKind::Licence, Some(number)) => {
+            let index = vault.index(LICENCE_INDEX, number);
+            let others = sqlx::query_scalar!(
+                r#"SELECT EXISTS (SELECT FROM drivers WHERE licence_number_index = $2 AND user_id <> $1) AS "others!""#,
+                driver.0,
+                index
+            );
+            match others.fetch_one(conn).await? {
+                true => Err(Error::conflict("licence_taken", "another driver has this licence")),
+                false => Ok(()),
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Notes what the authority says; false when the paper is gone or was decided meanwhile.
+pub async fn verified(
+    conn: &mut PgConnection,
+    document: Uuid,
+    verification: Verification,
+    now: Timestamp,
+) -> sqlx::Result<bool> {
+    let done = sqlx::query!(
+        "UPDATE driver_documents SET verification = $2, verified_at = $3 WHERE id = $1 AND state <> 'replaced'",
+        document,
+        verification.as_str(),
+        DateTime::from(now),
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() > 0)
 }

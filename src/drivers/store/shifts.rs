@@ -71,11 +71,31 @@ pub async fn on_shift_without_standing(pool: &PgPool, day: NaiveDate) -> sqlx::R
     let ids = sqlx::query_scalar!(
         "SELECT user_id FROM shifts JOIN drivers ON user_id = driver_id
          WHERE ended_at IS NULL
-           AND (status <> 'approved' OR licence_expires_on < $1 OR insurance_expires_on < $1 OR inspection_expires_on < $1)
+           AND (status <> 'approved' OR least(licence_expires_on, insurance_expires_on, inspection_expires_on,
+                                              authorisation_expires_on) < $1)
          ORDER BY user_id",
         day
     )
     .fetch_all(pool)
     .await?;
     Ok(ids.into_iter().map(DriverId).collect())
+}
+
+/// Shifts that touch a period, oldest first: beginning, and end unless it is open.
+pub async fn shifts_between(
+    pool: &PgPool,
+    driver: DriverId,
+    from: Timestamp,
+    to: Timestamp,
+) -> sqlx::Result<Vec<(Timestamp, Option<Timestamp>)>> {
+    let rows = sqlx::query!(
+        "SELECT started_at, ended_at FROM shifts
+         WHERE driver_id = $1 AND started_at < $3 AND (ended_at IS NULL OR ended_at > $2) ORDER BY started_at",
+        driver.0,
+        DateTime::from(from),
+        DateTime::from(to),
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.started_at.into(), row.ended_at.map(Timestamp::from))).collect())
 }

@@ -29,10 +29,9 @@ pub(super) async fn insert_rider(pool: &PgPool, n: u128) -> RiderId {
 async fn insert_driver(pool: &PgPool, n: u128) -> DriverId {
     let id = insert_rider(pool, n).await.0;
     sqlx::query(
-        "INSERT INTO drivers (user_id, status, licence_number, licence_category, licence_expires_on, plate, vehicle_make,
-             vehicle_model, vehicle_year, vehicle_colour, fuel, ride_types, insurance_number, insurance_expires_on,
-             created_at, updated_at)
-         VALUES ($1, 'approved', 'L', 'A', '2030-01-01', $2, 'm', 'm', 2024, 'c', 'petrol', '{boda}', 'I', '2030-01-01', now(), now())",
+        "INSERT INTO drivers (user_id, status, licence_category, licence_expires_on, plate, vehicle_make, vehicle_model,
+             vehicle_year, vehicle_colour, fuel, ride_types, insurance_expires_on, created_at, updated_at)
+         VALUES ($1, 'approved', 'A', '2030-01-01', $2, 'm', 'm', 2024, 'c', 'petrol', '{boda}', '2030-01-01', now(), now())",
     )
     .bind(id)
     .bind(format!("RC{n:03}A"))

@@ -76,7 +76,9 @@ pub(super) fn parts(pool: &PgPool) -> Parts {
     );
     let auth = auth.expect("random");
     let home = crate::drivers::HomeConfig::FOR_TESTS;
-    let cards = crate::drivers::Config { cards_remembered_max: 100, card_age_max: Span::from_minutes(60), home };
+    let papers = crate::drivers::PapersConfig::FOR_TESTS;
+    let cards =
+        crate::drivers::Config { cards_remembered_max: 100, card_age_max: Span::from_minutes(60), home, papers };
     let travel = Arc::new(StraightLine::new(1.33, 22.0).expect("valid"));
     let locations = Locations::new(location_config(), travel).expect("valid");
     let hub = Hub::start(crate::realtime::Config::for_tests());

@@ -57,6 +57,8 @@ pub fn body(route: &str) -> Value {
         "POST /safety/incidents" => json!({"kind": "accident", "severity": "low", "description": "we slid"}),
         "POST /admin/incidents/{id}/state" => json!({"state": "investigating"}),
         "POST /admin/drivers/{id}/reject" | "POST /admin/drivers/{id}/suspend" => json!({"reason": "for the matrix"}),
+        "POST /admin/drivers/{id}/documents/{document_id}/decision" => json!({"decision": "approve"}),
+        "POST /admin/driver-appeals/{id}/decision" => json!({"outcome": "refused", "reason": "for the matrix"}),
         _ => json!({}),
     }
 }

@@ -16,6 +16,7 @@ pub async fn endpoints(house: &House) -> Vec<Endpoint> {
     });
     let official = json!({
         "phone": fresh_phone(), "first_name": "A", "last_name": "B", "role": "government", "language": "rw",
+        "agency": "RURA",
         "password": "amata n'ubuki",
     });
     let proof = json!({"phone": fresh_phone(), "code": "123456", "device_name": "x"});

@@ -37,11 +37,33 @@ pub async fn endpoints(house: &House) -> Vec<Endpoint> {
         of_papers(Endpoint::post(&driver, "/drivers/me", papers).by(Method::PUT)),
         Endpoint::post(&driver, "/drivers/me/documents", document)
             .must(Text, &["kind", "number"])
-            .may(Text, &["expires_on", "note"])
+            .may(Text, &["expires_on", "note", "number_type", "issuer", "first_authorised_on"])
             .wrong("kind", [json!("poem")])
             .wrong("number", [json!(""), long()])
             .wrong("expires_on", [json!("2020-01-01"), json!("soon")])
+            .wrong("first_authorised_on", [json!("2999-01-01"), json!("once")])
+            .wrong("number_type", [json!("passport")])
+            .wrong("issuer", [long()])
             .wrong("note", [long()]),
+        Endpoint::post(&driver, "/drivers/me/appeals", json!({"words": "x"}))
+            .must(Text, &["words"])
+            .wrong("words", [json!(""), json!("  "), long(), json!("a\u{7}b")]),
+        Endpoint::post(
+            &admin,
+            format!("/admin/driver-appeals/{NOBODY}/decision"),
+            json!({"outcome": "granted", "reason": "x"}),
+        )
+        .must(Text, &["outcome", "reason"])
+        .wrong("outcome", [json!("perhaps")])
+        .name("reason"),
+        Endpoint::post(
+            &admin,
+            format!("/admin/drivers/{NOBODY}/documents/{NOBODY}/decision"),
+            json!({"decision": "reject", "reason_code": "unreadable", "reason": "x"}),
+        )
+        .must(Text, &["decision"])
+        .may(Text, &["reason"])
+        .wrong("decision", [json!("perhaps")]),
         decide("reject"),
         decide("suspend"),
         Endpoint::post(&admin, format!("/admin/incidents/{NOBODY}/state"), json!({"state": "investigating"}))
@@ -56,7 +78,9 @@ fn of_papers(endpoint: Endpoint) -> Endpoint {
         .must(Whole, &["vehicle_year"])
         .must(List, &["ride_types"])
         .must(Text, &["insurance_number", "insurance_expires_on"])
-        .may(Text, &["inspection_expires_on"])
+        .may(Text, &["inspection_expires_on", "licence_type", "city"])
+        .wrong("licence_type", [json!("provisional"), json!("forged")])
+        .wrong("city", [json!("goma")])
         .name("vehicle_make")
         .name("vehicle_model")
         .wrong("licence_number", [json!("1"), long()])

@@ -1,5 +1,7 @@
 //! Records against a real Postgres: chained as described, refused to be changed, gapless under contention.
 
+mod tampering;
+
 use chrono::{DateTime, Utc};
 use sqlx::{PgPool, Row};
 use uuid::Uuid;
