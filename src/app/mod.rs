@@ -39,6 +39,7 @@ use crate::config::Config;
 use crate::db::embedded::Embedded;
 use crate::db::{self, embedded};
 use crate::error::Error as ServiceError;
+use crate::privacy::breaches::Breaches;
 use crate::sandbox::{self, Sandbox};
 use crate::telemetry::{self, Telemetry};
 use crate::web;
@@ -166,6 +167,8 @@ async fn serve_with(
         config.audit.publish_every,
         stop.clone(),
     )));
+    let register = Breaches::new(database.pool().clone(), config.breaches.clone());
+    background.push(tokio::spawn(register.watch(stop.clone())));
     let router = router::build(config, &services, server.clone(), telemetry.clone(), database.clone())?;
     let drain = CancellationToken::new();
     let (tls, fresh) = match encryption::start(config, &stop)? {

@@ -24,6 +24,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::db::Database;
 use crate::error::Error;
+use crate::privacy::breaches::{self, Breaches};
 use crate::realtime::protocol::asyncapi;
 use crate::realtime::{self, Sockets};
 use crate::telemetry::Telemetry;
@@ -96,6 +97,7 @@ fn api(config: &Config, services: &Services, server: &Server, database: &Databas
     let is_public = config.server.city_page_public;
     let (rides, maps, streets) = (services.rides.clone(), services.maps.clone(), services.streets.clone());
     let log = audit::Log::new(database.pool().clone(), config.audit.case_hidden_for);
+    let register = Breaches::new(database.pool().clone(), config.breaches.clone());
     let watching = Arc::new(Watching::new(database.pool().clone()));
     let city = city_page::City { rides, maps, streets, is_public, watching };
     let routes = OpenApiRouter::new()
@@ -116,6 +118,7 @@ fn api(config: &Config, services: &Services, server: &Server, database: &Databas
         .merge(analytics::http::routes().with_state(services.analytics.clone()))
         .merge(government::http::routes().with_state(services.government.clone()))
         .merge(audit::http::routes().with_state(log))
+        .merge(breaches::http::routes().with_state(register))
         .merge(operations::routes().with_state(database.pool().clone()));
     OpenApiRouter::with_openapi(openapi::Document::openapi()).nest(API_PREFIX, routes)
 }

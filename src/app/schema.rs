@@ -21,10 +21,10 @@ pub(super) async fn bring_up_to_date(config: &Config, database: &Database) -> Re
     let vault = unlock(config, database).await?;
     let sealed = auth::seal_open_phones(database.pool(), &vault).await;
     sealed.map_err(|error| Error::service("the phones that lie open in the database cannot be sealed", error))?;
-    let sealed = rides::seal_open_contacts(database.pool(), &vault).await;
-    sealed.map_err(|error| Error::service("the contacts that lie open in the database cannot be sealed", error))?;
     let sealed = drivers::seal_open_numbers(database.pool(), &vault).await;
     sealed.map_err(|error| Error::service("the numbers of papers that lie open cannot be sealed", error))?;
+    let sealed = rides::seal_open_contacts(database.pool(), &vault).await;
+    sealed.map_err(|error| Error::service("the contacts that lie open in the database cannot be sealed", error))?;
     Ok(vault)
 }
 

@@ -19,22 +19,56 @@ const SHIFT_MAX: i64 = 1_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deed {
     /// A record says something else than it did.
-    Changed { seq: i64 },
+    Changed {
+        /// Which.
+        seq: i64,
+    },
     /// A record says what it did, but its hash is another.
-    HashChanged { seq: i64 },
+    HashChanged {
+        /// Which.
+        seq: i64,
+    },
     /// Records are missing; the ones behind may have been numbered anew.
-    Removed { seq: i64, count: i64 },
+    Removed {
+        /// The first.
+        seq: i64,
+        /// How many.
+        count: i64,
+    },
     /// A record that was not written by this program, or not here.
-    Inserted { seq: i64, count: i64 },
+    Inserted {
+        /// The first.
+        seq: i64,
+        /// How many.
+        count: i64,
+    },
     /// The record that belongs here is elsewhere.
-    Reordered { seq: i64, found_at: i64 },
+    Reordered {
+        /// Where it belongs.
+        seq: i64,
+        /// Where it is.
+        found_at: i64,
+    },
     /// The last records are missing.
-    CutOff { last: i64, expected: i64 },
+    CutOff {
+        /// The last that is there.
+        last: i64,
+        /// The last that was published.
+        expected: i64,
+    },
     /// The end of the chain, as the table `audit_head` has it, is not that of the last record.
-    HeadChanged { seq: i64 },
+    HeadChanged {
+        /// Where the chain ends.
+        seq: i64,
+    },
     /// The chain holds in itself, but is another than the one that was published: everything from some record in this range
     /// on was written anew.
-    Rewritten { after: i64, up_to: i64 },
+    Rewritten {
+        /// The last record that is as it was published.
+        after: i64,
+        /// The published record that is another now.
+        up_to: i64,
+    },
 }
 
 impl fmt::Display for Deed {

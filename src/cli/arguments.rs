@@ -66,13 +66,6 @@ pub enum Command {
         #[command(subcommand)]
         command: UserCommand,
     },
-    /// Look after the keys that seal personal data and sign tokens
-    #[command(after_help = help::KEYS)]
-    Keys {
-        /// What to do with them.
-        #[command(subcommand)]
-        command: KeysCommand,
-    },
     /// Look after drivers' papers
     #[command(after_help = help::DRIVERS)]
     Drivers {
@@ -87,6 +80,13 @@ pub enum Command {
         #[command(subcommand)]
         command: AuditCommand,
     },
+    /// Look after the keys that seal personal data and sign tokens
+    #[command(after_help = help::KEYS)]
+    Keys {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
     /// Make the map of a city from OpenStreetMap, and try it out
     #[command(after_help = help::MAP)]
     Map {
@@ -94,50 +94,6 @@ pub enum Command {
         #[command(subcommand)]
         command: MapCommand,
     },
-}
-
-#[derive(Debug, Subcommand)]
-pub enum KeysCommand {
-    /// List the keys that seal, their state, and how much each has sealed
-    #[command(after_help = help::KEYS_LIST)]
-    List(Place),
-    /// Bring a newer key into use
-    #[command(after_help = help::KEYS_ROTATE)]
-    Rotate {
-        /// Which key.
-        #[command(subcommand)]
-        command: RotateCommand,
-    },
-    /// Seal anew, with the key that seals now, what older keys have sealed
-    #[command(after_help = help::KEYS_RESEAL)]
-    Reseal(Place),
-    /// Open what is sealed, and tell what does not open
-    #[command(after_help = help::KEYS_CHECK)]
-    Check {
-        /// Only so many values of each column, anywhere
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..=1_000_000))]
-        sample: Option<i64>,
-        /// Which house.
-        #[command(flatten)]
-        place: Place,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub enum RotateCommand {
-    /// The key that seals personal data
-    #[command(after_help = help::KEYS_ROTATE_VAULT)]
-    Vault {
-        /// Only make the key's file, to be carried to the other servers first
-        #[arg(long)]
-        prepare: bool,
-        /// Which house.
-        #[command(flatten)]
-        place: Place,
-    },
-    /// The key that signs access tokens
-    #[command(after_help = help::KEYS_ROTATE_TOKENS)]
-    Tokens(Place),
 }
 
 #[derive(Debug, Subcommand)]
@@ -217,6 +173,50 @@ pub struct ShowAudit {
     /// Its number
     #[arg(value_name = "NUMBER")]
     pub seq: i64,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// List the keys that seal, their state, and how much each has sealed
+    #[command(after_help = help::KEYS_LIST)]
+    List(Place),
+    /// Bring a newer key into use
+    #[command(after_help = help::KEYS_ROTATE)]
+    Rotate {
+        /// Which key.
+        #[command(subcommand)]
+        command: RotateCommand,
+    },
+    /// Seal anew, with the key that seals now, what older keys have sealed
+    #[command(after_help = help::KEYS_RESEAL)]
+    Reseal(Place),
+    /// Open what is sealed, and tell what does not open
+    #[command(after_help = help::KEYS_CHECK)]
+    Check {
+        /// Only so many values of each column, anywhere
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..=1_000_000))]
+        sample: Option<i64>,
+        /// Which house.
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RotateCommand {
+    /// The key that seals personal data
+    #[command(after_help = help::KEYS_ROTATE_VAULT)]
+    Vault {
+        /// Only make the key's file, to be carried to the other servers first
+        #[arg(long)]
+        prepare: bool,
+        /// Which house.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// The key that signs access tokens
+    #[command(after_help = help::KEYS_ROTATE_TOKENS)]
+    Tokens(Place),
 }
 
 #[derive(Debug, Subcommand)]

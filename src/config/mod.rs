@@ -28,6 +28,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::notifications::sms;
+use crate::privacy::breaches::Office;
 use crate::time::Span;
 use crate::{
     audit, auth, bus, db, drivers, jobs, locations, maps, payments, realtime, rides, steering, storage, telemetry,
@@ -100,6 +101,8 @@ pub struct Config {
     pub storage: storage::Config,
     /// Money.
     pub payments: payments::Config,
+    /// Whom the register of breaches names.
+    pub breaches: Office,
     /// Stand-ins for the outside world.
     pub sandbox: SandboxConfig,
     /// A simulated city.
@@ -184,8 +187,8 @@ fn build(reader: &mut Reader<'_>) -> Config {
         edge: edge::edge(reader, demo.enabled),
         sms: people::sms(reader, &sandbox),
         database: machine::database(reader, data_dir.clone()),
-        vault: machine::vault(reader, &data_dir),
         audit: machine::audit(reader, &data_dir),
+        vault: machine::vault(reader, &data_dir),
         bus: machine::bus(reader),
         jobs: machine::jobs(reader),
         log: machine::log(reader),
@@ -205,6 +208,7 @@ fn build(reader: &mut Reader<'_>) -> Config {
         drivers,
         tokens: people::tokens(reader),
         payments: people::payments(reader),
+        breaches: people::breaches(reader),
         data_dir,
         sandbox,
         demo,

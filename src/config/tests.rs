@@ -279,3 +279,35 @@ fn what_is_printed_can_be_read_again() {
     assert!(!printed.contains('#'), "no comments");
     assert_eq!(case(&printed, &[]).sources.print().unwrap(), printed);
 }
+
+#[test]
+fn what_is_said_of_strangers_is_checked_item_by_item() {
+    let check = |text: &str, expected: &[&str]| {
+        let said = faults(text, &[]);
+        assert_eq!(said.len(), expected.len(), "{said:?}");
+        for (said, expected) in said.iter().zip(expected) {
+            assert!(said.starts_with(expected), "{said} is not {expected}");
+        }
+    };
+    let proxies = "[server]\ntrusted_proxies = \"10.0.0.0/8, proxy.example, 10.0.0.0/40\"";
+    check(proxies, &["server.trusted_proxies: \"proxy.example\" is", "server.trusted_proxies: \"10.0.0.0/40\" is"]);
+    check("[server]\nforwarding_header = \"x-real-ip\"", &["server.forwarding_header: \"x-real-ip\" is not one of"]);
+    let origins = "[server]\ncors_origins = \"https://a.rw, *, https://b.rw/path\"";
+    check(
+        origins,
+        &["server.cors_origins: \"*\" does not begin", "server.cors_origins: \"https://b.rw/path\" is more"],
+    );
+    check("[tls]\nkey_file = \"key.pem\"", &["tls.key_file: is set and its companion is not"]);
+    check("[limits]\nshared = true", &["limits.shared: true needs redis.url"]);
+    check("[limits]\nread_burst_max = 0", &["limits.read_burst_max: 0 is out of range"]);
+    let demo = "[demo]\nenabled = true\n[tls]\ncertificate_file = \"a\"\nkey_file = \"b\"";
+    check(demo, &["tls.certificate_file: \"a\" is set, and the simulated people"]);
+}
+
+#[test]
+fn nobody_is_without_limits_but_who_is_named_and_the_people_of_the_demo() {
+    let exempt = |text: &str| case(text, &[]).sources.load().unwrap().edge.limits.exempt.to_string();
+    assert_eq!(exempt(""), "");
+    assert_eq!(exempt("[limits]\nexempt = \" 192.0.2.7 ,10.0.0.0/8,\""), "192.0.2.7/32, 10.0.0.0/8");
+    assert_eq!(exempt("[demo]\nenabled = true"), "127.0.0.0/8, ::1/128");
+}

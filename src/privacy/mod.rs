@@ -1,1 +1,3 @@
 //! Privacy (law 058/2021): consent, export, erasure, restriction, retention, breaches, residency.
+
+pub mod breaches;

@@ -8,6 +8,7 @@
 
 mod api;
 mod app;
+mod audit;
 mod city;
 mod database;
 mod house;

@@ -55,6 +55,12 @@ pub fn body(route: &str) -> Value {
             json!({"code": "0000", "pickup": here, "destination": {"lat": -1.93, "lng": 30.08}})
         }
         "POST /safety/incidents" => json!({"kind": "accident", "severity": "low", "description": "we slid"}),
+        "POST /admin/breaches/{id}/state" => json!({"state": "notified"}),
+        "POST /admin/breaches/{id}/informing" => json!({"inform": "high_risk", "reason": "phones were readable"}),
+        "POST /admin/breaches" | "PUT /admin/breaches/{id}" => json!({
+            "aware_at": "2026-01-26T08:00:00Z", "nature": "a lost disk", "categories": ["phone"], "people": 1,
+            "records": 1, "consequences": "none known", "measures": "it was encrypted", "plan": "none",
+        }),
         "POST /admin/incidents/{id}/state" => json!({"state": "investigating"}),
         "POST /admin/drivers/{id}/reject" | "POST /admin/drivers/{id}/suspend" => json!({"reason": "for the matrix"}),
         "POST /admin/drivers/{id}/documents/{document_id}/decision" => json!({"decision": "approve"}),

@@ -66,6 +66,7 @@ const KINDS: &[(&str, &str, Kind)] = &[
     ("/admin/stages/", "{driver_id}", Kind::Driver),
     ("/admin/road-closures/", "{id}", Kind::Closure),
     ("/admin/jobs/", "{id}", Kind::Job),
+    ("/admin/breaches/", "{id}", Kind::Plain(NOBODY)),
     ("/admin/partners/", "{id}", Kind::Plain(NOBODY)),
     // Nobody's: a number that changes takes the person's sessions away, and the rest of the table with them.
     ("/admin/users/", "{id}", Kind::Plain(NOBODY)),
