@@ -58,7 +58,7 @@ pub use papers::{Fuel, Papers, PapersRequest};
 pub use review::{Decision, Status, SuspendedFor};
 pub use sealing::seal_open_numbers;
 pub use seed::Begin;
-pub use store::{close_shift, on_shift, open_shift, record_completed, record_rating, ride_types, was_on_shift};
+pub use store::{SEALED, close_shift, on_shift, open_shift, record_completed, record_rating, ride_types, was_on_shift};
 pub use wishes::{Asked, Unwished, WishesRequest};
 pub use wishing::{HomeConfig, WishesNow};
 

@@ -36,7 +36,7 @@ use crate::drivers::{Driver, Fuel, Papers, Status, SuspendedFor};
 use crate::error::Error;
 use crate::ids::{DriverId, UserId};
 use crate::time::Timestamp;
-use crate::vault::{Place, Vault};
+use crate::vault::{Column, Place, Vault};
 use crate::web::page::PageRequest;
 
 /// Where sealed numbers of drivers lie.
@@ -45,6 +45,36 @@ pub const INSURANCE: &str = "drivers.insurance_number";
 
 /// The kind of a licence's blind index.
 pub const LICENCE_INDEX: &str = "licence";
+
+/// What of this service's tables is sealed.
+pub const SEALED: &[&Column] = &[
+    &Column {
+        place: LICENCE,
+        table: "drivers",
+        column: "licence_number_sealed",
+        key: "user_id",
+        row: "user_id",
+        index: Some(("licence_number_index", LICENCE_INDEX)),
+    },
+    &Column {
+        place: INSURANCE,
+        table: "drivers",
+        column: "insurance_number_sealed",
+        key: "user_id",
+        row: "user_id",
+        index: None,
+    },
+    &Column {
+        place: documents::NUMBER,
+        table: "driver_documents",
+        column: "number_sealed",
+        key: "id",
+        row: "id",
+        index: None,
+    },
+    // As `storage` seals the key of a file.
+    &Column { place: "file.key", table: "driver_files", column: "key_sealed", key: "id", row: "id", index: None },
+];
 /// The kind of an identity's blind index.
 const IDENTITY_INDEX: &str = "national_id";
 
