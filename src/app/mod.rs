@@ -167,7 +167,7 @@ async fn serve_with(
         config.audit.publish_every,
         stop.clone(),
     )));
-    let register = Breaches::new(database.pool().clone(), config.breaches.clone());
+    let register = Breaches::new(database.pool().clone(), config.privacy.organisation.clone());
     background.push(tokio::spawn(register.watch(stop.clone())));
     let router = router::build(config, &services, server.clone(), telemetry.clone(), database.clone())?;
     let drain = CancellationToken::new();

@@ -99,7 +99,7 @@ fn api(config: &Config, services: &Services, server: &Server, database: &Databas
     let is_public = config.server.city_page_public;
     let (rides, maps, streets) = (services.rides.clone(), services.maps.clone(), services.streets.clone());
     let log = audit::Log::new(database.pool().clone(), config.audit.case_hidden_for);
-    let register = Breaches::new(database.pool().clone(), config.breaches.clone());
+    let register = Breaches::new(database.pool().clone(), config.privacy.organisation.clone());
     let watching = Arc::new(Watching::new(database.pool().clone()));
     let city = city_page::City { rides, maps, streets, is_public, watching };
     let routes = OpenApiRouter::new()

@@ -120,12 +120,12 @@ fn embedded(reader: &mut Reader<'_>, data_dir: PathBuf) -> db::embedded::Config 
     }
 }
 
-pub fn audit(reader: &mut Reader<'_>, data_dir: &Path) -> audit::Config {
+pub fn audit(reader: &mut Reader<'_>, data_dir: &Path, keys_dir: PathBuf) -> audit::Config {
     let mut s = reader.section("audit");
     let heads_file = s.optional_text("heads_file").map_or_else(|| data_dir.join("audit-heads.log"), PathBuf::from);
     audit::Config {
         heads_file,
-        keys_dir: data_dir.join("keys"),
+        keys_dir,
         publish_every: s.span("publish_every_hours", 1..=24),
         case_hidden_for: s.span("case_hidden_days", 0..=730),
     }

@@ -30,7 +30,6 @@ use std::path::PathBuf;
 
 use crate::clock;
 use crate::notifications::sms;
-use crate::privacy::breaches::Office;
 use crate::time::Span;
 use crate::{
     audit, auth, bus, db, drivers, jobs, locations, maps, payments, realtime, rides, steering, storage, telemetry,
@@ -103,8 +102,6 @@ pub struct Config {
     pub storage: storage::Config,
     /// Money.
     pub payments: payments::Config,
-    /// Whom the register of breaches names.
-    pub breaches: Office,
     /// People's data: rights, how long it is kept, where it lies.
     pub privacy: crate::privacy::Config,
     /// Stand-ins for the outside world.
@@ -189,14 +186,15 @@ fn build(reader: &mut Reader<'_>) -> Config {
     let database = machine::database(reader, data_dir.clone());
     let stores = privacy::Stores { database: &database, bus: &bus, sms: &sms };
     let drivers = papers::drivers(reader, &demo);
+    let vault = machine::vault(reader, &data_dir);
     let config = Config {
         server: machine::server(reader, &demo),
         privacy: privacy::privacy(reader, stores, clock::now()),
         edge: edge::edge(reader, demo.enabled),
         sms,
         database,
-        audit: machine::audit(reader, &data_dir),
-        vault: machine::vault(reader, &data_dir),
+        audit: machine::audit(reader, &data_dir, vault.keys_dir.clone()),
+        vault,
         bus,
         jobs: machine::jobs(reader),
         log: machine::log(reader),
@@ -216,7 +214,6 @@ fn build(reader: &mut Reader<'_>) -> Config {
         drivers,
         tokens: people::tokens(reader),
         payments: people::payments(reader),
-        breaches: people::breaches(reader),
         data_dir,
         sandbox,
         demo,

@@ -8,7 +8,6 @@ use std::net::SocketAddr;
 use super::reader::Reader;
 use crate::money::BasisPoints;
 use crate::notifications::sms::{self, africastalking};
-use crate::privacy::breaches::Office;
 use crate::redact::Secret;
 use crate::time::Span;
 use crate::{auth, payments};
@@ -161,15 +160,6 @@ pub(super) fn is_base_url(url: &str) -> bool {
         Some(("http", rest)) => is_host(rest) && is_here(rest),
         _ => false,
     }
-}
-
-pub fn breaches(reader: &mut Reader<'_>) -> Office {
-    let mut s = reader.section("breaches");
-    let officer_contact = s.text("officer_contact");
-    if officer_contact.trim().is_empty() {
-        s.fault("officer_contact", "is empty, and the law wants the officer named in every report");
-    }
-    Office { officer_contact }
 }
 
 pub fn payments(reader: &mut Reader<'_>) -> payments::Config {

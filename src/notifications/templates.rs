@@ -79,6 +79,60 @@ struct Texts {
     fr: &'static str,
 }
 
+const ACCOUNT_APPROVED: Texts = Texts {
+    rw: "Konti yawe yemejwe. Ushobora kwakira ingendo.",
+    en: "Your account is approved. You can take trips.",
+    fr: "Votre compte est validé. Vous pouvez prendre des courses.",
+};
+
+const ACCOUNT_REJECTED: Texts = Texts {
+    rw: "Ibyangombwa byawe ntibyemewe: {reason}",
+    en: "Your papers were not accepted: {reason}",
+    fr: "Vos documents ne sont pas acceptés : {reason}",
+};
+
+const ACCOUNT_SUSPENDED: Texts = Texts {
+    rw: "Konti yawe yahagaritswe by'agateganyo: {reason}",
+    en: "Your account is suspended: {reason}",
+    fr: "Votre compte est suspendu : {reason}",
+};
+
+const ACCOUNT_RESTORED: Texts = Texts {
+    rw: "Konti yawe yongeye gukora.",
+    en: "Your account is active again.",
+    fr: "Votre compte est de nouveau actif.",
+};
+
+const PAPER_ASKED_AGAIN: Texts = Texts {
+    rw: "Ongera wohereze {paper}: {cause}.{words}",
+    en: "Please send your {paper} again: {cause}.{words}",
+    fr: "Renvoyez ce document, {paper} : {cause}.{words}",
+};
+
+const PAPER_EXPIRES: Texts = Texts {
+    rw: "Icyangombwa cyawe ({paper}) kirangira ku itariki ya {day}. Ohereza igishya mbere yaho.",
+    en: "Your {paper} is good until {day}. Send the new one before then.",
+    fr: "Votre document ({paper}) est valable jusqu'au {day}. Envoyez le nouveau avant.",
+};
+
+const PAPER_EXPIRED: Texts = Texts {
+    rw: "Icyangombwa cyawe ({paper}) cyarangiye. Ntushobora kwakira ingendo kugeza wohereje igishya.",
+    en: "Your {paper} has expired. No trips until you send the new one.",
+    fr: "Votre document ({paper}) a expiré. Plus de courses avant l'envoi du nouveau.",
+};
+
+const APPEAL_GRANTED: Texts = Texts {
+    rw: "Ubujurire bwawe bwemewe: {reason}",
+    en: "Your appeal was granted: {reason}",
+    fr: "Votre recours est accepté : {reason}",
+};
+
+const APPEAL_REFUSED: Texts = Texts {
+    rw: "Ubujurire bwawe ntibwemewe: {reason}",
+    en: "Your appeal was refused: {reason}",
+    fr: "Votre recours est refusé : {reason}",
+};
+
 const OTP_CODE: Texts = Texts {
     rw: "Kode yawe ya boda ni {code}. Irangira nyuma y'iminota {min}. Ntuyihe undi muntu.",
     en: "Your boda code is {code}. Valid {min} min. Never share it.",
@@ -272,51 +326,15 @@ impl Key {
                 en: "Your parcel was handed over. Fare: {fare} Frw.",
                 fr: "Votre colis a été remis. Prix : {fare} Frw.",
             },
-            Self::AccountApproved => Texts {
-                rw: "Konti yawe yemejwe. Ushobora kwakira ingendo.",
-                en: "Your account is approved. You can take trips.",
-                fr: "Votre compte est validé. Vous pouvez prendre des courses.",
-            },
-            Self::AccountRejected => Texts {
-                rw: "Ibyangombwa byawe ntibyemewe: {reason}",
-                en: "Your papers were not accepted: {reason}",
-                fr: "Vos documents ne sont pas acceptés : {reason}",
-            },
-            Self::AccountSuspended => Texts {
-                rw: "Konti yawe yahagaritswe by'agateganyo: {reason}",
-                en: "Your account is suspended: {reason}",
-                fr: "Votre compte est suspendu : {reason}",
-            },
-            Self::AccountRestored => Texts {
-                rw: "Konti yawe yongeye gukora.",
-                en: "Your account is active again.",
-                fr: "Votre compte est de nouveau actif.",
-            },
-            Self::PaperAskedAgain => Texts {
-                rw: "Ongera wohereze {paper}: {cause}.{words}",
-                en: "Please send your {paper} again: {cause}.{words}",
-                fr: "Renvoyez ce document, {paper} : {cause}.{words}",
-            },
-            Self::PaperExpires => Texts {
-                rw: "Icyangombwa cyawe ({paper}) kirangira ku itariki ya {day}. Ohereza igishya mbere yaho.",
-                en: "Your {paper} is good until {day}. Send the new one before then.",
-                fr: "Votre document ({paper}) est valable jusqu'au {day}. Envoyez le nouveau avant.",
-            },
-            Self::PaperExpired => Texts {
-                rw: "Icyangombwa cyawe ({paper}) cyarangiye. Ntushobora kwakira ingendo kugeza wohereje igishya.",
-                en: "Your {paper} has expired. No trips until you send the new one.",
-                fr: "Votre document ({paper}) a expiré. Plus de courses avant l'envoi du nouveau.",
-            },
-            Self::AppealGranted => Texts {
-                rw: "Ubujurire bwawe bwemewe: {reason}",
-                en: "Your appeal was granted: {reason}",
-                fr: "Votre recours est accepté : {reason}",
-            },
-            Self::AppealRefused => Texts {
-                rw: "Ubujurire bwawe ntibwemewe: {reason}",
-                en: "Your appeal was refused: {reason}",
-                fr: "Votre recours est refusé : {reason}",
-            },
+            Self::AccountApproved => ACCOUNT_APPROVED,
+            Self::AccountRejected => ACCOUNT_REJECTED,
+            Self::AccountSuspended => ACCOUNT_SUSPENDED,
+            Self::AccountRestored => ACCOUNT_RESTORED,
+            Self::PaperAskedAgain => PAPER_ASKED_AGAIN,
+            Self::PaperExpires => PAPER_EXPIRES,
+            Self::PaperExpired => PAPER_EXPIRED,
+            Self::AppealGranted => APPEAL_GRANTED,
+            Self::AppealRefused => APPEAL_REFUSED,
         }
     }
 

@@ -194,6 +194,7 @@ impl Class {
     }
 
     /// What, why, and what then.
+    #[expect(clippy::too_many_lines, reason = "a table: each arm is one of its rows")]
     pub const fn rule(self) -> Rule {
         match self {
             Self::SignInCodes => Rule {

@@ -77,7 +77,7 @@ catalogue! {
     /// HTTP connections closed unread, because there were too many.
     HTTP_CONNECTIONS_REFUSED_TOTAL = "boda_http_connections_refused_total", Shape::Counter;
 
-    /// Requests refused because their caller asked too often; labels: class (kind of route), by (person or address).
+    /// Requests refused because their caller asked too often; labels: class (kind of route), by (person, partner or address).
     LIMITS_REFUSED_TOTAL = "boda_limits_refused_total", Shape::Counter;
     /// Requests counted by this node alone, because Redis did not answer in time.
     LIMITS_SHARED_MISSED_TOTAL = "boda_limits_shared_missed_total", Shape::Counter;
@@ -115,7 +115,7 @@ catalogue! {
     /// Time of one bulk copy of them.
     HISTORY_COPY_SECONDS = "boda_history_copy_seconds", Shape::Histogram(COPY_SECONDS);
 
-    /// Rows forgotten because their time was up, by class of data.
+    /// Rows forgotten because their time was up; labels: class.
     RETENTION_ROWS_TOTAL = "boda_retention_rows_total", Shape::Counter;
 
     /// Time of one swap of the riding times, the router's new weights included.

@@ -149,7 +149,7 @@ async fn consent_is_shown_given_and_taken_back() {
     let bad = json!({"given": true, "language": "sw", "version": "x"});
     assert!(rider.api.put("/me/consents/marketing", &bad).await.blames("language"));
 
-    let born = chrono::Utc::now().date_naive() - chrono::Months::new(12 * 15);
+    let born = boda::clock::now().kigali_day() - chrono::Months::new(12 * 15);
     rider.api.patch("/me", &json!({"date_of_birth": born.to_string()})).await.expect(200);
     rider.api.put("/me/consents/marketing", &yes).await.refused(403, "guardian_needed");
 }

@@ -201,7 +201,7 @@ async fn a_new_key_takes_over_without_a_restart_and_nobody_is_signed_out() {
     std::fs::rename(&beside, folder.join("token-99991231.pk8")).expect("moved");
     let signs = |token: &str| {
         let head = token.split('.').next().expect("a head");
-        jsonwebtoken::decode_header(&format!("{head}.e30.e30")).expect("a head").kid.expect("a key id")
+        jsonwebtoken::decode_header(format!("{head}.e30.e30")).expect("a head").kid.expect("a key id")
     };
     assert_eq!(signs(rider.api.token()), first);
     let mut refresh = rider.refresh_token.clone();

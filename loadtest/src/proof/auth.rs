@@ -282,13 +282,19 @@ async fn sign_in(base: &str, flood: &[Somebody], args: &args::Auth, over: &Atomi
             let body = json!({"phone": flood[number % flood.len()].phone, "password": PASSWORD});
             loop {
                 match post(&http, base, "/auth/login", &body).await {
-                    Ok((200, ..)) => break drop(done.fetch_add(1, Ordering::Relaxed)),
+                    Ok((200, ..)) => {
+                        done.fetch_add(1, Ordering::Relaxed);
+                        break;
+                    }
                     Ok((503, pause, _)) if Instant::now() < ends => {
                         sent_away.fetch_add(1, Ordering::Relaxed);
                         sleep(pause.min(PAUSE_MAX)).await;
                     }
                     Ok((503, ..)) => break,
-                    _ => break drop(failed.fetch_add(1, Ordering::Relaxed)),
+                    _ => {
+                        failed.fetch_add(1, Ordering::Relaxed);
+                        break;
+                    }
                 }
             }
         }

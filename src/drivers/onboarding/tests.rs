@@ -182,8 +182,8 @@ fn a_paper_counts_while_the_next_one_is_looked_at_and_no_longer_than_its_last_da
         let step = of(&steps, DocumentKind::Insurance);
         assert_eq!((step.state, step.next, step.renewal), expected, "{today}");
     };
-    check(&[old.clone()], "2027-06-30", (State::Approved, None, None));
-    check(&[old.clone()], "2027-07-01", (State::Expired, Some(Next::Renew), None));
+    check(std::slice::from_ref(&old), "2027-06-30", (State::Approved, None, None));
+    check(std::slice::from_ref(&old), "2027-07-01", (State::Expired, Some(Next::Renew), None));
     let with = [old.clone(), renewed(DocumentState::Submitted)];
     check(&with, "2027-06-30", (State::Approved, None, Some(State::Submitted)));
     check(&with, "2027-07-01", (State::Submitted, Some(Next::Wait), None));

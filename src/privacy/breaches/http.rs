@@ -255,6 +255,6 @@ async fn breach_report(
     let now = clock::now();
     let breach = breaches.show(id, admin, now).await?;
     let text = breaches.report_text(&breach, now);
-    let officer_contact = breaches.office.officer_contact.clone();
+    let officer_contact = breaches.organisation.officer_contact.clone();
     Ok(Json(BreachReportView { breach: BreachView::of(breach, now), officer_contact, text }))
 }

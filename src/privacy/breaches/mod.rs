@@ -21,6 +21,7 @@ use uuid::Uuid;
 use crate::audit::{self, Act};
 use crate::error::{Checks, Error};
 use crate::ids::UserId;
+use crate::privacy::register::Organisation;
 use crate::telemetry::names;
 use crate::time::{Span, Timestamp};
 use crate::web::page::{Page, PageRequest, Position};
@@ -147,24 +148,17 @@ impl Breach {
     }
 }
 
-/// Who answers for personal data here, as the report names them.
-#[derive(Clone, Debug)]
-pub struct Office {
-    /// How the data protection officer is reached.
-    pub officer_contact: String,
-}
-
 /// The register. Clones share one pool.
 #[derive(Clone, Debug)]
 pub struct Breaches {
     pool: PgPool,
-    office: Office,
+    organisation: Organisation,
 }
 
 impl Breaches {
-    /// The register of a database.
-    pub const fn new(pool: PgPool, office: Office) -> Self {
-        Self { pool, office }
+    /// The register of a database; reports name the organisation's data protection officer.
+    pub const fn new(pool: PgPool, organisation: Organisation) -> Self {
+        Self { pool, organisation }
     }
 
     /// Records a breach.
@@ -293,7 +287,7 @@ impl Breaches {
 
     /// The report to NCSA as text, with everything that the law names.
     pub fn report_text(&self, breach: &Breach, now: Timestamp) -> String {
-        report::text(breach, &self.office, now)
+        report::text(breach, &self.organisation, now)
     }
 
     /// Tells the metrics again and again how many notices are overdue.

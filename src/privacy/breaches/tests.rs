@@ -25,9 +25,14 @@ fn known() -> Known {
     }
 }
 
+fn organisation() -> Organisation {
+    let (name, officer_contact) = ("boda".into(), "dpo@boda.example".into());
+    Organisation { name, registration: None, officer_contact, places: Vec::new() }
+}
+
 #[sqlx::test(migrations = "./migrations")]
 async fn a_breach_goes_from_open_to_closed_and_every_step_is_on_record(pool: PgPool) {
-    let breaches = Breaches::new(pool.clone(), Office { officer_contact: "dpo@boda.example".into() });
+    let breaches = Breaches::new(pool.clone(), organisation());
     let breach = breaches.record(known(), ADMIN, now()).await.expect("is recorded");
     assert_eq!((breach.notice(now()).overdue, breach.report(now()).overdue), (true, false));
     assert_eq!(store::overdue(&pool, now()).await.expect("reads"), (1, 0));
@@ -43,7 +48,7 @@ async fn a_breach_goes_from_open_to_closed_and_every_step_is_on_record(pool: PgP
     breaches.decide(id, Inform::StrongMeasures, "it was encrypted", (ADMIN, now())).await.expect("decided");
     let closed = breaches.advance(id, State::Closed, ADMIN, now()).await.expect("closed");
     let page = PageParams::default().check().expect("valid");
-    assert_eq!(breaches.list(&page, ADMIN, now()).await.expect("reads").items, [closed.clone()]);
+    assert_eq!(breaches.list(&page, ADMIN, now()).await.expect("reads").items, std::slice::from_ref(&closed));
     assert_eq!(breaches.show(id, ADMIN, now()).await.expect("reads"), closed);
     let text = breaches.report_text(&closed, now());
     for part in [
@@ -65,7 +70,7 @@ async fn a_breach_goes_from_open_to_closed_and_every_step_is_on_record(pool: PgP
 
 #[sqlx::test(migrations = "./migrations")]
 async fn every_wrong_field_is_named(pool: PgPool) {
-    let breaches = Breaches::new(pool, Office { officer_contact: "dpo@boda.example".into() });
+    let breaches = Breaches::new(pool, organisation());
     let wrong = Known {
         aware_at: now() + Span::from_secs(1),
         nature: String::new(),

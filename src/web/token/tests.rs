@@ -136,7 +136,8 @@ fn what_is_signed_for_another_purpose_is_no_access_token() {
         jsonwebtoken::encode(&header, &claims, &jsonwebtoken::EncodingKey::from_ed_der(&document)).expect("signs")
     };
     assert!(keys.verify(&signed("at+jwt", |_| ()), T0).is_ok());
-    let others: [(&str, fn(&mut serde_json::Value)); 8] = [
+    type Change = fn(&mut serde_json::Value);
+    let others: [(&str, Change); 8] = [
         ("JWT", |_| ()),
         ("at+jwt", |claims| claims["iss"] = "somebody".into()),
         ("at+jwt", |claims| claims["aud"] = "another".into()),

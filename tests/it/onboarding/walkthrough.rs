@@ -24,11 +24,11 @@ fn run(house: &House, sandbox: &str, script: &str) -> (bool, String) {
             None => command.env_remove(name),
         };
     }
-    let path = format!("{}:{}", parent(program), std::env::var("PATH").unwrap_or_default());
+    // The program under test before all others of its name.
+    let script = format!("PATH='{}':$PATH\n{script}", parent(program));
     command
-        .args(["-euo", "pipefail", "-c", script])
+        .args(["-euo", "pipefail", "-c", &script])
         .current_dir(dir.path())
-        .env("PATH", path)
         .env("API", format!("{}/api/v1", house.url()))
         .env("SANDBOX", sandbox)
         .env("DATA", house.data_dir())
