@@ -30,7 +30,8 @@ COPY --from=build /src/target/release/boda /usr/local/bin/boda
 
 USER boda
 WORKDIR /var/lib/boda
-# The keys that sign tokens are kept here, so it must outlive the container.
+# Keys, sealed files and the published heads of the audit log are kept here, so it must outlive the container; what the keys
+# sealed is lost with them.
 ENV BODA__DATA_DIR=/var/lib/boda
 VOLUME /var/lib/boda
 EXPOSE 8080

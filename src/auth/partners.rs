@@ -99,7 +99,7 @@ impl Auth {
     /// When the database is away.
     pub async fn partners(&self, admin: UserId, now: Timestamp) -> Result<Vec<Partner>, Error> {
         let rows = store::partners(&self.inner.pool).await?;
-        audit::record_read(&self.inner.pool, &Act::of(admin, Role::Admin, "partners.listed"), &[], now).await?;
+        audit::record_read(&self.inner.pool, &Act::of_admin(admin, "partners.listed"), &[], now).await?;
         rows.into_iter().map(Partner::try_from).collect()
     }
 

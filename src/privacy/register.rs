@@ -128,7 +128,8 @@ pub const ACTIVITIES: [Activity; 10] = [
         people: "drivers",
         data: "licence, plate, insurance, inspection, national id, photo",
         source: "the driver; the registers of licences and vehicles",
-        recipients: "RURA and the city (licence and plate, no telephone)",
+        recipients: "RURA and the police (plate and masked numbers, whole ones in a case; no telephone); \
+                     the registers of licences and vehicles (number, name)",
         classes: "papers, shifts",
     },
     Activity {
@@ -158,7 +159,8 @@ pub const ACTIVITIES: [Activity; 10] = [
         people: "who reports, who is concerned",
         data: "what happened, where",
         source: "who reports",
-        recipients: "the city and the police: kind, gravity and time, no words",
+        recipients: "RURA and RTDA: kind, gravity and time, no words; \
+                     the police in a case also words, place, ride and who reported",
         classes: "incidents",
     },
     Activity {
