@@ -33,6 +33,7 @@ pub fn privacy(reader: &mut Reader<'_>, stores: Stores<'_>, now: Timestamp) -> p
     let places = places(reader, stores, now);
     let tokens_die_within = people::access_token_lifetime(reader);
     let second_pass_after = Span::from_millis(tokens_die_within.as_millis() + AFTER_LAST_TOKEN.as_millis());
+    let case_hidden_for = reader.section("audit").span("case_hidden_days", 0..=730);
     let mut s = reader.section("privacy");
     let organisation = Organisation {
         name: s.text("controller"),
@@ -54,6 +55,7 @@ pub fn privacy(reader: &mut Reader<'_>, stores: Stores<'_>, now: Timestamp) -> p
         exports_per_day_max: s.whole("exports_per_day_max", 1..=1_000),
         export_kept: s.span("export_kept_days", 1..=90),
         export_bytes_max: s.whole::<usize>("export_mib_max", 1..=1_024) << 20,
+        case_hidden_for,
         consent_age_min: s.whole("consent_age_min", 0..=100),
         objectors_max: s.whole("objectors_max", 1_000..=100_000_000),
         retention_rows_max: s.whole("retention_rows_max", 1..=100_000),
