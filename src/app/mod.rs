@@ -22,6 +22,7 @@ mod services;
 mod sessions;
 mod sockets;
 mod streets;
+mod watchers;
 
 use std::io::Write as _;
 use std::net::SocketAddr;

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use sqlx::PgPool;
-use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::ground::Ground;
 use super::sessions::{keep_ended, keep_keys};
 use super::streets::Streets;
-use super::{Error, Server, schema};
+use super::{Error, Server, schema, watchers};
 use crate::analytics::Analytics;
 use crate::auth::{self, Auth};
 use crate::bus::{Bus, Message, Topic};
@@ -21,7 +20,7 @@ use crate::drivers::authority::{self, Register, Site};
 use crate::drivers::{self, Drivers};
 use crate::fares::TariffBook;
 use crate::government::Government;
-use crate::ids::{DriverId, UserId};
+use crate::ids::UserId;
 use crate::jobs::{self, Registry, Runner};
 use crate::locations::Locations;
 use crate::locations::browse::show_tiles;
@@ -32,9 +31,7 @@ use crate::locations::stages::Stages;
 use crate::maps::{Corrected, Maps};
 use crate::notifications::{self, Notice, Notifications, Publish, sms};
 use crate::payments::{self, Payments};
-use crate::privacy::consent::Purpose;
 use crate::privacy::{self, Privacy};
-use crate::realtime::protocol::close::CloseCode;
 use crate::realtime::{self, Hub};
 use crate::redact::Secret;
 use crate::rides::{self, Rides, Started};
@@ -45,25 +42,13 @@ use crate::simulation::Routes;
 use crate::steering::Steering;
 use crate::storage::scanner::Clamd;
 use crate::storage::{Disk, Shelf, Storage, s3};
-use crate::telemetry::{Telemetry, names};
+use crate::telemetry::Telemetry;
 use crate::time::Span;
 use crate::vault::Vault;
 use crate::web::TokenKeys;
 
-/// Old sign-ins deleted in one go; the rest waits an hour.
-const SWEEP_ROWS_MAX: i64 = 10_000;
-
 /// The sandbox is on this machine.
 const SANDBOX_ANSWERS_WITHIN: Span = Span::from_secs(5);
-
-/// How often it is looked who objects to what rests on a legitimate interest.
-const OBJECTIONS_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
-
-/// How often it is looked whether everybody on shift may drive; a change of standing in this process is seen at once.
-const STANDING_EVERY: std::time::Duration = std::time::Duration::from_secs(10);
-
-/// How often it is looked whether a new day has begun: papers that ended at midnight are seen within this.
-const PAPERS_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// The running house.
 pub(super) struct Services {
@@ -334,15 +319,15 @@ impl Services {
         };
         let mut tasks = vec![
             tokio::spawn(deliver_notices(self.bus.clone(), Arc::clone(&self.hub), stop.clone())),
-            tokio::spawn(gauges(self.rides.clone(), database.clone(), stop.clone())),
+            tokio::spawn(watchers::gauges(self.rides.clone(), database.clone(), stop.clone())),
             tokio::spawn(rides::tidy(self.rides.clone(), stop.clone())),
             tokio::spawn(rides::pickup::watch_pickups(self.rides.clone(), stop.clone())),
             tokio::spawn(show_tiles(self.locations.clone(), Arc::clone(&self.hub), stop.clone())),
             tokio::spawn(self.maps.clone().run(stop.clone())),
             tokio::spawn(self.privacy.clone().keep_days(stop.clone())),
-            tokio::spawn(heed_objections(self.privacy.clone(), self.steering.clone(), stop.clone())),
-            tokio::spawn(self.forget_with_others(stop.clone())),
-            tokio::spawn(sweep_accounts(self.auth.clone(), stop.clone())),
+            tokio::spawn(watchers::heed_objections(self.privacy.clone(), self.steering.clone(), stop.clone())),
+            tokio::spawn(watchers::forget_with_others(self, stop.clone())),
+            tokio::spawn(watchers::sweep_accounts(self.auth.clone(), stop.clone())),
             tokio::spawn(schema::refresh_keys(
                 self.vault.clone(),
                 config.vault.clone(),
@@ -366,8 +351,8 @@ impl Services {
             tokio::spawn(self.stages.clone().run(self.stop_history.clone())),
             tokio::spawn(self.steering.clone().run(stop.clone())),
             tokio::spawn(rides::queue::keep_queue(self.rides.clone(), stop.clone())),
-            tokio::spawn(take_suspended_off(self.drivers.clone(), self.rides.clone(), stop.clone())),
-            tokio::spawn(watch_papers(database.pool().clone(), stop.clone())),
+            tokio::spawn(watchers::take_suspended_off(self.drivers.clone(), self.rides.clone(), stop.clone())),
+            tokio::spawn(watchers::watch_papers(database.pool().clone(), stop.clone())),
         ];
         let upkeep = (telemetry.clone(), stop.clone());
         tasks.push(tokio::spawn(async move { upkeep.0.run_upkeep(upkeep.1).await }));
@@ -375,33 +360,6 @@ impl Services {
             tasks.push(run_jobs(basics.registry(), config, database, stop));
         }
         tasks
-    }
-
-    /// Whoever was forgotten by another process is forgotten by this one: names, cards, and their socket. What this misses
-    /// is not remembered for longer than a minute or two anyway.
-    fn forget_with_others(&self, stop: CancellationToken) -> impl Future<Output = ()> + Send + 'static {
-        let (auth, drivers, hub) = (self.auth.clone(), self.drivers.clone(), Arc::clone(&self.hub));
-        let mut forgotten = self.bus.subscribe(Topic::Forgotten);
-        async move {
-            loop {
-                let message = tokio::select! {
-                    () = stop.cancelled() => return,
-                    message = forgotten.recv() => message,
-                };
-                match message {
-                    None => return,
-                    Some(Message::Missed) => {}
-                    Some(Message::Event(text)) => match text.parse::<uuid::Uuid>() {
-                        Ok(id) => {
-                            auth.forget_person(UserId(id));
-                            drivers.forget_card(id.into());
-                            hub.close(UserId(id), CloseCode::NotAuthenticated);
-                        }
-                        Err(error) => tracing::warn!(%error, "a message on the bus names no person"),
-                    },
-                }
-            }
-        }
     }
 
     /// Lets the shard finish what it was given. Everything acknowledged is committed then. The history stores what it
@@ -452,103 +410,5 @@ async fn deliver_notices(bus: Bus, hub: Arc<Hub>, stop: CancellationToken) {
                 Err(error) => tracing::warn!(%error, "a message on the bus is not a notice"),
             },
         }
-    }
-}
-
-/// A driver on shift who may not drive (any more) gets no further offers. What counts is how things stand, not what was
-/// heard: so nobody slips through who was on a ride, whose papers expire at midnight, or who was suspended by another
-/// process or just before a restart.
-async fn take_suspended_off(drivers: Drivers, rides: Rides, stop: CancellationToken) {
-    let mut changes = drivers.changes();
-    let mut interval = tokio::time::interval(STANDING_EVERY);
-    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = interval.tick() => {}
-            changed = changes.recv() => if matches!(changed, Err(RecvError::Closed)) { return },
-        }
-        let to_take_off = match drivers.on_shift_without_standing(clock::now()).await {
-            Ok(found) => found,
-            Err(error) => {
-                tracing::warn!(error = %crate::telemetry::chain(&error), "who may not drive could not be read");
-                continue;
-            }
-        };
-        for driver in to_take_off {
-            match rides.go_offline(driver).await {
-                Ok(()) => tracing::info!(driver.id = %driver, "a driver who may not drive was taken off shift"),
-                // On a ride: it is finished first.
-                Err(error) => tracing::debug!(driver.id = %driver, reason = error.code(), "stays on shift for now"),
-            }
-        }
-    }
-}
-
-/// Drivers who object to hints get none: within a minute, on every node.
-async fn heed_objections(privacy: Privacy, steering: Steering, stop: CancellationToken) {
-    let mut interval = tokio::time::interval(OBJECTIONS_EVERY);
-    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = interval.tick() => {}
-        }
-        match privacy.objectors(Purpose::Hints).await {
-            Ok(objectors) => steering.leave_alone(objectors.into_iter().map(DriverId::from).collect()),
-            Err(error) => {
-                tracing::warn!(error = %crate::telemetry::chain(&error), "who objects to hints could not be read");
-            }
-        }
-    }
-}
-
-/// Writes down the daily round of papers and the hourly sweep of their files; which of the servers does it does not matter.
-async fn watch_papers(pool: PgPool, stop: CancellationToken) {
-    let mut interval = tokio::time::interval(PAPERS_EVERY);
-    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = interval.tick() => {}
-        }
-        if let Err(error) = drivers::jobs::schedule(&pool, clock::now()).await {
-            tracing::warn!(error = %crate::telemetry::chain(&error), "the daily round of papers could not be written down");
-        }
-    }
-}
-
-/// Codes, tokens and sessions that are of no use any more are deleted, every hour.
-async fn sweep_accounts(auth: Auth, stop: CancellationToken) {
-    let mut interval = tokio::time::interval(std::time::Duration::from_secs(3_600));
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = interval.tick() => {}
-        }
-        if let Err(error) = auth.sweep(SWEEP_ROWS_MAX, clock::now()).await {
-            tracing::warn!(error = %crate::telemetry::chain(&error), "old sign-ins could not be deleted");
-        }
-    }
-}
-
-/// Figures that are read rather than counted.
-async fn gauges(rides: Rides, database: Database, stop: CancellationToken) {
-    let mut interval = tokio::time::interval(std::time::Duration::from_secs(5));
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = interval.tick() => {}
-        }
-        let counters = rides.city().counters;
-        let set = |name: &'static str, state: &'static str, value: usize| {
-            metrics::gauge!(name, "state" => state).set(f64::from(u32::try_from(value).unwrap_or(u32::MAX)));
-        };
-        set(names::INDEX_DRIVERS, "free", counters.drivers_free);
-        set(names::INDEX_DRIVERS, "busy", counters.drivers_online.saturating_sub(counters.drivers_free));
-        let pool = database.pool();
-        let idle = pool.num_idle();
-        set(names::DB_CONNECTIONS, "idle", idle);
-        set(names::DB_CONNECTIONS, "in_use", usize::try_from(pool.size()).unwrap_or(0).saturating_sub(idle));
     }
 }

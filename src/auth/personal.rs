@@ -10,7 +10,7 @@ use sqlx::{PgConnection, PgPool};
 use crate::auth::phones;
 use crate::error::Error;
 use crate::ids::UserId;
-use crate::personal::{EXPORT_ROWS_MAX, Part, Progress};
+use crate::personal::{Due, EXPORT_ROWS_MAX, Part, Progress};
 use crate::time::Timestamp;
 use crate::vault::Vault;
 
@@ -132,4 +132,23 @@ pub async fn erase(conn: &mut PgConnection, person: UserId, now: Timestamp) -> R
     .execute(conn)
     .await?;
     Ok(Progress::Done)
+}
+
+/// Drivers whose account was closed too long ago and who were not forgotten, in the order of their ids, from behind `after`.
+///
+/// # Errors
+/// When the database is away.
+pub async fn closed_drivers(conn: &mut PgConnection, due: Due<'_>, after: UserId) -> Result<Vec<UserId>, Error> {
+    let closed = sqlx::query_scalar!(
+        "SELECT id FROM users
+         WHERE role = 'driver' AND disabled_at < $1 AND erased_at IS NULL AND NOT id = ANY($2) AND id > $3
+         ORDER BY id LIMIT $4",
+        DateTime::<Utc>::from(due.before),
+        &due.held.people,
+        after.0,
+        due.rows_max
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(closed.into_iter().map(UserId).collect())
 }

@@ -184,8 +184,9 @@ fn build(reader: &mut Reader<'_>) -> Config {
     let sandbox = people::sandbox(reader, &demo);
     let (sms, bus) = (people::sms(reader, &sandbox), machine::bus(reader));
     let database = machine::database(reader, data_dir.clone());
-    let stores = privacy::Stores { database: &database, bus: &bus, sms: &sms };
     let drivers = papers::drivers(reader, &demo);
+    let storage = papers::storage(reader, &drivers);
+    let stores = privacy::Stores { database: &database, bus: &bus, storage: &storage, sms: &sms };
     let vault = machine::vault(reader, &data_dir);
     let config = Config {
         server: machine::server(reader, &demo),
@@ -209,7 +210,7 @@ fn build(reader: &mut Reader<'_>) -> Config {
         rides: city::rides(reader),
         auth: people::auth(reader),
         access_token_lifetime: people::access_token_lifetime(reader),
-        storage: papers::storage(reader, &drivers),
+        storage,
         authority: papers::authority(reader, &sandbox),
         drivers,
         tokens: people::tokens(reader),

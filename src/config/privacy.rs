@@ -12,9 +12,8 @@ use crate::notifications::sms;
 use crate::privacy::register::Organisation;
 use crate::privacy::residency::{Certificate, Place};
 use crate::privacy::retention::Periods;
-use crate::redact::Secret;
 use crate::time::{Span, Timestamp};
-use crate::{auth, bus, db, privacy};
+use crate::{auth, bus, db, privacy, storage};
 
 /// What is on its way when a person is forgotten has arrived so long after the last access token is dead.
 const AFTER_LAST_TOKEN: Span = Span::from_secs(60);
@@ -25,6 +24,7 @@ const DAYS: std::ops::RangeInclusive<i64> = 1..=36_500;
 pub struct Stores<'a> {
     pub database: &'a db::Config,
     pub bus: &'a bus::Config,
+    pub storage: &'a storage::Config,
     pub sms: &'a sms::Config,
 }
 
@@ -33,6 +33,7 @@ pub fn privacy(reader: &mut Reader<'_>, stores: Stores<'_>, now: Timestamp) -> p
     let places = places(reader, stores, now);
     let tokens_die_within = people::access_token_lifetime(reader);
     let second_pass_after = Span::from_millis(tokens_die_within.as_millis() + AFTER_LAST_TOKEN.as_millis());
+    let case_hidden_for = reader.section("audit").span("case_hidden_days", 0..=730);
     let mut s = reader.section("privacy");
     let organisation = Organisation {
         name: s.text("controller"),
@@ -54,6 +55,7 @@ pub fn privacy(reader: &mut Reader<'_>, stores: Stores<'_>, now: Timestamp) -> p
         exports_per_day_max: s.whole("exports_per_day_max", 1..=1_000),
         export_kept: s.span("export_kept_days", 1..=90),
         export_bytes_max: s.whole::<usize>("export_mib_max", 1..=1_024) << 20,
+        case_hidden_for,
         consent_age_min: s.whole("consent_age_min", 0..=100),
         objectors_max: s.whole("objectors_max", 1_000..=100_000_000),
         retention_rows_max: s.whole("retention_rows_max", 1..=100_000),
@@ -97,20 +99,22 @@ fn places(reader: &mut Reader<'_>, stores: Stores<'_>, now: Timestamp) -> Vec<Pl
     let here = s.text("region");
     let everything = "everything about people";
     let has_gateway = !matches!(stores.sms, sms::Config::Log);
-    let redis = stores.bus.redis.as_ref().map(|redis| &redis.url);
+    let database = stores.database.url.as_ref().map(|url| ("database.url", url.expose().as_str()));
+    let redis = stores.bus.redis.as_ref().map(|redis| ("redis.url", redis.url.expose().as_str()));
+    let bucket = stores.storage.bucket.as_ref().map(|bucket| ("storage.endpoint", bucket.endpoint.as_str()));
     let stores = [
-        ("database", everything, stores.database.url.as_ref()),
+        ("database", everything, database),
         ("redis", "messages on their way to people", redis),
-        ("storage", "papers of drivers and exports, encrypted", None),
+        ("storage", "papers of drivers and exports, encrypted", bucket),
         ("logs", "ids and times", None),
         ("backups", everything, None),
     ];
     let mut places = Vec::new();
-    for (name, holds, url) in stores {
+    for (name, holds, address) in stores {
         let said = s.optional_text(name);
-        if said.is_none() && url.is_some_and(|url| !is_near(url)) {
+        if let Some((key, _)) = address.filter(|(_, url)| said.is_none() && !is_near(url)) {
             let reason =
-                format!("is empty, and {name}.url is on the open network: say in which country it lies, such as RW");
+                format!("is empty, and {key} is on the open network: say in which country it lies, such as RW");
             s.fault(name, reason);
             continue;
         }
@@ -154,12 +158,18 @@ fn certificate(reader: &mut Reader<'_>) -> Option<Certificate> {
 }
 
 /// Whether an address is this machine's or of its private network: a name without a dot or of a private domain, a loopback
-/// or a private address.
-fn is_near(url: &Secret<String>) -> bool {
-    let rest = url.expose().split_once("://").map_or(url.expose().as_str(), |(_, rest)| rest);
-    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+/// or a private address. PostgreSQL is also reached by what its query names, whatever stands before that.
+fn is_near(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let authority = place.split('/').next().unwrap_or_default();
     let hosts = authority.rsplit_once('@').map_or(authority, |(_, hosts)| hosts);
+    let mut named = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     hosts.split(',').all(|host| is_near_host(host_of(host)))
+        && named.all(|(name, host)| match name {
+            "host" | "hostaddr" => is_near_host(host),
+            _ => !name.contains('%'),
+        })
 }
 
 fn host_of(host_and_port: &str) -> &str {
@@ -169,11 +179,15 @@ fn host_of(host_and_port: &str) -> &str {
     }
 }
 
+/// A path is that of a socket. What is written in escapes otherwise is not read, and so not near.
 fn is_near_host(host: &str) -> bool {
+    if ["/", "%2F", "%2f"].iter().any(|slash| host.starts_with(slash)) {
+        return true;
+    }
     match host.parse::<IpAddr>() {
         Ok(IpAddr::V4(address)) => address.is_loopback() || address.is_private() || address.is_link_local(),
         Ok(IpAddr::V6(address)) => address.is_loopback() || address.is_unique_local(),
-        Err(_) => !host.contains('.') || [".internal", ".local", ".svc"].iter().any(|end| host.ends_with(end)),
+        Err(_) => !host.contains(['.', '%']) || [".internal", ".local", ".svc"].iter().any(|end| host.ends_with(end)),
     }
 }
 
@@ -211,6 +225,12 @@ mod tests {
         const FAR: (&str, &str) = ("BODA__DATABASE__URL", "postgres://boda@db.example.com/boda");
         let certificate =
             |day| [("BODA__RESIDENCY__CERTIFICATE_ID", "NCSA-7"), ("BODA__RESIDENCY__CERTIFICATE_EXPIRES_ON", day)];
+        let bucket = |endpoint| {
+            let keys = [("BODA__STORAGE__BUCKET", "boda"), ("BODA__STORAGE__ACCESS_KEY", "a")];
+            let rest = [("BODA__STORAGE__SECRET_KEY", "b"), ("BODA__STORAGE__REGION", "r")];
+            let place = [("BODA__STORAGE__PROVIDER", "s3"), ("BODA__STORAGE__ENDPOINT", endpoint)];
+            [keys, rest, place].concat()
+        };
         let in_ireland = [FAR, ("BODA__RESIDENCY__DATABASE", "IE")];
         for (settings, expected) in [
             (vec![], None),
@@ -221,6 +241,16 @@ mod tests {
             ([&in_ireland[..], &certificate("2999-12-31")].concat(), None),
             ([&in_ireland[..], &certificate("2020-12-31")].concat(), Some("residency.database: \"IE\" is not RW")),
             ([&in_ireland[..], &certificate("soon")].concat(), Some("residency.certificate_expires_on: \"soon\"")),
+            (
+                bucket("https://s3.eu-west-1.amazonaws.com"),
+                Some("residency.storage: is empty, and storage.endpoint is on"),
+            ),
+            (bucket("https://files.internal"), None),
+            ([&bucket("https://files.example.rw")[..], &[("BODA__RESIDENCY__STORAGE", "RW")]].concat(), None),
+            (
+                [&bucket("https://s3.amazonaws.com")[..], &[("BODA__RESIDENCY__STORAGE", "IE")]].concat(),
+                Some("residency.storage: \"IE\" is not RW, and it holds papers"),
+            ),
             (vec![("BODA__RESIDENCY__REGION", "KE")], Some("residency.database: \"KE\" is not RW")),
             (vec![("BODA__RESIDENCY__BACKUPS", "US")], Some("residency.backups: \"US\" is not RW")),
             (vec![certificate("2999-12-31")[0]], Some("residency.certificate_expires_on: is empty")),
@@ -243,6 +273,13 @@ mod tests {
             ("postgres://boda:x@localhost/boda", true),
             ("postgres://boda:p@ss@db:5432/boda", true),
             ("postgres:///boda?host=/run/postgresql", true),
+            ("postgres:///boda?host=%2Frun%2Fpostgresql&sslmode=disable", true),
+            ("postgres:///boda?host=db.example.com", false),
+            ("postgres://localhost/boda?sslmode=require&hostaddr=52.95.110.1", false),
+            ("postgres://localhost?hostaddr=10.1.2.3", true),
+            ("postgres:///boda?host=db%2Eexample%2Ecom", false),
+            ("postgres:///boda?h%6Fst=db.example.com", false),
+            ("postgres://db%2Eexample%2Ecom/boda", false),
             ("postgres://boda@10.1.2.3:5432/boda", true),
             ("postgres://boda@[::1]:5432/boda", true),
             ("postgres://boda@postgres.default.svc/boda", true),
@@ -253,7 +290,7 @@ mod tests {
             ("postgres://boda@52.95.110.1/boda", false),
             ("postgres://boda@[2600::1]:5432/boda", false),
         ] {
-            assert_eq!(is_near(&Secret::new(url.to_owned())), expected, "{url}");
+            assert_eq!(is_near(url), expected, "{url}");
         }
     }
 }

@@ -164,12 +164,6 @@ pub async fn close(conn: &mut PgConnection, person: UserId, now: Timestamp) -> R
 /// # Errors
 /// When the database refuses.
 pub async fn erase(conn: &mut PgConnection, person: UserId, now: Timestamp) -> Result<Progress, Error> {
-    sqlx::query!("DELETE FROM driver_documents WHERE driver_id = $1", person.0).execute(&mut *conn).await?;
-    // The key goes now, with the commit; the file, which is noise then, with the next sweep of files.
-    sqlx::query!("UPDATE driver_files SET key_sealed = NULL, state = 'dropped' WHERE driver_id = $1", person.0)
-        .execute(&mut *conn)
-        .await?;
-    sqlx::query!("DELETE FROM driver_expiry_notices WHERE driver_id = $1", person.0).execute(&mut *conn).await?;
     sqlx::query!("UPDATE driver_standing SET reason = NULL WHERE driver_id = $1 AND reason IS NOT NULL", person.0)
         .execute(&mut *conn)
         .await?;
@@ -179,6 +173,21 @@ pub async fn erase(conn: &mut PgConnection, person: UserId, now: Timestamp) -> R
     sqlx::query!("DELETE FROM driver_wishes WHERE driver_id = $1", person.0).execute(&mut *conn).await?;
     sqlx::query!("DELETE FROM driver_home_uses WHERE driver_id = $1", person.0).execute(&mut *conn).await?;
     sqlx::query!("DELETE FROM shifts WHERE driver_id = $1", person.0).execute(&mut *conn).await?;
+    erase_papers(conn, person, now).await?;
+    Ok(Progress::Done)
+}
+
+/// Forgets the papers of a driver: numbers, motorcycle, documents, and the keys of their files.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn erase_papers(conn: &mut PgConnection, person: UserId, now: Timestamp) -> Result<(), Error> {
+    sqlx::query!("DELETE FROM driver_documents WHERE driver_id = $1", person.0).execute(&mut *conn).await?;
+    // The key goes now, with the commit; the file, which is noise then, with the next sweep of files.
+    sqlx::query!("UPDATE driver_files SET key_sealed = NULL, state = 'dropped' WHERE driver_id = $1", person.0)
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query!("DELETE FROM driver_expiry_notices WHERE driver_id = $1", person.0).execute(&mut *conn).await?;
     // The row stays, because rides refer to it; the plate is free for the motorcycle's next driver.
     sqlx::query!(
         "UPDATE drivers
@@ -195,7 +204,7 @@ pub async fn erase(conn: &mut PgConnection, person: UserId, now: Timestamp) -> R
     )
     .execute(conn)
     .await?;
-    Ok(Progress::Done)
+    Ok(())
 }
 
 /// How many shifts ended too long ago.

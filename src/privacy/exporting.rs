@@ -154,7 +154,7 @@ impl Privacy {
             archive = pack(archive, parts).await?;
             exports::progress(&self.inner.pool, id, step).await?;
         }
-        archive = pack(archive, self.own_parts(person).await?).await?;
+        archive = pack(archive, self.own_parts(person, now).await?).await?;
         let (archive, left_out) = self.pack_way(archive, person).await?;
         let manifest = self.manifest(person, archive.files(), &left_out, now);
         let finish = move || archive.finish(&manifest);
@@ -175,9 +175,10 @@ impl Privacy {
     }
 
     /// What was said yes or no to, what was asked for, and who looked at what.
-    async fn own_parts(&self, person: UserId) -> Result<Vec<Part>, Error> {
+    async fn own_parts(&self, person: UserId, now: Timestamp) -> Result<Vec<Part>, Error> {
         let pool = &self.inner.pool;
-        let mut parts = audit::personal::export(pool, person).await?;
+        let hidden_since = now - self.inner.config.case_hidden_for;
+        let mut parts = audit::personal::export(pool, person, hidden_since).await?;
         parts.push(Part::list("consents.json", consents::export(pool, person).await?));
         parts.push(Part::list("privacy_requests.json", restrictions::requests(pool, person, EXPORT_ROWS_MAX).await?));
         Ok(parts)

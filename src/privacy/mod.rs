@@ -72,6 +72,8 @@ pub struct Config {
     pub export_kept: Span,
     /// The largest archive; of a longer way the oldest days are left out, and the archive says so.
     pub export_bytes_max: usize,
+    /// How long an access under a case number is kept from the person it concerns, in an export as in their access log.
+    pub case_hidden_for: Span,
     /// The youngest who consent by themselves, in years.
     pub consent_age_min: u32,
     /// People who objected to one purpose that are remembered.

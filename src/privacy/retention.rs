@@ -101,8 +101,6 @@ pub enum Keeper {
     DailyJob,
     /// The service that owns the table, by itself, under the name of its own sweep.
     Service(&'static str),
-    /// An erasure, at the end of the contract.
-    Erasure,
     /// Nobody yet: no such data is old enough before that year, and it is to be archived by hand.
     ByHand,
 }
@@ -300,7 +298,7 @@ impl Class {
                 from: "the account was closed",
                 ground: "transport regulation; art. 52",
                 then: "erased, keys of files destroyed; at once when the person asks to be forgotten",
-                keeper: Keeper::Erasure,
+                keeper: Keeper::DailyJob,
             },
             Self::Ledger => Rule {
                 what: "ledger, fares and times of rides",
@@ -358,7 +356,6 @@ pub fn table_markdown(periods: &Periods) -> String {
         let by = match keeper {
             Keeper::DailyJob => "daily job".to_owned(),
             Keeper::Service(name) => format!("`{name}`"),
-            Keeper::Erasure => "erasure".to_owned(),
             Keeper::ByHand => "by hand".to_owned(),
         };
         let _ = writeln!(table, "| `{}` | {what} | {kept} | {from} | {ground} | {then} | {by} |", class.as_str());

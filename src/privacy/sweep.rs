@@ -9,16 +9,18 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::Privacy;
 use super::retention::{Class, Keeper};
 use super::store::{exports, holds};
 use crate::error::Error;
+use crate::ids::{DriverId, UserId};
 use crate::jobs::{self, Context, Failure, Job, New, Registry};
 use crate::personal::{Due, Held};
 use crate::telemetry::{chain, names};
 use crate::time::{Span, Timestamp};
-use crate::{clock, drivers, locations, notifications, rides, safety};
+use crate::{auth, clock, drivers, locations, notifications, rides, safety};
 
 /// How often it is looked whether the job of the day was written.
 const LOOK_EVERY: std::time::Duration = std::time::Duration::from_secs(3_600);
@@ -112,6 +114,7 @@ impl Privacy {
                 Class::Incidents => safety::personal::count_old(&mut conn, due).await?,
                 Class::Shifts => drivers::personal::count_old_shifts(&mut conn, due).await?,
                 Class::Exports => exports::count_expired(&self.inner.pool, now).await?,
+                Class::Papers => i64::try_from(self.with_old_papers(due).await?.len()).unwrap_or(i64::MAX),
                 _ => return Err(nobody_sweeps(class)),
             };
             swept.insert(class, rows.unsigned_abs());
@@ -121,6 +124,9 @@ impl Privacy {
 
     async fn sweep_class(&self, class: Class, held: &Held, now: Timestamp) -> Result<u64, Error> {
         let due = self.due(class, held, now);
+        if class == Class::Papers {
+            return self.forget_old_papers(due, now).await;
+        }
         let mut total = 0;
         for _ in 0..BATCHES_MAX {
             let rows = match class {
@@ -146,6 +152,36 @@ impl Privacy {
             self.inner.storage.delete(*file).await?;
         }
         Ok(expired.len() as u64)
+    }
+
+    /// Of drivers whose account was closed long ago: each in a transaction of its own, as an erasure does it.
+    async fn forget_old_papers(&self, due: Due<'_>, now: Timestamp) -> Result<u64, Error> {
+        let people = self.with_old_papers(due).await?;
+        for person in &people {
+            let mut tx = self.inner.pool.begin().await?;
+            drivers::personal::erase_papers(&mut tx, *person, now).await?;
+            tx.commit().await?;
+            self.inner.drivers.forget_card(DriverId::from(*person));
+        }
+        Ok(people.len() as u64)
+    }
+
+    async fn with_old_papers(&self, due: Due<'_>) -> Result<Vec<UserId>, Error> {
+        let mut conn = self.inner.pool.acquire().await?;
+        let (mut found, mut after) = (Vec::new(), UserId(Uuid::nil()));
+        for _ in 0..BATCHES_MAX {
+            let closed = auth::personal::closed_drivers(&mut conn, due, after).await?;
+            let Some(last) = closed.last() else { break };
+            after = *last;
+            for person in closed {
+                let is_held = holds::touches(&mut conn, person).await?
+                    || safety::personal::reported_one_of(&mut conn, person, &due.held.incidents).await?;
+                if !is_held && drivers::personal::plate(&mut conn, person).await?.is_some() {
+                    found.push(person);
+                }
+            }
+        }
+        Ok(found)
     }
 
     async fn held(&self) -> Result<Held, Error> {

@@ -107,12 +107,12 @@ impl Rides {
     ///
     /// # Errors
     /// Not found for every other ride.
-    pub async fn show_booked(&self, agent: UserId, id: RideId) -> Result<RideView, Error> {
+    pub async fn show_booked(&self, agent: UserId, id: RideId, now: Timestamp) -> Result<RideView, Error> {
         let ride = self.current(id).await?;
         if ride.booked_by != Some(agent) {
             return Err(no_ride());
         }
-        self.record(agent, "agents.ride_read", Some(id), &[ride.rider.into()]).await?;
+        self.record((agent, "agents.ride_read"), Some(id), &[ride.rider.into()], now).await?;
         Ok(self.view(&ride, Viewer::Rider).await)
     }
 
@@ -120,13 +120,19 @@ impl Rides {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn booked_by(&self, agent: UserId, filter: &Filter, page: &PageRequest) -> Result<Page<RideView>, Error> {
+    pub async fn booked_by(
+        &self,
+        agent: UserId,
+        filter: &Filter,
+        page: &PageRequest,
+        now: Timestamp,
+    ) -> Result<Page<RideView>, Error> {
         let rides =
             super::store::history(&self.inner.pool, self.inner.people.vault(), Party::BookedBy(agent), filter, page)
                 .await?;
         let page = Page::new(rides, page, |ride| Position { at: ride.requested_at, id: ride.id.0 });
         let riders: Vec<UserId> = page.items.iter().map(|ride| ride.rider.into()).collect();
-        self.record(agent, "agents.rides_listed", None, &riders).await?;
+        self.record((agent, "agents.rides_listed"), None, &riders, now).await?;
         let casts = self.inner.people.casts(&page.items.iter().collect::<Vec<_>>()).await?;
         let mut casts = casts.into_iter();
         Ok(page.map(|ride| ride_view(&ride, &casts.next().unwrap_or_default(), Viewer::Rider)))
@@ -149,7 +155,7 @@ impl Rides {
         match &cancelled {
             // Again is once, but it is shown again.
             Ok(_) if !ride.status.is_live() => {
-                self.record(agent, "agents.ride_read", Some(id), &[ride.rider.into()]).await?;
+                self.record((agent, "agents.ride_read"), Some(id), &[ride.rider.into()], clock::now()).await?;
             }
             Ok(_) => self.note(agent, What::Cancelled, rider, Some(id), None).await?,
             Err(error) => self.note(agent, What::Refused, rider, Some(id), Some(error.code())).await?,
@@ -184,25 +190,26 @@ impl Rides {
         agent: Option<UserId>,
         page: &PageRequest,
         admin: UserId,
+        now: Timestamp,
     ) -> Result<Page<Action>, Error> {
         let rows = store::actions(&self.inner.pool, agent, page).await?;
         let actions = Page::new(rows, page, |action: &Action| Position { at: action.at, id: action.id });
         let people: Vec<UserId> =
             actions.items.iter().flat_map(|action| std::iter::once(action.agent).chain(action.rider)).collect();
         let act = Act::of_admin(admin, "agents.actions_read");
-        audit::record_read(&self.inner.pool, &act, &people, clock::now()).await?;
+        audit::record_read(&self.inner.pool, &act, &people, now).await?;
         Ok(actions)
     }
 
     async fn record(
         &self,
-        agent: UserId,
-        action: &'static str,
+        (agent, action): (UserId, &'static str),
         ride: Option<RideId>,
         riders: &[UserId],
+        now: Timestamp,
     ) -> Result<(), Error> {
         let act = Act { subject: ride.map(|ride| ("ride", ride.0)), ..Act::of(agent, Role::Agent, action) };
-        Ok(audit::record_read(&self.inner.pool, &act, riders, clock::now()).await?)
+        Ok(audit::record_read(&self.inner.pool, &act, riders, now).await?)
     }
 
     /// What an agent did in the last hour, and has under way.

@@ -89,7 +89,13 @@ impl Rides {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn history(&self, caller: Caller, filter: &Filter, page: &PageRequest) -> Result<Page<RideView>, Error> {
+    pub async fn history(
+        &self,
+        caller: Caller,
+        filter: &Filter,
+        page: &PageRequest,
+        now: Timestamp,
+    ) -> Result<Page<RideView>, Error> {
         let (party, viewer) = match caller.role {
             Role::Customer => (Party::Rider(caller.user.into()), Viewer::Rider),
             Role::Driver => (Party::Driver(caller.user.into()), Viewer::Driver),
@@ -102,7 +108,7 @@ impl Rides {
         if viewer == Viewer::Operator {
             let people: Vec<UserId> = page.items.iter().flat_map(parties).collect();
             let act = Act::of_admin(caller.user, "rides.listed");
-            audit::record_read(&self.inner.pool, &act, &people, clock::now()).await?;
+            audit::record_read(&self.inner.pool, &act, &people, now).await?;
         }
         let casts = self.inner.people.casts(&page.items.iter().collect::<Vec<_>>()).await?;
         let mut casts = casts.into_iter();

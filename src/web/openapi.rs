@@ -14,7 +14,9 @@ use utoipa::{Modify, OpenApi};
         description = "Rides on motorcycle taxis: accounts, quotes, bookings, offers, tracking.\n\nTimes are RFC 3339 in \
                        UTC, money is whole Rwandan francs, coordinates are WGS 84 degrees. Every answer carries \
                        `x-request-id`, and `RateLimit` and `RateLimit-Policy`: how often this caller may ask on routes of this kind, \
-                       and what is left of that. Errors carry a stable `code`; switch on it, not on the message. The live side \
+                       and what is left of that. Errors carry a stable `code`; switch on it, not on the message. Every route for who is signed in answers 403 \
+                       `second_factor_required` until a second factor that was enrolled is given, and 403 `second_factor_enrolment_required` \
+                       until a role that needs one has enrolled it, but for the routes under /auth and /me that do this. The live side \
                        (positions, offers, state changes) is a WebSocket, described in PROTOCOL.md and, for programs, in /api/asyncapi.json.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
@@ -48,7 +50,11 @@ const fn shared(status: &'static str, name: &'static str, text: &'static str) ->
 const MALFORMED: Shared =
     shared("400", "Malformed", "`malformed_body`: no JSON, or not of the shape that is described");
 const NOT_SIGNED_IN: Shared = shared("401", "NotSignedIn", "`unauthenticated`, `token_expired`");
-const WRONG_ROLE: Shared = shared("403", "WrongRole", "`forbidden`: for another role");
+const WRONG_ROLE: Shared = shared(
+    "403",
+    "WrongRole",
+    "`forbidden`: for another role; `second_factor_required`, `second_factor_enrolment_required`: first that, then this",
+);
 const TOO_LARGE: Shared = shared("413", "TooLarge", "`body_too_large`");
 const OTHER_TYPE: Shared =
     shared("415", "OtherType", "`unsupported_media_type`: the body is to be JSON, and to say so");

@@ -10,6 +10,7 @@ use crate::patience::eventually;
 use crate::people::{Person, code_sent_to, fresh_phone, messages_to, register, text};
 
 const NATIONAL_ID: &str = "1199480012345012";
+const DRIVERS_NATIONAL_ID: &str = "1198580054321078";
 const PASSWORD: &str = "inyange yera mu gishanga";
 
 /// Words that may lie open, and where: reviewed. Given names are shown to the other party of a ride, and what is told to people is
@@ -77,6 +78,9 @@ async fn what_is_sealed_lies_open_nowhere_in_the_database() {
     let (corner, far) = (house.corner().await, house.corner().await);
     let (driver, rider) = (Person::driver_at(&house, corner.pickup).await, Person::rider(&house).await);
     let id = json!({"national_id": {"type": "nid16", "number": NATIONAL_ID}, "cell": "Rukiri I", "village": "Amahoro"});
+    let paper = json!({"kind": "national_id", "number": DRIVERS_NATIONAL_ID});
+    driver.api.post("/drivers/me/documents", &paper).await.expect(201);
+    let papers = driver.api.get("/drivers/me").await.expect(200);
     let profile = rider.api.patch("/me", &id).await.expect(200);
     assert_eq!((&profile["national_id"]["masked"], &profile["village"]), (&"****012".into(), &"Amahoro".into()));
     rider.api.put("/me/password", &json!({"new_password": PASSWORD})).await.expect(204);
@@ -98,6 +102,9 @@ async fn what_is_sealed_lies_open_nowhere_in_the_database() {
         .collect();
     let secrets = [
         NATIONAL_ID,
+        DRIVERS_NATIONAL_ID,
+        text(&papers["licence_number"]),
+        text(&papers["insurance_number"]),
         PASSWORD,
         "Mugabekazi",
         "Mugishawimana",

@@ -5,6 +5,8 @@ use std::io::{Cursor, Read};
 use serde_json::Value;
 
 use super::*;
+use crate::audit::{self, Act, Actor};
+use crate::web::{Agency, Role};
 
 /// The files of an archive.
 fn read(bytes: Vec<u8>) -> std::collections::BTreeMap<String, Value> {
@@ -78,4 +80,31 @@ async fn one_export_at_a_time_and_some_a_day(pool: PgPool) {
     privacy.ask_for_export(person, Asker::Themselves, NOW + Span::from_minutes(25 * 60)).await.expect("another day");
     let nobody = privacy.ask_for_export(UserId(Uuid::nil()), Asker::Admin(admin, "letter"), NOW).await;
     assert_eq!(nobody.expect_err("nobody").code(), "not_found");
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn an_export_warns_nobody_who_is_investigated(pool: PgPool) {
+    let privacy = privacy(&pool, config());
+    let person = UserId::from(fixture::rider(&pool, 2).await);
+    let official = fixture::person(&pool, 3, "government").await;
+    for (action, at, case) in [
+        ("looked.openly", NOW, None),
+        ("looked.lately", NOW - days(89), Some("RNP/12/2026")),
+        ("looked.long_ago", NOW - days(91), Some("RNP/11/2026")),
+    ] {
+        let act = Act {
+            actor: Actor::Official(official, Agency::Rnp),
+            whose: Some(person),
+            why: Some("why they looked"),
+            detail: serde_json::json!({"case": case}),
+            ..Act::of(official, Role::Government, action)
+        };
+        audit::record_read(&pool, &act, &[], at).await.expect("recorded");
+    }
+    let export = privacy.ask_for_export(person, Asker::Themselves, NOW).await.expect("asked");
+    privacy.make_export(export.id, NOW).await.expect("made");
+    let files = read(privacy.export_file(person, export.id, NOW).await.expect("fetched"));
+    let log = files["access_log.json"].as_array().expect("a list");
+    let told: Vec<_> = log.iter().map(|record| (record["action"].as_str(), record["purpose"].as_str())).collect();
+    assert_eq!(told, [(Some("looked.long_ago"), None), (Some("looked.openly"), Some("why they looked"))]);
 }

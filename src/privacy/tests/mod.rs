@@ -39,6 +39,7 @@ pub(super) fn config() -> Config {
         exports_per_day_max: 3,
         export_kept: days(7),
         export_bytes_max: 64 << 20,
+        case_hidden_for: days(90),
         consent_age_min: 16,
         objectors_max: 1_000,
         retention_rows_max: 2,

@@ -44,6 +44,7 @@ async fn what_is_too_old_goes_once_and_a_dry_run_says_so_before(pool: PgPool) {
         (Class::Incidents, 1),
         (Class::Shifts, 2),
         (Class::Exports, 1),
+        (Class::Papers, 0),
     ]);
     assert_eq!(privacy.sweep_dry(NOW).await.expect("counted"), expected);
     assert_eq!(privacy.sweep_dry(NOW).await.expect("counted"), expected, "nothing was changed");
@@ -90,4 +91,51 @@ async fn what_is_held_stays_whatever_its_age(pool: PgPool) {
     }
     assert!(privacy.sweep(NOW).await.expect("swept").values().any(|rows| *rows > 0));
     assert_eq!(kept().await, 0);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn papers_go_a_year_after_the_account_was_closed(pool: PgPool) {
+    let privacy = privacy(&pool, config());
+    let admin = fixture::person(&pool, 9, "admin").await;
+    let mut drivers = Vec::new();
+    // Three were closed long ago, one lately, one never; the third is held.
+    for (number, closed) in [(1, Some(366)), (2, Some(400)), (3, Some(400)), (4, Some(364)), (5, None)] {
+        let driver = fixture::driver(&pool, number).await;
+        execute(
+            &pool,
+            "INSERT INTO driver_files VALUES ($1, $1, '\\x01', 'image/jpeg', 1, 'kept', now())",
+            &[driver.0],
+        )
+        .await;
+        sqlx::query("INSERT INTO shifts (id, driver_id, started_at, ended_at) VALUES (gen_random_uuid(), $1, $2, $2)")
+            .bind(driver.0)
+            .bind(sql_time(NOW - days(500)))
+            .execute(&pool)
+            .await
+            .expect("a shift");
+        sqlx::query("UPDATE users SET disabled_at = $2 WHERE id = $1")
+            .bind(driver.0)
+            .bind(closed.map(|ago| sql_time(NOW - days(ago))))
+            .execute(&pool)
+            .await
+            .expect("closed");
+        drivers.push(driver.0);
+    }
+    privacy.hold(admin, ("person", drivers[2]), "case 2/2026", NOW).await.expect("held");
+    assert_eq!(privacy.sweep_dry(NOW).await.expect("counted")[&Class::Papers], 2);
+    assert_eq!(privacy.sweep(NOW).await.expect("swept")[&Class::Papers], 2);
+    assert_eq!(privacy.sweep(NOW).await.expect("swept")[&Class::Papers], 0, "once");
+    let mut left = Vec::new();
+    for driver in drivers {
+        let numbers = "SELECT count(*) FROM drivers WHERE user_id = $1 AND licence_number_sealed IS NOT NULL";
+        let keys =
+            "SELECT count(*) FROM driver_files WHERE driver_id = $1 AND key_sealed IS NOT NULL AND state = 'kept'";
+        left.push((count(&pool, numbers, driver).await, count(&pool, keys, driver).await));
+        assert_eq!(
+            count(&pool, "SELECT count(*) FROM shifts WHERE driver_id = $1", driver).await,
+            1,
+            "have their own time"
+        );
+    }
+    assert_eq!(left, [(0, 0), (0, 0), (1, 1), (1, 1), (1, 1)]);
 }

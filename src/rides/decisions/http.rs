@@ -7,6 +7,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{DecisionView, WhyNotView};
+use crate::clock;
 use crate::ids::RideId;
 use crate::rides::Rides;
 use crate::web::body::{Json, Path, Query};
@@ -32,7 +33,7 @@ async fn decision(
     Admin(admin): Admin,
     Path(id): Path<RideId>,
 ) -> Result<Json<DecisionView>, ApiError> {
-    Ok(Json(rides.decision(id, admin).await?))
+    Ok(Json(rides.decision(id, admin, clock::now()).await?))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

@@ -188,14 +188,14 @@ impl Rides {
     ///
     /// # Errors
     /// Not found.
-    pub async fn decision(&self, id: RideId, admin: UserId) -> Result<DecisionView, Error> {
+    pub async fn decision(&self, id: RideId, admin: UserId, now: Timestamp) -> Result<DecisionView, Error> {
         let ride = self.current(id).await?;
         let rounds = store::rounds(&self.inner.pool, id).await?;
         // Each of them was looked at with their distance and their waiting time.
         let weighed = rounds.iter().flat_map(|round| round.considered.iter().map(|weighed| weighed.driver.into()));
         let people: Vec<UserId> = parties(&ride).into_iter().chain(weighed).collect();
         let act = Act::of_admin(admin, "rides.decision_read").on("ride", id);
-        audit::record_read(&self.inner.pool, &act, &people, clock::now()).await?;
+        audit::record_read(&self.inner.pool, &act, &people, now).await?;
         Ok(DecisionView { ride_id: id, rounds: rounds.iter().map(|round| round_view(id, round)).collect() })
     }
 

@@ -9,6 +9,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::{CancelBody, PlaceBody, created, refuse_delivery};
+use crate::clock;
 use crate::ids::{QuoteId, RideId, UserId};
 use crate::realtime::protocol::view::RideView;
 use crate::rides::agents::{Action, CallingRider};
@@ -102,7 +103,7 @@ async fn list(
     Agent(agent): Agent,
     Query(page): Query<PageParams>,
 ) -> Result<Json<Page<RideView>>, ApiError> {
-    Ok(Json(rides.booked_by(agent, &Filter::default(), &page.check()?).await?))
+    Ok(Json(rides.booked_by(agent, &Filter::default(), &page.check()?, clock::now()).await?))
 }
 
 /// Shows a ride the agent booked, as its rider sees it
@@ -113,7 +114,7 @@ async fn show(
     Agent(agent): Agent,
     Path(id): Path<RideId>,
 ) -> Result<Json<RideView>, ApiError> {
-    Ok(Json(rides.show_booked(agent, id).await?))
+    Ok(Json(rides.show_booked(agent, id, clock::now()).await?))
 }
 
 /// Calls a ride off that the agent booked
@@ -185,5 +186,5 @@ async fn actions(
     Query(params): Query<ActionParams>,
 ) -> Result<Json<Page<ActionView>>, ApiError> {
     let page = PageParams { limit: params.limit, cursor: params.cursor }.check()?;
-    Ok(Json(rides.agent_actions(params.agent_id, &page, admin).await?.map(ActionView::from)))
+    Ok(Json(rides.agent_actions(params.agent_id, &page, admin, clock::now()).await?.map(ActionView::from)))
 }

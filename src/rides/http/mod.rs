@@ -18,6 +18,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{BookRide, EventView, Filter, PlaceRequest, Rides, TrackView};
+use crate::clock;
 use crate::error::{Checks, Error, Fault};
 use crate::ids::{OfferId, QuoteId, RideId};
 use crate::realtime::protocol::view::{OfferView, RideStatus, RideView};
@@ -203,7 +204,7 @@ async fn history(
     }
     checks.finish()?;
     let filter = Filter { statuses, from: params.from, to: params.to };
-    Ok(Json(rides.history(caller, &filter, &page).await?))
+    Ok(Json(rides.history(caller, &filter, &page, clock::now()).await?))
 }
 
 /// Shows the caller's live ride

@@ -206,16 +206,22 @@ async fn agents_are_bounded_and_leave_a_trail(pool: PgPool) {
     assert_eq!(reused.code(), "idempotency_key_reused");
 
     let id = first.ride.id;
-    assert!(house.rides.show_booked(agent, id).await.expect("their own").pin.is_some(), "to be read to the rider");
-    assert_eq!(code(house.rides.show_booked(other, id).await), "not_found");
+    assert!(
+        house.rides.show_booked(agent, id, clock::now()).await.expect("their own").pin.is_some(),
+        "to be read to the rider"
+    );
+    assert_eq!(code(house.rides.show_booked(other, id, clock::now()).await), "not_found");
     assert_eq!(code(house.rides.cancel_booked(other, id, "other", None).await), "not_found");
     assert_eq!(code(house.rides.cancel_booked(agent, id, "rider_no_show", None).await), "invalid_value");
     let cancelled = house.rides.cancel_booked(agent, id, "changed_mind", None).await.expect("called off");
     assert_eq!(cancelled.status, RideStatus::CancelledByCustomer);
     house.rides.cancel_booked(agent, id, "changed_mind", None).await.expect("again is once");
-    let listed = house.rides.booked_by(agent, &Filter::default(), &PAGE).await.expect("listed");
+    let listed = house.rides.booked_by(agent, &Filter::default(), &PAGE, clock::now()).await.expect("listed");
     assert_eq!(listed.items.len(), 2);
-    assert_eq!(house.rides.booked_by(other, &Filter::default(), &PAGE).await.expect("listed").items.len(), 0);
+    assert_eq!(
+        house.rides.booked_by(other, &Filter::default(), &PAGE, clock::now()).await.expect("listed").items.len(),
+        0
+    );
     let actor: String =
         sqlx::query_scalar("SELECT actor FROM ride_events WHERE ride_id = $1 AND kind = 'cancelled_by_customer'")
             .bind(id.0)
@@ -224,7 +230,8 @@ async fn agents_are_bounded_and_leave_a_trail(pool: PgPool) {
             .expect("in the timeline");
     assert_eq!(actor, "agent");
 
-    let trail = house.rides.agent_actions(Some(agent), &PAGE, UserId(Uuid::nil())).await.expect("read").items;
+    let trail =
+        house.rides.agent_actions(Some(agent), &PAGE, UserId(Uuid::nil()), clock::now()).await.expect("read").items;
     let what: Vec<_> = trail.iter().rev().map(|action| (action.what, action.detail.as_deref())).collect();
     let refused = |code| (What::Refused, Some(code));
     let expected = [
@@ -240,7 +247,8 @@ async fn agents_are_bounded_and_leave_a_trail(pool: PgPool) {
     ];
     assert_eq!(what, expected);
     assert!(trail.last().is_some_and(|first| first.rider.is_some()), "whose number it was");
-    let theirs = house.rides.agent_actions(Some(other), &PAGE, UserId(Uuid::nil())).await.expect("read").items;
+    let theirs =
+        house.rides.agent_actions(Some(other), &PAGE, UserId(Uuid::nil()), clock::now()).await.expect("read").items;
     let codes: Vec<_> = theirs.iter().map(|action| action.detail.as_deref()).collect();
     assert_eq!((codes, theirs[0].ride), (vec![Some("not_found"), Some("ride_in_progress")], Some(id)));
     let ride = book(agent, "0788123004", None).await.expect("booked").ride.id;
@@ -254,7 +262,8 @@ async fn agents_are_bounded_and_leave_a_trail(pool: PgPool) {
     assert!(matches!(busy, Error::RateLimited { .. }), "{busy}");
     house.rides.cancel_booked(agent, id, "changed_mind", None).await.expect("done before");
     assert!(book(agent, "0788123001", Some("a")).await.expect("done before").replayed);
-    let trail = house.rides.agent_actions(Some(agent), &PAGE, UserId(Uuid::nil())).await.expect("read").items;
+    let trail =
+        house.rides.agent_actions(Some(agent), &PAGE, UserId(Uuid::nil()), clock::now()).await.expect("read").items;
     let limited: Vec<_> = trail.iter().filter(|action| action.detail.as_deref() == Some("rate_limited")).collect();
     assert!((1..=2).contains(&limited.len()), "once a minute: {limited:?}");
     assert_eq!(limited.last().map(|action| action.rider), Some(None), "nobody has this number yet");
@@ -275,7 +284,8 @@ async fn a_booking_that_could_not_be_written_down_is_when_it_is_sent_again(pool:
     for _ in 0..2 {
         assert!(book().await.expect("was booked").replayed);
     }
-    let trail = house.rides.agent_actions(Some(agent), &PAGE, UserId(Uuid::nil())).await.expect("read").items;
+    let trail =
+        house.rides.agent_actions(Some(agent), &PAGE, UserId(Uuid::nil()), clock::now()).await.expect("read").items;
     let what: Vec<_> = trail.iter().rev().map(|action| action.what).collect();
     assert_eq!(what, [What::GuestMade, What::Booked]);
     house.stop().await;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::api::Api;
 use crate::house::House;
+use crate::onboarding::{jpeg, paper, send_file};
 use crate::patience::eventually;
 use crate::people::{ADMIN_PASSWORD, OFFICIAL_PASSWORD, Person, fresh_phone, text};
 
@@ -41,6 +42,15 @@ enum Kind {
     Incident,
     Closure,
     Job,
+    /// Somebody who signed up and does nothing: what an admin does to them ends nobody's questions.
+    Bystander,
+    /// A driver with a paper that waits.
+    Applicant,
+    Document,
+    Export,
+    Hold,
+    Partner,
+    Breach,
     /// No id: a number that anybody may write.
     Plain(&'static str),
 }
@@ -57,8 +67,9 @@ const KINDS: &[(&str, &str, Kind)] = &[
     ("/agent/rides/", "{id}", Kind::AgentRide),
     ("/admin/rides/", "{id}", Kind::Ride),
     ("/drivers/me/documents/", "{kind}", Kind::Plain("photo")),
+    ("/admin/drivers/{id}/documents/", "{id}", Kind::Applicant),
     ("/admin/drivers/", "{id}", Kind::Driver),
-    ("/admin/drivers/", "{document_id}", Kind::Plain(NOBODY)),
+    ("/admin/drivers/", "{document_id}", Kind::Document),
     ("/admin/driver-appeals/", "{id}", Kind::Plain(NOBODY)),
     ("/admin/incidents/", "{id}", Kind::Incident),
     ("/admin/geofences/", "{id}", Kind::Zone),
@@ -66,16 +77,16 @@ const KINDS: &[(&str, &str, Kind)] = &[
     ("/admin/stages/", "{driver_id}", Kind::Driver),
     ("/admin/road-closures/", "{id}", Kind::Closure),
     ("/admin/jobs/", "{id}", Kind::Job),
-    ("/admin/breaches/", "{id}", Kind::Plain(NOBODY)),
+    ("/admin/breaches/", "{id}", Kind::Breach),
     ("/me/consents/", "{purpose}", Kind::Plain("marketing")),
-    ("/me/exports/", "{id}", Kind::Plain(NOBODY)),
+    ("/me/exports/", "{id}", Kind::Export),
     ("/admin/privacy/people/", "{purpose}", Kind::Plain("marketing")),
-    ("/admin/privacy/people/", "{id}", Kind::Plain(NOBODY)),
-    ("/admin/privacy/exports/", "{id}", Kind::Plain(NOBODY)),
-    ("/admin/privacy/holds/", "{id}", Kind::Plain(NOBODY)),
-    ("/admin/partners/", "{id}", Kind::Plain(NOBODY)),
-    // Nobody's: a number that changes takes the person's sessions away, and the rest of the table with them.
-    ("/admin/users/", "{id}", Kind::Plain(NOBODY)),
+    ("/admin/privacy/people/", "{id}", Kind::Bystander),
+    ("/admin/privacy/exports/", "{id}", Kind::Export),
+    ("/admin/privacy/holds/", "{id}", Kind::Hold),
+    ("/admin/partners/", "{id}", Kind::Partner),
+    // A number that changes takes the person's sessions away, and with a caller's the rest of the table.
+    ("/admin/users/", "{id}", Kind::Bystander),
 ];
 
 /// Somebody who asks.
@@ -84,6 +95,7 @@ pub struct Caller {
     pub api: Api,
     session: String,
     notification: String,
+    export: String,
 }
 
 /// Ids of the things of one set of people.
@@ -99,6 +111,13 @@ struct Things {
     incident: String,
     closure: String,
     job: String,
+    bystander: String,
+    applicant: String,
+    document: String,
+    export: String,
+    hold: String,
+    partner: String,
+    breach: String,
 }
 
 /// Everybody, and everything.
@@ -127,6 +146,7 @@ impl Cast {
             api: house.api(),
             session: own.session.clone(),
             notification: own.notification.clone(),
+            export: own.export.clone(),
         };
         let mut callers = vec![nobody];
         let signed_in = [&mine.rider, &mine.driver, &admin, &official, &mine.agent];
@@ -136,6 +156,7 @@ impl Cast {
                 api: person.api.clone(),
                 session: second_session(house, person).await,
                 notification: first(person, "/notifications").await,
+                export: export(person).await,
             });
         }
         Self { callers, own, others }
@@ -170,6 +191,14 @@ impl Cast {
             Kind::Incident => &things.incident,
             Kind::Closure => &things.closure,
             Kind::Job => &things.job,
+            Kind::Bystander => &things.bystander,
+            Kind::Applicant => &things.applicant,
+            Kind::Document => &things.document,
+            Kind::Export if whose == Whose::Own => &caller.export,
+            Kind::Export => &things.export,
+            Kind::Hold => &things.hold,
+            Kind::Partner => &things.partner,
+            Kind::Breach => &things.breach,
             Kind::Plain(text) => return text.to_owned(),
         };
         id.clone()
@@ -196,6 +225,14 @@ async fn set(house: &House) -> (People, Things) {
     let incident = json!({"kind": "accident", "severity": "low", "description": "we slid"});
     let incident = people.rider.api.post("/safety/incidents", &incident).await.expect(201);
     let zone = admin.api.post("/admin/geofences", &super::bodies::zone(house.corner().await.pickup)).await.expect(201);
+    let (bystander, applicant) = (Person::rider(house).await, Person::applicant(house).await);
+    let erasure = format!("/admin/privacy/people/{}/erasure", bystander.id);
+    admin.api.post(&erasure, &json!({"reason": "for the matrix"})).await.expect(202);
+    send_file(&applicant, "photo", "image/jpeg", jpeg(640, 480)).await.expect(200);
+    let hold = json!({"kind": "ride", "subject": ride["id"], "reason": "for the matrix"});
+    let hold = admin.api.post("/admin/privacy/holds", &hold).await.expect(201);
+    let program = admin.api.post("/admin/partners", &super::bodies::body("POST /admin/partners")).await.expect(201);
+    let breach = admin.api.post("/admin/breaches", &super::bodies::body("POST /admin/breaches")).await.expect(201);
     let id = |value: &Value| text(&value["id"]).to_owned();
     let notification = eventually("a notification", async || {
         Some(first(&people.driver, "/notifications").await).filter(|id| id != NOBODY)
@@ -213,8 +250,26 @@ async fn set(house: &House) -> (People, Things) {
         // There is no map in this house, and so nothing to close.
         closure: NOBODY.to_owned(),
         job: first(&admin, "/admin/jobs").await,
+        export: export(&bystander).await,
+        bystander: bystander.id,
+        document: id(&paper(&applicant, "photo").await),
+        applicant: applicant.id,
+        hold: id(&hold),
+        partner: id(&program),
+        breach: id(&breach),
     };
     (people, things)
+}
+
+/// An export of a person's own data, made and ready.
+async fn export(person: &Person) -> String {
+    let asked = person.api.post_empty("/me/export").await.expect(202);
+    eventually("an export", async || {
+        let exports = person.api.get("/me/export").await.expect(200);
+        (exports["items"][0]["state"] == "ready").then_some(())
+    })
+    .await;
+    text(&asked["id"]).to_owned()
 }
 
 /// Somebody who books for people who call, made by the admin.

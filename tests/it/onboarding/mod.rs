@@ -24,7 +24,7 @@ fn pdf(inside: &str) -> Vec<u8> {
 }
 
 /// A JPEG of these sides, with a place in it that nobody is to learn.
-fn jpeg(width: u16, height: u16) -> Vec<u8> {
+pub fn jpeg(width: u16, height: u16) -> Vec<u8> {
     let segment = |marker: u8, data: &[u8]| {
         let length = u16::try_from(data.len() + 2).expect("short").to_be_bytes();
         [&[0xFF, marker], length.as_slice(), data].concat()
@@ -42,7 +42,7 @@ fn jpeg(width: u16, height: u16) -> Vec<u8> {
 }
 
 /// Sends a file of a paper.
-async fn send_file(person: &Person, kind: &str, content_type: &str, bytes: Vec<u8>) -> Answer {
+pub async fn send_file(person: &Person, kind: &str, content_type: &str, bytes: Vec<u8>) -> Answer {
     let path = format!("/drivers/me/documents/{kind}/file");
     let content_type = content_type.to_owned();
     person
@@ -85,7 +85,7 @@ async fn step(driver: &Person, requirement: &str) -> Value {
 }
 
 /// The driver's newest paper of a kind.
-async fn paper(driver: &Person, kind: &str) -> Value {
+pub async fn paper(driver: &Person, kind: &str) -> Value {
     let shown = driver.api.get("/drivers/me/documents").await.expect(200);
     let items = shown["items"].as_array().expect("a list").clone();
     items.into_iter().find(|item| item["kind"] == kind).expect("it was handed in")
