@@ -43,7 +43,7 @@ CREATE INDEX throttles_by_forget ON throttles (forget_at);
 -- A code sent to a phone that proves it for one purpose. Like a sign-in code it is derived from the id and never stored.
 CREATE TABLE phone_proofs (
     id           uuid        PRIMARY KEY,
-    purpose      text        NOT NULL CHECK (purpose IN ('password_reset', 'phone_change_old', 'phone_change_new')),
+    purpose      text        NOT NULL CHECK (purpose IN ('sign_in', 'password_reset', 'phone_change_old', 'phone_change_new')),
     -- For whom; null where nobody has the phone, so that the answers are the same.
     user_id      uuid        REFERENCES users,
     -- Sealed, and its blind index.

@@ -91,6 +91,30 @@ impl Challenge {
     pub fn fresh(id: Uuid, now: Timestamp, config: &Config) -> Self {
         Self { id, expires_at: now + config.code_lifetime, last_sent_at: now, attempts: 0, is_used: false }
     }
+
+    /// Why a wrong guess, or one too late, is refused.
+    pub fn refusal(&self, now: Timestamp, config: &Config) -> Refusal {
+        if self.is_used {
+            Refusal::Wrong
+        } else if now >= self.expires_at {
+            Refusal::Expired
+        } else if self.attempts >= config.code_attempts_max {
+            Refusal::Exhausted
+        } else {
+            Refusal::Wrong
+        }
+    }
+}
+
+/// Why a code does not sign in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It is not the code, or there is none.
+    Wrong,
+    /// It was tried too often.
+    Exhausted,
+    /// Its time is over.
+    Expired,
 }
 
 /// What to do when a code is asked for.

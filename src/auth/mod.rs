@@ -19,7 +19,6 @@
 
 mod accounts;
 mod code;
-mod decoys;
 mod guests;
 mod hashing;
 pub mod http;
@@ -84,7 +83,6 @@ pub const SEALED: &[&Column] =
     &[&phones::SEALED, &national_id::SEALED, &proofs::SEALED, &second_factor::SEALED, &second_factor::PENDING_SEALED];
 
 use code::CodeKey;
-use decoys::Decoys;
 use password::Passwords;
 use phones::PhoneIndex;
 
@@ -120,8 +118,6 @@ pub struct Config {
     pub second_factor_within: Span,
     /// Bounds of everything that is tried.
     pub throttle: ThrottleConfig,
-    /// Phones without an account whose codes are remembered (twice as many at most).
-    pub phones_remembered_max: usize,
     /// People whose names are remembered (twice as many at most).
     pub people_remembered_max: usize,
     /// How long a name is remembered; other nodes see a change after at most twice this.
@@ -141,7 +137,6 @@ struct Inner {
     tokens: Arc<TokenKeys>,
     vault: Vault,
     passwords: Passwords,
-    decoys: Mutex<Decoys>,
     ended: broadcast::Sender<EndedSession>,
     people: Mutex<Recent<UserId, Person>>,
 }
@@ -159,11 +154,10 @@ impl Auth {
         vault: Vault,
     ) -> Result<Self, Error> {
         let passwords = Passwords::new(config.hashing_max, config.hashing_queue_max, config.hashing_wait_max)?;
-        let decoys = Mutex::new(Decoys::new(config.phones_remembered_max));
         let people = Mutex::new(Recent::new(config.people_remembered_max, config.people_age_max));
         let code_key = CodeKey::new(code_key);
         let ended = broadcast::Sender::new(ENDED_MAX);
-        let inner = Inner { pool, config, code_key, tokens, vault, passwords, decoys, ended, people };
+        let inner = Inner { pool, config, code_key, tokens, vault, passwords, ended, people };
         Ok(Self { inner: Arc::new(inner) })
     }
 

@@ -127,6 +127,11 @@ impl NationalId {
         self.kind
     }
 
+    /// The whole of it: for what its owner takes along, and for nothing that is shown.
+    pub(super) fn number(&self) -> &str {
+        &self.number
+    }
+
     /// What may be shown of it.
     pub fn masked(&self) -> String {
         let hidden = self.number.len().saturating_sub(SHOWN_CHARS);

@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::ids::{PartnerId, SessionId, UserId};
 use crate::redact::Secret;
 use crate::time::{Span, Timestamp};
-use crate::web::{Role, Scopes};
+use crate::web::Scopes;
 
 /// Partners that are not revoked.
 const PARTNERS_MAX: i64 = 1_000;

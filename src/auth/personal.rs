@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool};
 
-use crate::auth::phones;
+use crate::auth::{NationalId, phones};
 use crate::error::Error;
 use crate::ids::UserId;
 use crate::personal::{Due, EXPORT_ROWS_MAX, Part, Progress};
@@ -52,9 +52,10 @@ pub async fn export(pool: &PgPool, vault: &Vault, person: UserId) -> Result<Vec<
 
 async fn profile(pool: &PgPool, vault: &Vault, person: UserId) -> Result<Value, Error> {
     let row = sqlx::query!(
-        r#"SELECT phone_sealed, to_jsonb(u) - 'phone_sealed' AS "rest!: Value"
+        r#"SELECT phone_sealed, national_id_sealed, national_id_type,
+                  to_jsonb(u) - 'phone_sealed' - 'national_id_sealed' AS "rest!: Value"
            FROM (
-               SELECT id, phone_sealed, first_name, last_name, email, language, role, date_of_birth,
+               SELECT id, phone_sealed, national_id_sealed, first_name, last_name, email, language, role, date_of_birth,
                       gender, province, district, sector, cell, village, national_id_type,
                       password_hash IS NOT NULL AS has_password,
                       EXISTS (SELECT FROM second_factors WHERE user_id = users.id AND confirmed_at IS NOT NULL)
@@ -69,6 +70,9 @@ async fn profile(pool: &PgPool, vault: &Vault, person: UserId) -> Result<Value, 
     let phone = row.phone_sealed.map(|sealed| phones::open(vault, person, &sealed)).transpose()?;
     let mut profile = row.rest;
     profile["phone"] = json!(phone);
+    let national_id = row.national_id_type.as_deref().zip(row.national_id_sealed.as_deref());
+    let national_id = national_id.map(|stored| NationalId::open(vault, person, stored)).transpose()?;
+    profile["national_id_number"] = json!(national_id.as_ref().map(NationalId::number));
     Ok(profile)
 }
 

@@ -7,8 +7,7 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::auth::code::{Challenge, Plan, is_code_shaped, plan};
-use crate::auth::decoys::Refusal;
+use crate::auth::code::{Challenge, Plan, Refusal, is_code_shaped, plan};
 use crate::auth::jobs::SendProof;
 use crate::auth::phones::{self, PhoneIndex};
 use crate::auth::sign_in::refused;
@@ -25,6 +24,8 @@ use crate::web::RequestId;
 /// What a code is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
+    /// Signing in, of a phone without an account: never sent, never right. Those of accounts lie apart.
+    SignIn,
     /// A new password.
     PasswordReset,
     /// To the number that an account has, which is to have another.
@@ -37,6 +38,7 @@ impl Purpose {
     /// The name in the database.
     pub(super) const fn as_str(self) -> &'static str {
         match self {
+            Self::SignIn => "sign_in",
             Self::PasswordReset => "password_reset",
             Self::PhoneChangeOld => "phone_change_old",
             Self::PhoneChangeNew => "phone_change_new",

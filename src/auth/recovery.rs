@@ -8,9 +8,11 @@ use serde_json::json;
 use sqlx::PgConnection;
 
 use crate::audit::{self, Act, Actor};
+use crate::auth::code::Refusal;
 use crate::auth::jobs::TellOldNumber;
 use crate::auth::phones::SealedPhone;
 use crate::auth::proofs::{Proof, Purpose};
+use crate::auth::sign_in::refused;
 use crate::auth::throttle::Guard;
 use crate::auth::{Auth, CodeSent, Device, Profile, account_gone, password, store};
 use crate::error::{Checks, Error};
@@ -72,7 +74,11 @@ impl Auth {
         };
         let hash = self.inner.passwords.hash(new).await?;
         let mut tx = self.inner.pool.begin().await?;
-        store::lock_user(&mut tx, proven.user).await?.ok_or_else(account_gone)?;
+        let user = store::lock_user(&mut tx, proven.user).await?.ok_or_else(account_gone)?;
+        // The number may have become somebody else's while the code was looked at.
+        if user.phone(&self.inner.vault)? != Some(phone) {
+            return Err(refused(Refusal::Wrong));
+        }
         self.use_proof(&mut tx, proven, now).await?;
         store::set_password(&mut tx, proven.user, &hash, now).await?;
         let ended = store::end_all_sessions(&mut tx, proven.user, "the password was reset", now).await?;
@@ -187,10 +193,13 @@ impl Auth {
         self.profile(user).await
     }
 
-    /// The number of an account that nobody proved becomes free.
+    /// The number of an account that nobody proved becomes free. Codes that went to the old one are good for nothing: it
+    /// may be in other hands, or about to be.
     async fn move_to(&self, tx: &mut PgConnection, user: UserId, new: Phone, now: Timestamp) -> Result<(), Error> {
         let phone = SealedPhone::new(&self.inner.vault, user, new)?;
         store::delete_unproven(tx, &phone.index).await?;
+        store::use_all_codes(tx, user, now).await?;
+        store::use_all_proofs(tx, user, now).await?;
         if store::set_phone(tx, &phone, now).await? {
             Ok(())
         } else {

@@ -5,12 +5,12 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::auth::code::{Challenge, Plan, is_code_shaped, plan};
-use crate::auth::decoys::Refusal;
+use crate::auth::code::{Challenge, Plan, Refusal, is_code_shaped, plan};
 use crate::auth::jobs::SendCode;
-use crate::auth::phones::SealedPhone;
+use crate::auth::phones::{PhoneIndex, SealedPhone};
+use crate::auth::proofs::{Proof, Purpose};
 use crate::auth::throttle::Guard;
-use crate::auth::{Auth, Device, Tokens, account_disabled, lock, store};
+use crate::auth::{Auth, Device, Tokens, account_disabled, store};
 use crate::error::Error;
 use crate::ids::UserId;
 use crate::jobs::{self, New};
@@ -89,11 +89,14 @@ impl Auth {
     pub async fn request_code(&self, phone: Phone, device: &Device, now: Timestamp) -> Result<CodeSent, Error> {
         self.count_message(device, now).await?;
         let mut tx = self.inner.pool.begin().await?;
-        let challenge = match store::lock_by_phone(&mut tx, &self.index_of(phone)).await? {
+        let index = self.index_of(phone);
+        let challenge = match store::lock_by_phone(&mut tx, &index).await? {
             Some(user) => self.send_code(&mut tx, user, now).await?,
-            None => lock(&self.inner.decoys)
-                .send(phone, now, &self.inner.config)
-                .map_err(|retry_after| Error::RateLimited { retry_after })?,
+            None => {
+                let sent = self.send_proof(&mut tx, &nobodys(phone, &index), now).await?;
+                tx.commit().await?;
+                return Ok(sent);
+            }
         };
         tx.commit().await?;
         Ok(self.code_sent(challenge))
@@ -142,7 +145,8 @@ impl Auth {
         };
         let mut tx = self.inner.pool.begin().await?;
         let user = store::lock_user(&mut tx, guess.user).await?.ok_or_else(|| refused(Refusal::Wrong))?;
-        if !store::use_code(&mut tx, guess.challenge, now).await? {
+        // The account may have got another number while the code was looked at.
+        if user.phone(&self.inner.vault)? != Some(phone) || !store::use_code(&mut tx, guess.challenge, now).await? {
             return Err(refused(Refusal::Wrong));
         }
         if user.disabled_at.is_some() {
@@ -169,10 +173,10 @@ impl Auth {
         // Counted first, compared after: so no number of guesses at once gets more than the allowed number.
         let index = self.index_of(phone);
         let Some(guess) = store::count_guess(&self.inner.pool, &index, config.code_attempts_max, now).await? else {
-            return Err(refused(match store::newest_code(&self.inner.pool, &index).await? {
-                Some(challenge) => challenge.refusal(now, config),
-                None => lock(&self.inner.decoys).guess(phone, now, config),
-            }));
+            return match store::newest_code(&self.inner.pool, &index).await? {
+                Some(challenge) => Err(refused(challenge.refusal(now, config))),
+                None => self.check_proof(Purpose::SignIn, phone, code, now).await.and(Err(refused(Refusal::Wrong))),
+            };
         };
         if is_code_shaped(code) && self.inner.code_key.is_right(guess.challenge, code) {
             Ok(guess)
@@ -203,21 +207,33 @@ impl Auth {
         let is_right = self.inner.passwords.is_right(password, hash).await?;
         let Some(user) = user.filter(|_| is_right) else {
             self.count_wrong(device, now).await?;
-            let message = "the phone number or the password is wrong";
-            return Err(Error::unauthenticated("wrong_credentials", message));
+            return Err(wrong_credentials());
         };
         if user.disabled_at.is_some() {
             return Err(account_disabled());
         }
         let mut tx = self.inner.pool.begin().await?;
-        let user = store::lock_user(&mut tx, user.id).await?.filter(|user| user.disabled_at.is_none());
-        let user = user.ok_or_else(account_disabled)?;
+        let locked = store::lock_user(&mut tx, user.id).await?.filter(|user| user.disabled_at.is_none());
+        let locked = locked.ok_or_else(account_disabled)?;
+        // Whoever changed the password meanwhile ended all sessions, and meant this one too.
+        if locked.password_hash != user.password_hash || locked.phone(&self.inner.vault)? != Some(phone) {
+            return Err(wrong_credentials());
+        }
         let opened = self.open_session(&mut tx, user.id, device, now).await?;
         tx.commit().await?;
         self.note_ended(&opened.ended, now);
         self.forgive(&counted).await?;
         Ok(opened.tokens)
     }
+}
+
+/// What is noted where nobody has the phone: the same answers to the same questions, on every node.
+fn nobodys(phone: Phone, phone_index: &PhoneIndex) -> Proof<'_> {
+    Proof { purpose: Purpose::SignIn, phone, phone_index, user: None, is_real: false }
+}
+
+fn wrong_credentials() -> Error {
+    Error::unauthenticated("wrong_credentials", "the phone number or the password is wrong")
 }
 
 pub(super) fn refused(refusal: Refusal) -> Error {

@@ -100,7 +100,6 @@ pub fn auth(reader: &mut Reader<'_>) -> auth::Config {
             address_codes_max: s.whole("address_codes_max", 1..=1_000_000),
             refreshes_per_minute_max: s.whole("refreshes_per_minute_max", 1..=1_000),
         },
-        phones_remembered_max: s.whole("phones_remembered_max", 1_000..=10_000_000),
         people_remembered_max: s.whole("people_remembered_max", 1_000..=10_000_000),
         people_age_max: s.span("people_age_max_s", 1..=3_600),
     };

@@ -32,7 +32,7 @@ mod store;
 mod tests;
 
 use serde::{Deserialize, Serialize};
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
 use crate::audit::{self, Act};
 use crate::error::Error;
@@ -160,7 +160,18 @@ impl Payments {
     /// # Errors
     /// When the database is away.
     pub async fn balance(&self, driver: DriverId) -> Result<DriverBalance, Error> {
-        let sums = store::driver_sums(&self.pool, driver).await?;
+        Self::balance_of(&store::driver_sums(&self.pool, driver).await?)
+    }
+
+    /// As [`Payments::balance`], on a connection of the caller's.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn balance_within(&self, conn: &mut PgConnection, driver: DriverId) -> Result<DriverBalance, Error> {
+        Self::balance_of(&store::driver_sums(conn, driver).await?)
+    }
+
+    fn balance_of(sums: &[DriverEntry]) -> Result<DriverBalance, Error> {
         let sum = |kind: Kind| sums.iter().find(|total| total.kind == kind).map_or(Francs::ZERO, |total| total.amount);
         let cash_collected = sum(Kind::DriverCash);
         let commission_owed = cash_collected

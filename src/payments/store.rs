@@ -1,7 +1,7 @@
 //! All SQL on the ledger's tables.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
 
 use super::ledger::{Kind, Posting};
@@ -130,7 +130,7 @@ async fn open_accounts(conn: &mut PgConnection, kinds: &[String], owners: &[Opti
 }
 
 /// The sums of a driver's accounts, those that exist.
-pub(super) async fn driver_sums(pool: &PgPool, driver: DriverId) -> Result<Vec<DriverEntry>, sqlx::Error> {
+pub(super) async fn driver_sums(db: impl PgExecutor<'_>, driver: DriverId) -> Result<Vec<DriverEntry>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"SELECT account.kind, sum(entry.amount_rwf)::bigint AS "balance!"
            FROM ledger_accounts account JOIN ledger_entries entry ON entry.account_id = account.id
@@ -138,7 +138,7 @@ pub(super) async fn driver_sums(pool: &PgPool, driver: DriverId) -> Result<Vec<D
            GROUP BY account.kind"#,
         driver.0,
     )
-    .fetch_all(pool)
+    .fetch_all(db)
     .await?;
     rows.into_iter().map(|row| Ok(DriverEntry { kind: kind(&row.kind)?, amount: Francs(row.balance) })).collect()
 }

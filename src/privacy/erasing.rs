@@ -204,15 +204,18 @@ impl Privacy {
         kept::after_erasure(&self.inner.config.periods, now)
     }
 
+    /// All on the caller's connection: whoever waits for a second one while holding a first starves with others that do.
     async fn obstacle(&self, conn: &mut PgConnection, person: UserId) -> Result<Option<Obstacle>, Error> {
-        if rides::personal::has_live_ride(conn, person).await? {
+        if rides::personal::has_live_ride(&mut *conn, person).await? {
             return Ok(Some(Obstacle::LiveRide));
         }
-        let incidents = holds::held(&self.inner.pool, "incident", OVERDUE_MAX).await?;
-        if holds::touches(conn, person).await? || safety::personal::reported_one_of(conn, person, &incidents).await? {
+        let incidents = holds::held(&mut *conn, "incident", OVERDUE_MAX).await?;
+        if holds::touches(&mut *conn, person).await?
+            || safety::personal::reported_one_of(&mut *conn, person, &incidents).await?
+        {
             return Ok(Some(Obstacle::Held));
         }
-        let owed = self.inner.payments.balance(DriverId::from(person)).await?.commission_owed;
+        let owed = self.inner.payments.balance_within(conn, DriverId::from(person)).await?.commission_owed;
         Ok(match owed.amount() {
             0 => None,
             1.. => Some(Obstacle::Owes(owed)),

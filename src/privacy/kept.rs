@@ -53,7 +53,7 @@ pub fn after_erasure(periods: &Periods, now: Timestamp) -> Vec<Kept> {
             until: until(Class::Consents),
         },
         Kept {
-            what: "audit log: ids and times of who looked at or changed what; acts of operators and agents by pseudonym",
+            what: "audit log: ids and times of who looked at or changed what, with the reasons that operators typed; acts of operators and agents by pseudonym",
             ground: "security of processing, art. 38; evidence, art. 52",
             until: until(Class::Audit),
         },

@@ -45,7 +45,7 @@ use crate::ids::UserId;
 use crate::payments::Payments;
 use crate::storage::Storage;
 use crate::time::Span;
-use crate::vault::Vault;
+use crate::vault::{Column, Vault};
 
 pub use erasing::Erasure;
 pub use exporting::{Asker, Export};
@@ -53,6 +53,9 @@ pub use holding::Hold;
 pub use jobs::register_jobs;
 pub use said::{Saying, Scribe};
 pub use sweep::Swept;
+
+/// What of this service's tables is sealed.
+pub const SEALED: &[&Column] = &[&store::exports::SEALED];
 
 /// Longest reason of an admin, in characters.
 const REASON_CHARS_MAX: usize = 500;

@@ -113,7 +113,7 @@ impl Privacy {
                 Class::Comments => rides::personal::count_old_comments(&mut conn, due).await?,
                 Class::Incidents => safety::personal::count_old(&mut conn, due).await?,
                 Class::Shifts => drivers::personal::count_old_shifts(&mut conn, due).await?,
-                Class::Exports => exports::count_expired(&self.inner.pool, now).await?,
+                Class::Exports => exports::count_expired(&mut conn, now).await?,
                 Class::Papers => i64::try_from(self.with_old_papers(due).await?.len()).unwrap_or(i64::MAX),
                 _ => return Err(nobody_sweeps(class)),
             };
@@ -184,13 +184,12 @@ impl Privacy {
         Ok(found)
     }
 
-    async fn held(&self) -> Result<Held, Error> {
+    pub(super) async fn held(&self) -> Result<Held, Error> {
         let pool = &self.inner.pool;
-        Ok(Held {
-            people: holds::held(pool, "person", HOLDS_MAX).await?,
-            rides: holds::held(pool, "ride", HOLDS_MAX).await?,
-            incidents: holds::held(pool, "incident", HOLDS_MAX).await?,
-        })
+        let incidents = holds::held(pool, "incident", HOLDS_MAX).await?;
+        let mut rides = holds::held(pool, "ride", HOLDS_MAX).await?;
+        rides.extend(safety::personal::rides_of(pool, &incidents).await?);
+        Ok(Held { people: holds::held(pool, "person", HOLDS_MAX).await?, rides, incidents })
     }
 
     async fn keep_held_positions(&self, held: &Held, now: Timestamp) -> Result<(), Error> {

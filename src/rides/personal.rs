@@ -13,8 +13,9 @@ use uuid::Uuid;
 use crate::error::Error;
 use crate::ids::UserId;
 use crate::personal::{Due, ERASE_ROWS_MAX, EXPORT_ROWS_MAX, Part, Progress};
+use crate::rides::store::CONTACTS;
 use crate::time::Timestamp;
-use crate::vault::Vault;
+use crate::vault::{Place, Vault};
 
 /// The hash of a ride that says no more where and why than the books need: no request has it.
 const WORN_HASH: [u8; 32] = [0; 32];
@@ -26,9 +27,9 @@ const MET_MAX: i64 = 10_000;
 ///
 /// # Errors
 /// When the database is away.
-pub async fn export(pool: &PgPool, _vault: &Vault, person: UserId) -> Result<Vec<Part>, Error> {
+pub async fn export(pool: &PgPool, vault: &Vault, person: UserId) -> Result<Vec<Part>, Error> {
     let mut parts = vec![
-        Part::list("rides_as_rider.json", ridden(pool, person).await?),
+        Part::list("rides_as_rider.json", ridden(pool, vault, person).await?),
         Part::list("rides_as_driver.json", driven(pool, person).await?),
         Part::list("quotes.json", quotes(pool, person).await?),
         Part::list("offers.json", offers(pool, person).await?),
@@ -37,10 +38,11 @@ pub async fn export(pool: &PgPool, _vault: &Vault, person: UserId) -> Result<Vec
     Ok(parts)
 }
 
-async fn ridden(pool: &PgPool, person: UserId) -> Result<Vec<Value>, Error> {
-    let rows = sqlx::query_scalar!(
-        r#"SELECT to_jsonb(r) AS "row!: Value" FROM (
-               SELECT id, driver_id, status, ride_type, payment_method, pickup_lat, pickup_lng, pickup_address,
+/// With the contacts that the rider gave, as long as they are kept.
+async fn ridden(pool: &PgPool, vault: &Vault, person: UserId) -> Result<Vec<Value>, Error> {
+    let rows = sqlx::query!(
+        r#"SELECT id, contacts_sealed, to_jsonb(r) - 'contacts_sealed' AS "row!: Value" FROM (
+               SELECT id, contacts_sealed, driver_id, status, ride_type, payment_method, pickup_lat, pickup_lng, pickup_address,
                       pickup_landmark, stops, destination_lat, destination_lng, destination_address, destination_landmark,
                       parcel, notes, estimated_distance_m, estimated_duration_s, matched_distance_m, tariff,
                       surge_basis_points, express_basis_points, quoted_fare_rwf, fare_rwf, waiting_s, cancelled_by,
@@ -52,7 +54,14 @@ async fn ridden(pool: &PgPool, person: UserId) -> Result<Vec<Value>, Error> {
     )
     .fetch_all(pool)
     .await?;
-    Ok(rows)
+    let with_contacts = |(ride, sealed, mut row): (Uuid, Option<Vec<u8>>, Value)| -> Result<Value, Error> {
+        if let Some(sealed) = sealed {
+            let opened = vault.open_text(Place::new(CONTACTS.place, ride), &sealed)?;
+            row["contacts"] = serde_json::from_str(opened.expose()).map_err(Error::internal)?;
+        }
+        Ok(row)
+    };
+    rows.into_iter().map(|row| with_contacts((row.id, row.contacts_sealed, row.row))).collect()
 }
 
 /// Without what is the rider's alone: notes, stops' contacts, the parcel's people, the PIN.
@@ -233,7 +242,7 @@ async fn wear(conn: &mut PgConnection, rides: &[Uuid]) -> Result<u64, Error> {
                destination_lat = round(destination_lat::numeric, 2), destination_lng = round(destination_lng::numeric, 2),
                pickup_address = NULL, pickup_landmark = NULL, destination_address = NULL, destination_landmark = NULL,
                notes = NULL, cancel_note = NULL, stops = '[]', quote_id = NULL, pin = '0000', has_contacts = false,
-               request_hash = $2,
+               contacts_sealed = NULL, request_hash = $2,
                parcel = CASE WHEN parcel IS NOT NULL THEN jsonb_build_object('sender', NULL, 'receiver', NULL,
                             'description', '', 'size', parcel -> 'size', 'handover_pin', '0000') END
            WHERE id = ANY($1)"#,

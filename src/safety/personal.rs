@@ -45,6 +45,20 @@ pub async fn reported_one_of(conn: &mut PgConnection, person: UserId, incidents:
     Ok(reported)
 }
 
+/// The rides that incidents are about: a hold of an incident keeps them too.
+///
+/// # Errors
+/// When the database is away.
+pub async fn rides_of(pool: &PgPool, incidents: &[Uuid]) -> Result<Vec<Uuid>, Error> {
+    let rides = sqlx::query_scalar!(
+        r#"SELECT DISTINCT ride_id AS "ride!" FROM incidents WHERE id = ANY($1) AND ride_id IS NOT NULL"#,
+        incidents
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rides)
+}
+
 /// Forgets words and place of what a person reported; that it happened, and how grave it was, stays.
 ///
 /// # Errors

@@ -18,8 +18,8 @@ const PREFLIGHT_AGE_S: &str = "600";
 
 /// What scripts of other origins may send.
 const ALLOWED_METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
-const ALLOWED_HEADERS: &str = "authorization, content-type, idempotency-key, if-none-match, x-case-number, x-purpose, \
-                               x-request-id";
+const ALLOWED_HEADERS: &str = "authorization, content-type, idempotency-key, if-none-match, x-case-number, \
+                               x-device-id, x-purpose, x-request-id";
 /// What they may read beside the body.
 const EXPOSED_HEADERS: &str = "etag, location, ratelimit, ratelimit-policy, retry-after, x-request-id";
 

@@ -135,6 +135,18 @@ pub async fn use_code(conn: &mut PgConnection, challenge: Uuid, now: Timestamp) 
     Ok(used.rows_affected() == 1)
 }
 
+/// Uses up whatever codes of a person are not.
+pub async fn use_all_codes(conn: &mut PgConnection, user: UserId, now: Timestamp) -> sqlx::Result<()> {
+    sqlx::query!(
+        "UPDATE sign_in_codes SET used_at = $2 WHERE user_id = $1 AND used_at IS NULL",
+        user.0,
+        DateTime::from(now)
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// How many messages with codes a user was ever sent.
 pub async fn messages_sent(conn: &mut PgConnection, user: UserId) -> sqlx::Result<i64> {
     sqlx::query_scalar!(

@@ -14,13 +14,13 @@ mod users;
 
 pub use codes::{
     Guess, code_history, code_to_send, count_guess, delete_codes, insert_code, messages_sent, newest_code, repeat_code,
-    use_code,
+    use_all_codes, use_code,
 };
 pub use partners::{count_partners, insert_partner, partners, revoke_partner, use_partner};
 pub use phones::{delete_unproven, is_guest, set_phone};
 pub use proofs::{
     ProofToSend, count_proof_guess, delete_proofs, hold_phone, insert_proof, newest_proof, proof_history,
-    proof_to_send, repeat_proof, use_proof,
+    proof_to_send, repeat_proof, use_all_proofs, use_proof,
 };
 pub use sealing::{lock_open_phones, replace_open_phones};
 pub use second_factors::{

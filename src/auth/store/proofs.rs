@@ -37,7 +37,8 @@ pub async fn hold_phone(conn: &mut PgConnection, phone_index: &PhoneIndex) -> sq
     Ok(())
 }
 
-/// What is known of the codes of a phone for a purpose and a person; of messages, whatever they were for.
+/// What is known of the codes of a phone for a purpose and a person; of messages, whatever they were for. Only those for
+/// signing in are counted apart, as those of accounts are, which lie in a table of their own.
 pub async fn proof_history(
     conn: &mut PgConnection,
     proof: &Proof<'_>,
@@ -46,9 +47,10 @@ pub async fn proof_history(
     let newest = newest_of(&mut *conn, proof.purpose, proof.phone_index, proof.user).await?;
     let hour = sqlx::query!(
         r#"SELECT coalesce(sum(sent_count), 0) AS "sent!", min(created_at) AS oldest FROM phone_proofs
-           WHERE phone_index = $1 AND created_at > $2"#,
+           WHERE phone_index = $1 AND created_at > $2 AND (purpose = 'sign_in') = ($3 = 'sign_in')"#,
         proof.phone_index.as_bytes(),
         DateTime::from(now - Span::from_minutes(60)),
+        proof.purpose.as_str(),
     )
     .fetch_one(conn)
     .await?;
@@ -168,6 +170,18 @@ pub async fn use_proof(conn: &mut PgConnection, id: Uuid, now: Timestamp) -> sql
             .execute(conn)
             .await?;
     Ok(used.rows_affected() == 1)
+}
+
+/// Uses up whatever codes of a person are not.
+pub async fn use_all_proofs(conn: &mut PgConnection, user: UserId, now: Timestamp) -> sqlx::Result<()> {
+    sqlx::query!(
+        "UPDATE phone_proofs SET used_at = $2 WHERE user_id = $1 AND used_at IS NULL",
+        user.0,
+        DateTime::from(now)
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// A code on its way out.

@@ -264,8 +264,15 @@ pub struct Family {
     pub expires_at: Timestamp,
 }
 
-/// Locks token and session, so that of two exchanges at once the second sees the first.
+/// Locks session and token, so that of two exchanges at once the second sees the first. The session first, as everybody
+/// does who uses up the tokens of a session: one statement would lock them in either order.
 pub async fn lock_family(conn: &mut PgConnection, hash: &[u8]) -> sqlx::Result<Option<Family>> {
+    sqlx::query!(
+        "SELECT id FROM sessions WHERE id = (SELECT session_id FROM refresh_tokens WHERE hash = $1) FOR UPDATE",
+        hash
+    )
+    .fetch_optional(&mut *conn)
+    .await?;
     sqlx::query_as!(
         Family,
         r#"SELECT session_id AS session, user_id AS user, used_at IS NOT NULL AS "is_used!",

@@ -109,6 +109,25 @@ async fn a_number_changes_with_both_codes_only(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
+async fn codes_that_went_to_the_old_number_are_good_for_nothing(pool: PgPool) {
+    let auth = auth(&pool);
+    let user = signed_in(&auth).await.profile.id;
+    auth.request_code(phone(), &device(), s(100)).await.expect("sent");
+    let sign_in = code(&auth).await;
+    auth.request_password_reset(phone(), &device(), s(100)).await.expect("sent");
+    let reset = proof_code(&auth, &pool, "password_reset").await;
+    let new = Phone::parse("0722000001").expect("valid");
+    auth.assign_phone(UserId(Uuid::from_u128(1)), user, new, "lost", s(101)).await.expect("assigned");
+    for phone in [phone(), new] {
+        let error = auth.verify(phone, &sign_in, &device(), s(102)).await.expect_err("of the old number");
+        assert_eq!(error.code(), "wrong_code");
+        let password = secret("a new password");
+        let error = auth.reset_password(phone, &reset, password, &device(), s(102)).await.expect_err("likewise");
+        assert_eq!(error.code(), "wrong_code");
+    }
+}
+
+#[sqlx::test(migrations = "./migrations")]
 async fn somebody_elses_number_is_not_taken_and_does_not_show(pool: PgPool) {
     let auth = auth(&pool);
     let tokens = signed_in(&auth).await;

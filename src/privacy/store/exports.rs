@@ -7,6 +7,11 @@ use uuid::Uuid;
 use crate::ids::UserId;
 use crate::storage::Stored;
 use crate::time::Timestamp;
+use crate::vault::Column;
+
+/// The keys of files as rotation and checks know them.
+pub const SEALED: Column =
+    Column { place: "file.key", table: "personal_exports", column: "sealed_key", key: "id", row: "id", index: None };
 
 /// An export as whoever asked for it sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -186,12 +191,12 @@ pub async fn expire(pool: &PgPool, now: Timestamp, rows_max: i64) -> sqlx::Resul
 }
 
 /// How many files' time is up at `now`.
-pub async fn count_expired(pool: &PgPool, now: Timestamp) -> sqlx::Result<i64> {
+pub async fn count_expired(conn: &mut PgConnection, now: Timestamp) -> sqlx::Result<i64> {
     sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM personal_exports WHERE state = 'ready' AND expires_at <= $1"#,
         DateTime::<Utc>::from(now)
     )
-    .fetch_one(pool)
+    .fetch_one(conn)
     .await
 }
 

@@ -1,7 +1,7 @@
 //! SQL on `legal_holds`.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
 
 use crate::ids::UserId;
@@ -73,13 +73,13 @@ pub async fn list(pool: &PgPool, page: &PageRequest) -> sqlx::Result<Vec<Hold>> 
 }
 
 /// What is held, of one kind.
-pub async fn held(pool: &PgPool, kind: &str, rows_max: i64) -> sqlx::Result<Vec<Uuid>> {
+pub async fn held(db: impl PgExecutor<'_>, kind: &str, rows_max: i64) -> sqlx::Result<Vec<Uuid>> {
     sqlx::query_scalar!(
         "SELECT subject FROM legal_holds WHERE kind = $1 AND lifted_at IS NULL ORDER BY since LIMIT $2",
         kind,
         rows_max
     )
-    .fetch_all(pool)
+    .fetch_all(db)
     .await
 }
 

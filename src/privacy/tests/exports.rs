@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::audit::{self, Act, Actor};
+use crate::vault::Place;
 use crate::web::{Agency, Role};
 
 /// The files of an archive.
@@ -56,6 +57,39 @@ async fn an_export_has_what_is_the_persons_and_not_what_is_the_other_ones(pool: 
     assert_eq!(other.code(), "not_found");
     let late = NOW + config().export_kept;
     assert_eq!(privacy.export_file(person, export.id, late).await.expect_err("too late").code(), "not_found");
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn what_is_sealed_is_opened_for_whom_it_belongs_to(pool: PgPool) {
+    let privacy = privacy(&pool, config());
+    let (driver, rider) = pair(&pool).await;
+    let ride = fixture::Ride::completed(rider, driver, NOW, 1_000).insert(&pool).await;
+    let contacts = r#"{"sender": null, "receiver": {"name": "Mukamana", "phone": "+250788999111"}, "stops": []}"#;
+    let sealed = |column, row, text| Vault::for_tests().seal_text(Place::new(column, row), text).expect("sealed");
+    for (sql, row, sealed) in [
+        (
+            "UPDATE rides SET has_contacts = true, contacts_sealed = $2 WHERE id = $1",
+            ride.0,
+            sealed("rides.contacts", ride.0, contacts),
+        ),
+        (
+            "UPDATE users SET national_id_type = 'nid16', national_id_sealed = $2, national_id_index = $2 WHERE id = $1",
+            rider.0,
+            sealed("users.national_id", rider.0, "1199070012345678"),
+        ),
+    ] {
+        sqlx::query(sql).bind(row).bind(sealed).execute(&pool).await.expect("sealed");
+    }
+    let files = async |person: UserId| {
+        let export = privacy.ask_for_export(person, Asker::Themselves, NOW).await.expect("asked");
+        privacy.make_export(export.id, NOW).await.expect("made");
+        read(privacy.export_file(person, export.id, NOW).await.expect("fetched"))
+    };
+    let theirs = files(rider.into()).await;
+    assert_eq!(theirs["profile.json"]["national_id_number"], "1199070012345678");
+    assert_eq!(theirs["rides_as_rider.json"][0]["contacts"]["receiver"]["name"], "Mukamana");
+    let drivers = files(driver.into()).await.values().map(Value::to_string).collect::<String>();
+    assert!(!drivers.contains("Mukamana") && !drivers.contains("88999111"), "they are the rider's");
 }
 
 #[sqlx::test(migrations = "./migrations")]

@@ -139,3 +139,24 @@ async fn papers_go_a_year_after_the_account_was_closed(pool: PgPool) {
     }
     assert_eq!(left, [(0, 0), (0, 0), (1, 1), (1, 1), (1, 1)]);
 }
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_held_incident_keeps_its_ride(pool: PgPool) {
+    let privacy = privacy(&pool, config());
+    let (driver, rider) = pair(&pool).await;
+    let admin = fixture::person(&pool, 3, "admin").await;
+    let ride = fixture::Ride::completed(rider, driver, NOW - days(1_827), 1_000).insert(&pool).await;
+    let incident = Uuid::now_v7();
+    execute(
+        &pool,
+        "INSERT INTO incidents (id, reporter_id, ride_id, kind, severity, state, description, created_at, updated_at)
+         VALUES ($1, $2, $3, 'other', 'low', 'reported', 'words', now(), now())",
+        &[incident, rider.0, ride.0],
+    )
+    .await;
+    let hold = privacy.hold(admin, ("incident", incident), "case 1/2026", NOW).await.expect("held");
+    assert_eq!(privacy.held().await.expect("read").rides, [ride.0]);
+    assert_eq!(privacy.sweep(NOW).await.expect("swept")[&Class::Rides], 0);
+    privacy.lift_hold(admin, hold.id, NOW).await.expect("lifted");
+    assert_eq!(privacy.sweep(NOW).await.expect("swept")[&Class::Rides], 1);
+}
