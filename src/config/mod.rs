@@ -187,9 +187,9 @@ fn build(reader: &mut Reader<'_>) -> Config {
     let stores = privacy::Stores { database: &database, bus: &bus, sms: &sms };
     let drivers = papers::drivers(reader, &demo);
     let vault = machine::vault(reader, &data_dir);
+    let privacy = privacy::privacy(reader, stores, clock::now());
     let config = Config {
         server: machine::server(reader, &demo),
-        privacy: privacy::privacy(reader, stores, clock::now()),
         edge: edge::edge(reader, demo.enabled),
         sms,
         database,
@@ -209,7 +209,8 @@ fn build(reader: &mut Reader<'_>) -> Config {
         rides: city::rides(reader),
         auth: people::auth(reader),
         access_token_lifetime: people::access_token_lifetime(reader),
-        storage: papers::storage(reader, &drivers),
+        storage: papers::storage(reader, &drivers, privacy.export_bytes_max),
+        privacy,
         authority: papers::authority(reader, &sandbox),
         drivers,
         tokens: people::tokens(reader),
