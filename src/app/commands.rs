@@ -21,6 +21,7 @@ use crate::sandbox::Sandbox;
 use crate::simulation;
 use crate::telemetry::Telemetry;
 use crate::time::Timestamp;
+use crate::web::Agency;
 
 /// Runs jobs only, beside one or more servers on the same database.
 ///
@@ -130,6 +131,23 @@ pub async fn reset_second_factor(config: Config, phone: Phone, reason: &str) -> 
         let user = basics.auth.account_of(phone).await.map_err(refused)?;
         let user = user.ok_or_else(|| refused(ServiceError::NotFound { what: "account" }))?;
         basics.auth.reset_second_factor(user, reason, clock::now()).await.map_err(refused)
+    })
+    .await
+}
+
+/// Sets for which agency an official reads. Works beside a running server.
+///
+/// # Errors
+/// [`Error`] when the database cannot be reached, or there is no such official.
+pub async fn set_agency(config: Config, phone: Phone, agency: Agency) -> Result<(), Error> {
+    Telemetry::install(&config.log)?;
+    with_database(&config, async |database| {
+        let vault = schema::bring_up_to_date(&config, database).await?;
+        let basics = Basics::build(&config, database, vault, None)?;
+        let refused = |error| Error::service("the agency was not set", error);
+        let user = basics.auth.account_of(phone).await.map_err(refused)?;
+        let user = user.ok_or_else(|| refused(ServiceError::NotFound { what: "account" }))?;
+        basics.auth.set_agency(user, agency, clock::now()).await.map_err(refused)
     })
     .await
 }

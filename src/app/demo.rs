@@ -102,10 +102,23 @@ async fn create_login(services: &Services, role: Role, phone: &str, first: &str,
             Ok(services.auth.set_second_factor(user, &secret, clock::now()).await?)
         }
         Ok(_) => Ok(()),
-        // From an earlier run on the same data directory.
-        Err(error) if error.code() == "phone_taken" => Ok(()),
+        // From an earlier run on the same data directory, perhaps of a version that knew neither factors nor agencies.
+        Err(error) if error.code() == "phone_taken" => complete_login(services, role, self::phone(phone)?).await,
         Err(error) => Err(error.into()),
     }
+}
+
+/// Gives a login of before what it needs by now.
+async fn complete_login(services: &Services, role: Role, phone: Phone) -> Result<(), Error> {
+    let Some(user) = services.auth.account_of(phone).await? else { return Ok(()) };
+    if role.needs_second_factor() && services.auth.second_factor(user).await?.enrolled_at.is_none() {
+        let secret = Secret::new(SECOND_FACTOR.to_owned());
+        services.auth.set_second_factor(user, &secret, clock::now()).await?;
+    }
+    if role == Role::Government {
+        services.auth.set_agency(user, Agency::Rura, clock::now()).await?;
+    }
+    Ok(())
 }
 
 fn phone(text: &str) -> Result<Phone, Error> {

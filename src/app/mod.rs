@@ -49,7 +49,7 @@ use crate::web::server::Door;
 pub use audit_log::{Asked, Checked, audit_heads, audit_list, audit_publish, audit_show, audit_verify};
 pub use commands::{
     create_user, create_user_with_second_factor, expire_papers, migrate, reset_second_factor, retain, run_sandbox,
-    simulate, worker,
+    set_agency, simulate, worker,
 };
 pub use keys::{check_keys, list_keys, prepare_vault_key, reseal, rotate_token_key, rotate_vault_key};
 pub use seed::{Seeding, seed};
@@ -160,6 +160,12 @@ async fn serve_with(
         sandbox_url: sandbox.as_ref().map(Sandbox::url),
         ready: Arc::new(AtomicBool::new(false)),
     };
+    if config.storage.bucket.is_none() && (config.bus.redis.is_some() || config.jobs.workers_max == 0) {
+        // Not refused: two processes on one machine may well share the directory.
+        let message = "files lie on this machine's disk, and the configuration looks like several processes: each of them \
+                       must see the same data_dir, or use storage.provider = \"s3\" (docs/OPERATIONS.md)";
+        tracing::warn!(message);
+    }
     let mut services = Services::build(config, database, vault, &server).await?;
     let publisher = audit_log::begin(config, database).await?;
     let mut background = services.start_background(config, telemetry, database, &stop);

@@ -18,6 +18,7 @@
 //!   addresses and nodes does not matter; see [`throttle`].
 
 mod accounts;
+mod agency;
 mod code;
 mod guests;
 mod hashing;

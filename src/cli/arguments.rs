@@ -165,6 +165,9 @@ pub enum UserCommand {
     /// Make an account, such as the first admin
     #[command(after_help = help::USER_CREATE)]
     Create(CreateUser),
+    /// Set for which agency an official reads
+    #[command(after_help = help::USER_AGENCY)]
+    Agency(SetAgency),
     /// Manage the second factor of an account
     #[command(after_help = help::USER_SECOND_FACTOR)]
     SecondFactor {
@@ -179,6 +182,19 @@ pub enum SecondFactorCommand {
     /// Take it away from somebody who lost it; an admin or official enrols anew at the next sign-in
     #[command(after_help = help::USER_SECOND_FACTOR)]
     Reset(ResetSecondFactor),
+}
+
+/// Which official reads for which agency.
+#[derive(Debug, Args)]
+pub struct SetAgency {
+    /// Rwandan mobile number, as +250788123456 or 0788123456
+    #[arg(long, value_parser = phone)]
+    pub phone: Phone,
+    /// RURA, RTDA, RRA, BNR, NCSA or RNP
+    #[arg(long, value_name = "NAME", value_parser = agency)]
+    pub agency: Agency,
+    #[command(flatten)]
+    pub place: Place,
 }
 
 /// Whose second factor is taken away.

@@ -232,6 +232,16 @@ Examples:
 
 Exit codes: 0 done, 1 not done (the reason is printed), 64 wrong usage or configuration.";
 
+/// Below `boda user agency --help`.
+pub const USER_AGENCY: &str = "\
+Sets for which agency an official reads: officials made by versions that knew no agencies have none,
+and read nothing. It counts from the next request on. Stays in the audit log.
+
+Examples:
+  boda user agency --phone +250788123456 --agency RURA
+
+Exit codes: 0 done, 1 not done (the reason is printed), 64 wrong usage or configuration.";
+
 /// Below `boda user second-factor --help`.
 pub const USER_SECOND_FACTOR: &str = "\
 Takes the second factor away from somebody who lost it, with the recovery codes, and ends all of

@@ -28,8 +28,8 @@ use crate::drivers::Round;
 use crate::simulation::{self, Summary};
 use crate::telemetry::chain;
 use arguments::{
-    Arguments, Command, CreateUser, DriversCommand, ExpirePapers, ResetSecondFactor, SecondFactorCommand, Simulate,
-    UserCommand,
+    Arguments, Command, CreateUser, DriversCommand, ExpirePapers, ResetSecondFactor, SecondFactorCommand, SetAgency,
+    Simulate, UserCommand,
 };
 
 /// Why a command was not carried out.
@@ -126,6 +126,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Error> {
         }
         Command::PrintConfig(flags) => print(flags.sources().print()?),
         Command::User { command: UserCommand::Create(create) } => create_user(create),
+        Command::User { command: UserCommand::Agency(set) } => set_agency(set),
         Command::Privacy { command } => privacy::run(command),
         Command::Drivers { command: DriversCommand::Expire(expire) } => expire_papers(&expire),
         Command::Audit { command } => audit::run(command),
@@ -224,6 +225,12 @@ fn reset_second_factor(reset: ResetSecondFactor) -> Result<(), Error> {
     let ResetSecondFactor { phone, reason, place } = reset;
     let config = place.sources().load()?;
     run_until_done(config, async |config| app::reset_second_factor(config, phone, &reason).await)
+}
+
+fn set_agency(set: SetAgency) -> Result<(), Error> {
+    let SetAgency { phone, agency, place } = set;
+    let config = place.sources().load()?;
+    run_until_done(config, async |config| app::set_agency(config, phone, agency).await)
 }
 
 /// Loads the configuration and runs.

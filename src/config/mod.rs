@@ -185,12 +185,13 @@ fn build(reader: &mut Reader<'_>) -> Config {
     let (sms, bus) = (people::sms(reader, &sandbox), machine::bus(reader));
     let database = machine::database(reader, data_dir.clone());
     let drivers = papers::drivers(reader, &demo);
-    let storage = papers::storage(reader, &drivers);
+    let export_bytes_max = privacy::export_bytes_max(reader);
+    let storage = papers::storage(reader, &drivers, export_bytes_max);
     let stores = privacy::Stores { database: &database, bus: &bus, storage: &storage, sms: &sms };
     let vault = machine::vault(reader, &data_dir);
+    let privacy = privacy::privacy(reader, stores, export_bytes_max, clock::now());
     let config = Config {
         server: machine::server(reader, &demo),
-        privacy: privacy::privacy(reader, stores, clock::now()),
         edge: edge::edge(reader, demo.enabled),
         sms,
         database,
@@ -211,6 +212,7 @@ fn build(reader: &mut Reader<'_>) -> Config {
         auth: people::auth(reader),
         access_token_lifetime: people::access_token_lifetime(reader),
         storage,
+        privacy,
         authority: papers::authority(reader, &sandbox),
         drivers,
         tokens: people::tokens(reader),

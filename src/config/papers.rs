@@ -8,6 +8,9 @@ use crate::drivers::{self, authority};
 use crate::redact::Secret;
 use crate::storage::{self, PictureBounds, s3, scanner};
 
+/// So much longer a file may be when it is encrypted: far more than a nonce and a tag.
+const SEALED_MORE: usize = 1_024;
+
 const ELSEWHERE: &str = "is not https://HOST without a path (http:// only to this machine)";
 
 /// Who is asked whether a paper is what it says.
@@ -77,7 +80,7 @@ pub fn authority(reader: &mut Reader<'_>, sandbox: &SandboxConfig) -> Option<aut
 }
 
 /// Where files lie and who looks at them.
-pub fn storage(reader: &mut Reader<'_>, drivers: &drivers::Config) -> storage::Config {
+pub fn storage(reader: &mut Reader<'_>, drivers: &drivers::Config, export_bytes_max: usize) -> storage::Config {
     let mut s = reader.section("storage");
     let is_bucket = s.choice("provider", &[("disk", false), ("s3", true)]);
     let bucket = s3::Config {
@@ -89,8 +92,9 @@ pub fn storage(reader: &mut Reader<'_>, drivers: &drivers::Config) -> storage::C
         secret_key: s.secret("secret_key").unwrap_or_else(|| Secret::new(String::new())),
         timeout: s.span("timeout_ms", 100..=60_000),
         attempts_max: s.whole("attempts_max", 1..=10),
-        // What is encrypted is a little longer.
-        file_bytes_max: drivers.papers.photo_bytes_max.max(drivers.papers.document_bytes_max) + 1_024,
+        // Papers and the exports of people's data lie there. What is encrypted is a little longer.
+        file_bytes_max: drivers.papers.photo_bytes_max.max(drivers.papers.document_bytes_max).max(export_bytes_max)
+            + SEALED_MORE,
     };
     let pictures = PictureBounds {
         side_px_max: s.whole("picture_side_px_max", 100..=65_535),

@@ -28,7 +28,17 @@ pub struct Stores<'a> {
     pub sms: &'a sms::Config,
 }
 
-pub fn privacy(reader: &mut Reader<'_>, stores: Stores<'_>, now: Timestamp) -> privacy::Config {
+/// The largest archive that is put on the shelf of files, which has to take it back.
+pub fn export_bytes_max(reader: &mut Reader<'_>) -> usize {
+    reader.section("privacy").whole::<usize>("export_mib_max", 1..=1_024) << 20
+}
+
+pub fn privacy(
+    reader: &mut Reader<'_>,
+    stores: Stores<'_>,
+    export_bytes_max: usize,
+    now: Timestamp,
+) -> privacy::Config {
     let periods = periods(reader);
     let places = places(reader, stores, now);
     let tokens_die_within = people::access_token_lifetime(reader);
@@ -54,7 +64,7 @@ pub fn privacy(reader: &mut Reader<'_>, stores: Stores<'_>, now: Timestamp) -> p
         second_pass_after,
         exports_per_day_max: s.whole("exports_per_day_max", 1..=1_000),
         export_kept: s.span("export_kept_days", 1..=90),
-        export_bytes_max: s.whole::<usize>("export_mib_max", 1..=1_024) << 20,
+        export_bytes_max,
         case_hidden_for,
         consent_age_min: s.whole("consent_age_min", 0..=100),
         objectors_max: s.whole("objectors_max", 1_000..=100_000_000),

@@ -115,7 +115,8 @@ impl Drivers {
     /// # Errors
     /// [`Error::NotFound`] for no such appeal; [`Error::Invalid`] for a reason that is empty or too long;
     /// [`Error::Conflict`] with code `wrong_state` when it is decided already or the driver stands otherwise by now, or
-    /// `papers_expired` when it would let somebody drive with a paper that is no longer good.
+    /// `papers_expired` or `papers_missing` when it would let somebody drive with a paper that is no longer good or that
+    /// nobody approved.
     pub async fn decide_appeal(
         &self,
         admin: UserId,
@@ -124,6 +125,9 @@ impl Drivers {
         now: Timestamp,
     ) -> Result<(), Error> {
         check_reason(reason)?;
+        let whose =
+            store::driver_of_appeal(&self.inner.pool, appeal).await?.ok_or(Error::NotFound { what: "appeal" })?;
+        let born = self.born(whose).await?;
         let mut tx = self.inner.pool.begin().await?;
         let found = store::lock_appeal(&mut tx, appeal).await?.ok_or(Error::NotFound { what: "appeal" })?;
         if found.outcome.is_some() {
@@ -141,6 +145,9 @@ impl Drivers {
         };
         if let Some(paper) = before.expired_on(now.kigali_day()).filter(|_| to == Status::Approved) {
             return Err(Error::conflict("papers_expired", format!("the driver's {paper} has expired")));
+        }
+        if to == Status::Approved {
+            self.check_fulfilled(&mut tx, &before, born, now).await?;
         }
         store::decide_appeal(&mut tx, appeal, (outcome, reason), admin, now).await?;
         if to != before.status {
@@ -161,7 +168,8 @@ impl Drivers {
         tell(&mut tx, found.driver, key, Params::from([("reason".to_owned(), reason.trim().to_owned())]), now).await?;
         let action = if outcome == Outcome::Granted { "drivers.appeal_granted" } else { "drivers.appeal_refused" };
         let subject = Some(("driver_appeal", appeal));
-        let act = Act { why: Some(reason), subject, ..act(admin, found.driver, action) };
+        // The words stay where an erasure finds them, with the appeal.
+        let act = Act { subject, ..act(admin, found.driver, action) };
         audit::record(&mut tx, &act, now).await?;
         tx.commit().await?;
         self.changed(found.driver);

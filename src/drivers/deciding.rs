@@ -1,5 +1,6 @@
 //! What reviewers decide: of one paper, or of a driver as a whole. The standing follows, and the driver is told.
 
+use chrono::NaiveDate;
 use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -57,6 +58,15 @@ impl PaperDecision {
     }
 }
 
+/// Who decides, and what is known before the driver's row is held: a second connection while it is held would wait for
+/// those who wait for the row.
+#[derive(Clone, Copy, Debug)]
+struct Sitting {
+    by: Option<UserId>,
+    born: Option<NaiveDate>,
+    now: Timestamp,
+}
+
 /// Checks the words of a decision.
 pub(super) fn check_reason(reason: &str) -> Result<(), Error> {
     let mut checks = Checks::new();
@@ -65,32 +75,39 @@ pub(super) fn check_reason(reason: &str) -> Result<(), Error> {
 }
 
 impl Drivers {
-    /// Decides about a driver as a whole and tells them. To approve is to approve every paper that waits.
+    /// Decides about a driver as a whole and tells them. To approve is to approve every paper that waits: `newest` is the
+    /// newest one that the reviewer saw, and must be said where papers are seen at all.
     ///
     /// # Errors
     /// [`Error::NotFound`] for no such driver; [`Error::Invalid`] for a reason that is empty or too long;
-    /// [`Error::Conflict`] as [`Decision::apply`], with code `claimed` when another reviewer has the papers, or
-    /// `papers_missing` when something required was not handed in.
+    /// [`Error::Conflict`] as [`Decision::apply`], with code `claimed` when another reviewer has the papers,
+    /// `paper_changed` when another paper was handed in since, `licence_taken` or `identity_taken`, or `papers_missing` when
+    /// something required was not handed in, or not approved of somebody who is to be restored.
     pub async fn decide(
         &self,
         admin: UserId,
-        driver: DriverId,
+        (driver, newest): (DriverId, Option<Uuid>),
         decision: &Decision,
         now: Timestamp,
     ) -> Result<Driver, Error> {
         if let Some(reason) = decision.reason() {
             check_reason(reason)?;
         }
+        let sitting = Sitting { by: Some(admin), born: self.born(driver).await?, now };
         let mut tx = self.inner.pool.begin().await?;
         let before = store::lock(&mut tx, &self.inner.vault, driver).await?.ok_or_else(no_driver)?;
         if matches!(decision, Decision::Approve | Decision::Reject(_)) {
             check_claim(&before, admin, now)?;
         }
         if *decision == Decision::Approve {
-            self.approve_papers(&mut tx, admin, &before, now).await?;
+            self.approve_papers(&mut tx, (&before, newest), admin, sitting).await?;
         }
         let current = store::lock(&mut tx, &self.inner.vault, driver).await?.ok_or_else(no_driver)?;
-        let to = decision.apply(before.status, current.expired_on(now.kigali_day()))?;
+        let from = (before.status, before.suspended_for);
+        let to = decision.apply(from, current.expired_on(now.kigali_day()))?;
+        if *decision == Decision::Restore {
+            self.check_fulfilled(&mut tx, &current, sitting.born, now).await?;
+        }
         let (by, reason) = (Some(admin), decision.reason());
         let suspended_for = (to == Status::Suspended).then_some(SuspendedFor::Decision);
         store::set_status(&mut tx, driver, to, store::Review { by, reason, suspended_for, at: now }).await?;
@@ -101,8 +118,8 @@ impl Drivers {
         }
         let params = reason.map(|reason| ("reason".to_owned(), reason.trim().to_owned()));
         tell(&mut tx, driver, decision.message(), params.into_iter().collect(), now).await?;
-        let act = Act { why: reason, ..act(admin, driver, decision.action()) };
-        audit::record(&mut tx, &act, now).await?;
+        // The words stay where an erasure finds them, in the history.
+        audit::record(&mut tx, &act(admin, driver, decision.action()), now).await?;
         tx.commit().await?;
         tracing::info!(driver.id = %driver, by = %admin, status = to.as_str(), "a driver was reviewed");
         self.changed(driver);
@@ -113,20 +130,25 @@ impl Drivers {
     async fn approve_papers(
         &self,
         conn: &mut PgConnection,
+        (driver, newest): (&Driver, Option<Uuid>),
         admin: UserId,
-        driver: &Driver,
-        now: Timestamp,
+        Sitting { born, now, .. }: Sitting,
     ) -> Result<(), Error> {
         // Said before what is missing: from elsewhere it cannot be done at all.
-        Decision::Approve.apply(driver.status, None)?;
+        Decision::Approve.apply((driver.status, driver.suspended_for), None)?;
         let documents = store::documents(&mut *conn, &self.inner.vault, driver.id).await?;
-        let unready = self.dossier(driver, &documents, now).await?.unready();
+        let unready = self.dossier(driver, &documents, born, now).unready();
         if !unready.is_empty() {
             let names: Vec<_> = unready.iter().map(|step| step.requirement.as_str()).collect();
             if let Some(paper) = driver.expired_on(now.kigali_day()) {
                 return Err(Error::conflict("papers_expired", format!("the driver's {paper} has expired")));
             }
             return Err(Error::conflict("papers_missing", format!("not in order yet: {}", names.join(", "))));
+        }
+        let is_seen = newest.is_some() && newest == documents.first().map(|document| document.id);
+        if !is_seen && (newest.is_some() || self.inner.papers.is_complete) {
+            let message = "`newest` is not the newest paper of this driver: look at what was handed in since";
+            return Err(Error::conflict("paper_changed", message));
         }
         store::approve_submitted(conn, driver.id, admin, now).await?;
         for document in documents.iter().filter(|document| is_open(document)) {
@@ -141,7 +163,8 @@ impl Drivers {
     /// # Errors
     /// [`Error::NotFound`] for no such paper of that driver; [`Error::Invalid`] for a reason that is too long;
     /// [`Error::Conflict`] with code `wrong_state` when it does not wait, `claimed` when another reviewer has the papers,
-    /// `papers_expired`, `papers_missing` without its file, or `licence_taken`.
+    /// `papers_expired`, `papers_missing` without its file, or `licence_taken` or `identity_taken` when another driver has that
+    /// licence or identity. A paper that was handed in anew has another id.
     pub async fn decide_paper(
         &self,
         admin: UserId,
@@ -152,15 +175,16 @@ impl Drivers {
         if let (_, Some(words)) = decision.reason() {
             check_reason(words)?;
         }
+        let sitting = Sitting { by: Some(admin), born: self.born(driver).await?, now };
         let mut tx = self.inner.pool.begin().await?;
         let before = store::lock(&mut tx, &self.inner.vault, driver).await?.ok_or_else(no_driver)?;
         check_claim(&before, admin, now)?;
         let documents = store::documents(&mut *tx, &self.inner.vault, driver).await?;
         let found = documents.iter().find(|known| known.id == document).ok_or(Error::NotFound { what: "document" })?;
-        self.settle_paper(&mut tx, (&before, found), Some(admin), decision, now).await?;
-        let (code, why) = decision.reason();
+        self.settle_paper(&mut tx, (&before, found), decision, sitting).await?;
+        let (code, _) = decision.reason();
+        // The words stay where an erasure finds them, with the paper.
         let act = Act {
-            why,
             subject: Some(("driver_document", document)),
             detail: json!({"kind": found.facts.kind, "code": code}),
             ..act(admin, driver, decision.action())
@@ -173,6 +197,7 @@ impl Drivers {
 
     /// Approves a paper that the authority calls valid, where that is enough. Nothing when it does not wait any more.
     pub(super) async fn approve_verified(&self, driver: DriverId, document: Uuid, now: Timestamp) -> Result<(), Error> {
+        let sitting = Sitting { by: None, born: self.born(driver).await?, now };
         let mut tx = self.inner.pool.begin().await?;
         let before = store::lock(&mut tx, &self.inner.vault, driver).await?.ok_or_else(no_driver)?;
         let documents = store::documents(&mut *tx, &self.inner.vault, driver).await?;
@@ -182,7 +207,7 @@ impl Drivers {
         if !is_open(found) || found.is_expired(now.kigali_day()) {
             return Ok(());
         }
-        self.settle_paper(&mut tx, (&before, found), None, &PaperDecision::Approve, now).await?;
+        self.settle_paper(&mut tx, (&before, found), &PaperDecision::Approve, sitting).await?;
         let act = Act {
             actor: Actor::System,
             action: PaperDecision::Approve.action(),
@@ -206,10 +231,10 @@ impl Drivers {
         &self,
         conn: &mut PgConnection,
         (driver, document): (&Driver, &Document),
-        by: Option<UserId>,
         decision: &PaperDecision,
-        now: Timestamp,
+        sitting: Sitting,
     ) -> Result<(), Error> {
+        let Sitting { by, now, .. } = sitting;
         let kind = document.facts.kind;
         if !is_open(document) {
             let message = format!("a paper that is {} is not waiting for a decision", document.state.as_str());
@@ -231,7 +256,7 @@ impl Drivers {
         if let Some(code) = code {
             tell_paper(conn, driver.id, kind, (code, reason), now).await?;
         }
-        self.follow(conn, driver.id, by, now).await
+        self.follow(conn, driver.id, sitting).await
     }
 
     /// Lets the standing follow from the papers.
@@ -239,8 +264,7 @@ impl Drivers {
         &self,
         conn: &mut PgConnection,
         driver: DriverId,
-        by: Option<UserId>,
-        now: Timestamp,
+        Sitting { by, born, now }: Sitting,
     ) -> Result<(), Error> {
         let driver = store::lock(conn, &self.inner.vault, driver).await?.ok_or_else(no_driver)?;
         let documents = store::documents(&mut *conn, &self.inner.vault, driver.id).await?;
@@ -252,7 +276,7 @@ impl Drivers {
             _ => return Ok(()),
         };
         let is_good = driver.expired_on(now.kigali_day()).is_none();
-        if !is_good || !self.dossier(&driver, &documents, now).await?.is_fulfilled() {
+        if !is_good || !self.dossier(&driver, &documents, born, now).is_fulfilled() {
             return Ok(());
         }
         let review = store::Review { by, reason: None, suspended_for: None, at: now };
@@ -263,19 +287,44 @@ impl Drivers {
         Ok(())
     }
 
-    async fn dossier<'a>(
+    /// Refuses to let somebody drive of whom something required was not approved: papers sent during a suspension.
+    pub(super) async fn check_fulfilled(
+        &self,
+        conn: &mut PgConnection,
+        driver: &Driver,
+        born: Option<NaiveDate>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let documents = store::documents(&mut *conn, &self.inner.vault, driver.id).await?;
+        // As they will stand: papers that came with the approval, and never by themselves, count.
+        let approved = Driver { status: Status::Approved, ..driver.clone() };
+        let open = self.dossier(&approved, &documents, born, now).unapproved();
+        if open.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<_> = open.iter().map(|step| step.requirement.as_str()).collect();
+        Err(Error::conflict("papers_missing", format!("not approved yet: {}", names.join(", "))))
+    }
+
+    /// When a driver was born, where that matters.
+    pub(super) async fn born(&self, driver: DriverId) -> Result<Option<NaiveDate>, Error> {
+        // Not asked where it does not matter: hundreds of made-up drivers are approved at once.
+        if !self.inner.papers.is_complete {
+            return Ok(None);
+        }
+        self.driver(driver).await?;
+        Ok(self.inner.auth.profile(driver.into()).await?.date_of_birth)
+    }
+
+    fn dossier<'a>(
         &self,
         driver: &'a Driver,
         documents: &'a [Document],
+        born: Option<NaiveDate>,
         now: Timestamp,
-    ) -> Result<Dossier<'a>, Error> {
+    ) -> Dossier<'a> {
         let is_complete = self.inner.papers.is_complete;
-        // Not asked where it does not matter: hundreds of made-up drivers are approved at once.
-        let born = match is_complete {
-            true => self.inner.auth.profile(driver.id.into()).await?.date_of_birth,
-            false => None,
-        };
-        Ok(Dossier { today: now.kigali_day(), born, driver: Some(driver), documents, is_complete })
+        Dossier { today: now.kigali_day(), born, driver: Some(driver), documents, is_complete }
     }
 }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::audit::{self, Act};
 use crate::drivers::documents::{Document, DocumentKind, DocumentState, Facts};
-use crate::drivers::handing_in::{current, takes_file};
+use crate::drivers::handing_in::current;
 use crate::drivers::{Drivers, store};
 use crate::error::Error;
 use crate::ids::{DriverId, UserId};
@@ -56,8 +56,8 @@ impl Drivers {
         self.inner.uploads.try_acquire().map_err(full)
     }
 
-    /// Takes the file of a paper. It goes beside the paper that waits; where a reviewer has decided about that, it is handed
-    /// in anew with the same data.
+    /// Takes the file of a paper, which is handed in anew with the same data: the id of a paper names what a reviewer saw, so
+    /// that nobody approves a file that took its place meanwhile.
     ///
     /// # Errors
     /// [`Error::Invalid`] naming `file`, as [`crate::storage::Storage::admit`]; [`Error::Conflict`] with code `no_papers`,
@@ -86,18 +86,10 @@ impl Drivers {
             return Err(Error::Unavailable { retry_after: Span::from_secs(2), cause: None });
         }
         let known = store::documents(&mut *tx, &self.inner.vault, driver).await?;
-        match current(&known, kind) {
-            Some(document) if takes_file(document) => {
-                if let Some(old) = store::set_file(&mut tx, document.id, id).await? {
-                    store::drop_file(&mut tx, old).await?;
-                }
-            }
-            decided => {
-                let facts = decided.map_or_else(|| Facts::bare(kind), |document| document.facts.clone());
-                store::clear_the_way(&mut tx, driver, &[kind]).await?;
-                self.write(&mut tx, driver, vec![(facts, Some(id))], now).await?;
-            }
-        }
+        let facts = current(&known, kind).map_or_else(|| Facts::bare(kind), |document| document.facts.clone());
+        let forgotten = store::clear_the_way(&mut tx, driver, &[kind]).await?;
+        store::drop_files(&mut tx, &forgotten).await?;
+        self.write(&mut tx, driver, vec![(facts, Some(id))], now).await?;
         self.wait_again(&mut tx, &before, now).await?;
         let documents = store::documents(&mut *tx, &self.inner.vault, driver).await?;
         tx.commit().await?;

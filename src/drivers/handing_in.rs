@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::drivers::authority::Verification;
-use crate::drivers::documents::{Document, DocumentKind, DocumentState, Facts};
+use crate::drivers::documents::{Document, DocumentKind, Facts};
 use crate::drivers::onboarding::{Dossier, Step};
 use crate::drivers::standing::Cause;
 use crate::drivers::{Driver, Drivers, Papers, SEND_PAPERS_FIRST, Status, jobs, no_driver, store};
@@ -32,7 +32,7 @@ impl Drivers {
     /// Takes a driver's papers. Papers that differ from those before go (back) to review; the same ones change nothing.
     ///
     /// # Errors
-    /// [`Error::Conflict`] with code `plate_taken` or `licence_taken` when another driver has that plate or licence.
+    /// [`Error::Conflict`] with code `plate_taken` when another driver has that plate.
     pub async fn put_papers(&self, driver: DriverId, papers: &Papers, now: Timestamp) -> Result<Driver, Error> {
         let mut tx = self.inner.pool.begin().await?;
         let before = store::lock(&mut tx, &self.inner.vault, driver).await?;
@@ -60,12 +60,10 @@ impl Drivers {
     /// is approved. Of somebody whose papers were not accepted it begins a new review.
     ///
     /// # Errors
-    /// [`Error::Conflict`] with code `no_papers` before the papers were sent, `too_many_documents`, or `licence_taken` or
-    /// `identity_taken` when another driver has that licence or identity.
+    /// [`Error::Conflict`] with code `no_papers` before the papers were sent, or `too_many_documents`.
     pub async fn add_document(&self, driver: DriverId, facts: Facts, now: Timestamp) -> Result<Document, Error> {
         let mut tx = self.inner.pool.begin().await?;
         let before = self.lock_for_document(&mut tx, driver).await?;
-        store::document_numbers_taken(&mut tx, &self.inner.vault, driver, &facts).await?;
         let forgotten = store::clear_the_way(&mut tx, driver, &[facts.kind]).await?;
         store::drop_files(&mut tx, &forgotten).await?;
         let ids = self.write(&mut tx, driver, vec![(facts, None)], now).await?;
@@ -161,11 +159,6 @@ pub(super) fn current(documents: &[Document], kind: DocumentKind) -> Option<&Doc
         documents.iter().find(|document| document.facts.kind == kind && wanted(document))
     };
     of_kind(Document::is_on_the_way).or_else(|| of_kind(Document::is_in_force))
-}
-
-/// Whether a file can be put beside a paper, or must begin a new one.
-pub(super) fn takes_file(document: &Document) -> bool {
-    document.state == DocumentState::Submitted
 }
 
 fn by_papers<'a>(from: Option<Status>, to: Status) -> store::Change<'a> {

@@ -85,16 +85,22 @@ pub enum Decision {
 }
 
 impl Decision {
-    /// Where a driver stands after the decision; `expired` is a paper of theirs whose last day has passed.
+    /// Where a driver stands after the decision, from where and, of a suspension, for what; `expired` is a paper of theirs
+    /// whose last day has passed. A suspension for a paper's end, which ends by itself, may become one that does not.
     ///
     /// # Errors
     /// [`Error::Conflict`] with code `wrong_state` when it cannot be taken from there, or `papers_expired` when it would
     /// let somebody drive with a paper that is no longer good.
-    pub fn apply(&self, from: Status, expired: Option<&str>) -> Result<Status, Error> {
+    pub fn apply(
+        &self,
+        (from, suspended_for): (Status, Option<SuspendedFor>),
+        expired: Option<&str>,
+    ) -> Result<Status, Error> {
         let to = match (self, from) {
             (Self::Approve, Status::Pending | Status::Rejected) => Status::Approved,
             (Self::Reject(_), Status::Pending) => Status::Rejected,
-            (Self::Suspend(_), Status::Approved) => Status::Suspended,
+            (Self::Suspend(_), Status::Approved | Status::Pending) => Status::Suspended,
+            (Self::Suspend(_), Status::Suspended) if suspended_for == Some(SuspendedFor::Expiry) => Status::Suspended,
             (Self::Restore, Status::Suspended) => Status::Approved,
             _ => {
                 let message = format!("a driver who is {} cannot be {}", from.as_str(), self.done());
@@ -155,28 +161,30 @@ mod tests {
         let table = [
             (Decision::Approve, [Some(Approved), None, Some(Approved), None]),
             (Decision::Reject("blurred".into()), [Some(Rejected), None, None, None]),
-            (Decision::Suspend("complaints".into()), [None, Some(Suspended), None, None]),
+            (Decision::Suspend("complaints".into()), [Some(Suspended), Some(Suspended), None, None]),
             (Decision::Restore, [None, None, None, Some(Approved)]),
         ];
         for (decision, expected) in table {
             for (from, expected) in [Pending, Approved, Rejected, Suspended].into_iter().zip(expected) {
-                let to = decision.apply(from, None);
+                let to = decision.apply((from, Some(SuspendedFor::Decision)), None);
                 match expected {
                     Some(expected) => assert_eq!(to.expect("allowed"), expected, "{decision:?} from {from:?}"),
                     None => assert_eq!(to.expect_err("refused").code(), "wrong_state", "{decision:?} from {from:?}"),
                 }
             }
         }
+        let harder = Decision::Suspend("complaints".into()).apply((Suspended, Some(SuspendedFor::Expiry)), None);
+        assert_eq!(harder.expect("allowed"), Suspended);
     }
 
     #[test]
     fn nobody_is_let_drive_with_an_expired_paper() {
-        let approve = Decision::Approve.apply(Status::Pending, Some("insurance")).expect_err("expired");
+        let approve = Decision::Approve.apply((Status::Pending, None), Some("insurance")).expect_err("expired");
         assert_eq!(
             (approve.code(), approve.to_string().as_str()),
             ("papers_expired", "the driver's insurance has expired")
         );
-        assert!(Decision::Restore.apply(Status::Suspended, Some("insurance")).is_err());
-        assert!(Decision::Reject("late".into()).apply(Status::Pending, Some("insurance")).is_ok());
+        assert!(Decision::Restore.apply((Status::Suspended, None), Some("insurance")).is_err());
+        assert!(Decision::Reject("late".into()).apply((Status::Pending, None), Some("insurance")).is_ok());
     }
 }

@@ -35,7 +35,8 @@ pub(super) async fn drivers(
                   inspection_expires_on, authorisation_id, authorisation_number_sealed, authorisation_expires_on,
                   created_at AS "registered_at!: DateTime<Utc>"
            FROM reporting.drivers
-           WHERE ($1::text IS NULL OR plate = $1) AND ($2::text IS NULL OR status = $2)
+           -- Whoever was erased is on no roster; their rides still count.
+           WHERE plate NOT LIKE 'erased:%' AND ($1::text IS NULL OR plate = $1) AND ($2::text IS NULL OR status = $2)
                  AND ($3::timestamptz IS NULL OR (created_at, driver_ref) < ($3, $4::uuid))
            ORDER BY created_at DESC, driver_ref DESC
            LIMIT $5"#,

@@ -114,7 +114,7 @@ impl Privacy {
                 Class::Incidents => safety::personal::count_old(&mut conn, due).await?,
                 Class::Shifts => drivers::personal::count_old_shifts(&mut conn, due).await?,
                 Class::Exports => exports::count_expired(&mut conn, now).await?,
-                Class::Papers => i64::try_from(self.with_old_papers(due).await?.len()).unwrap_or(i64::MAX),
+                Class::Papers => i64::try_from(with_old_papers(&mut conn, due).await?.len()).unwrap_or(i64::MAX),
                 _ => return Err(nobody_sweeps(class)),
             };
             swept.insert(class, rows.unsigned_abs());
@@ -156,7 +156,9 @@ impl Privacy {
 
     /// Of drivers whose account was closed long ago: each in a transaction of its own, as an erasure does it.
     async fn forget_old_papers(&self, due: Due<'_>, now: Timestamp) -> Result<u64, Error> {
-        let people = self.with_old_papers(due).await?;
+        let mut conn = self.inner.pool.acquire().await?;
+        let people = with_old_papers(&mut conn, due).await?;
+        drop(conn);
         for person in &people {
             let mut tx = self.inner.pool.begin().await?;
             drivers::personal::erase_papers(&mut tx, *person, now).await?;
@@ -164,24 +166,6 @@ impl Privacy {
             self.inner.drivers.forget_card(DriverId::from(*person));
         }
         Ok(people.len() as u64)
-    }
-
-    async fn with_old_papers(&self, due: Due<'_>) -> Result<Vec<UserId>, Error> {
-        let mut conn = self.inner.pool.acquire().await?;
-        let (mut found, mut after) = (Vec::new(), UserId(Uuid::nil()));
-        for _ in 0..BATCHES_MAX {
-            let closed = auth::personal::closed_drivers(&mut conn, due, after).await?;
-            let Some(last) = closed.last() else { break };
-            after = *last;
-            for person in closed {
-                let is_held = holds::touches(&mut conn, person).await?
-                    || safety::personal::reported_one_of(&mut conn, person, &due.held.incidents).await?;
-                if !is_held && drivers::personal::plate(&mut conn, person).await?.is_some() {
-                    found.push(person);
-                }
-            }
-        }
-        Ok(found)
     }
 
     pub(super) async fn held(&self) -> Result<Held, Error> {
@@ -222,6 +206,23 @@ async fn forget(conn: &mut PgConnection, class: Class, due: Due<'_>) -> Result<u
 /// The classes that this job sees to.
 fn daily() -> impl Iterator<Item = Class> {
     Class::ALL.into_iter().filter(|class| class.rule().keeper == Keeper::DailyJob)
+}
+
+async fn with_old_papers(conn: &mut PgConnection, due: Due<'_>) -> Result<Vec<UserId>, Error> {
+    let (mut found, mut after) = (Vec::new(), UserId(Uuid::nil()));
+    for _ in 0..BATCHES_MAX {
+        let closed = auth::personal::closed_drivers(&mut *conn, due, after).await?;
+        let Some(last) = closed.last() else { break };
+        after = *last;
+        for person in closed {
+            let is_held = holds::touches(&mut *conn, person).await?
+                || safety::personal::reported_one_of(&mut *conn, person, &due.held.incidents).await?;
+            if !is_held && drivers::personal::plate(&mut *conn, person).await?.is_some() {
+                found.push(person);
+            }
+        }
+    }
+    Ok(found)
 }
 
 fn nobody_sweeps(class: Class) -> Error {

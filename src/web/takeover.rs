@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncWriteExt, BufReader, copy_buf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, copy_buf};
+use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 
 /// What the relay reads at once from an app: dozens of pings.
@@ -24,6 +25,9 @@ const TO_CLIENT_BYTES: usize = 4_096;
 
 /// How long a client may go on speaking after the stream was closed from here.
 const LINGER: Duration = Duration::from_secs(2);
+/// How long a client may leave unread what was written to it. Without this a client that neither reads nor hangs up would
+/// keep its relay for ever, also after our end was closed.
+const UNREAD_MAX: Duration = Duration::from_secs(30);
 
 type Encrypted = TlsStream<tokio::net::TcpStream>;
 
@@ -54,16 +58,30 @@ impl Relay {
             let _ = to_us.shutdown().await;
         };
         let outwards = async {
-            let _ = copy_buf(&mut BufReader::with_capacity(TO_CLIENT_BYTES, from_us), &mut to_client).await;
-            let _ = to_client.shutdown().await;
+            deliver(from_us, &mut to_client, UNREAD_MAX).await;
+            let _ = timeout(LINGER, to_client.shutdown()).await;
         };
         let (mut inwards, mut outwards) = (pin!(inwards), pin!(outwards));
         tokio::select! {
             () = &mut inwards => outwards.await,
             () = &mut outwards => {
                 // A client that never hangs up holds nothing here for longer.
-                let _ = tokio::time::timeout(LINGER, inwards).await;
+                let _ = timeout(LINGER, inwards).await;
             }
+        }
+    }
+}
+
+/// Writes to the client what is written to the stream, until either end is closed or the client reads no more.
+async fn deliver(mut from_us: impl AsyncRead + Unpin, to_client: &mut (impl AsyncWrite + Unpin), unread_max: Duration) {
+    let mut piece = vec![0; TO_CLIENT_BYTES];
+    while let Ok(length @ 1..) = from_us.read(&mut piece).await {
+        let written = timeout(unread_max, async {
+            to_client.write_all(&piece[..length]).await?;
+            to_client.flush().await
+        });
+        if !matches!(written.await, Ok(Ok(()))) {
+            return;
         }
     }
 }
@@ -90,4 +108,18 @@ pub fn take_over(upgraded: Upgraded) -> io::Result<Taken> {
     // The threads behind it only read, write, wait and close, which is the same for every kind of stream socket.
     let stream = TcpStream::from(OwnedFd::from(theirs));
     Ok(Taken { stream, read_already: parts.read_buf.to_vec(), relay: Some(relay) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_client_that_reads_no_more_is_left() {
+        let (mut stream, from_us) = tokio::io::duplex(64);
+        let (mut to_client, unread) = tokio::io::duplex(8);
+        stream.write_all(b"more than it takes").await.expect("room");
+        deliver(from_us, &mut to_client, Duration::from_millis(1)).await;
+        drop(unread);
+    }
 }

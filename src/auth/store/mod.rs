@@ -1,6 +1,7 @@
 //! All SQL of this service: `users`, `sign_in_codes`, `sessions`, `refresh_tokens`, `second_factors`, `recovery_codes`,
 //! `throttles`, `phone_proofs`, `partners`.
 
+mod agencies;
 mod codes;
 mod partners;
 mod phones;
@@ -12,6 +13,7 @@ mod sessions;
 mod throttles;
 mod users;
 
+pub use agencies::{lock_official, set_agency};
 pub use codes::{
     Guess, code_history, code_to_send, count_guess, delete_codes, insert_code, messages_sent, newest_code, repeat_code,
     use_all_codes, use_code,

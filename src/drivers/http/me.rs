@@ -43,7 +43,7 @@ async fn show(State(drivers): State<Drivers>, Driver(driver): Driver) -> Result<
         (status = 400, body = ErrorBody, description = "`malformed_body`"),
         (status = 401, body = ErrorBody, description = "`unauthenticated`, `token_expired`"),
         (status = 403, body = ErrorBody, description = "`forbidden`: not a driver"),
-        (status = 409, body = ErrorBody, description = "`plate_taken`, `licence_taken`"),
+        (status = 409, body = ErrorBody, description = "`plate_taken`"),
         (status = 422, body = ErrorBody, description = "`invalid_value`, with every fault")
     )
 )]
@@ -83,7 +83,7 @@ async fn documents(
         (status = 400, body = ErrorBody, description = "`malformed_body`"),
         (status = 401, body = ErrorBody, description = "`unauthenticated`, `token_expired`"),
         (status = 403, body = ErrorBody, description = "`forbidden`: not a driver"),
-        (status = 409, body = ErrorBody, description = "`no_papers`, `too_many_documents`, `licence_taken`, `identity_taken`"),
+        (status = 409, body = ErrorBody, description = "`no_papers`, `too_many_documents`"),
         (status = 422, body = ErrorBody, description = "`invalid_value`, with every fault")
     )
 )]

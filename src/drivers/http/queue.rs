@@ -197,7 +197,7 @@ async fn release(
         (status = 401, body = ErrorBody, description = "`unauthenticated`, `token_expired`"),
         (status = 403, body = ErrorBody, description = "`forbidden`"),
         (status = 404, body = ErrorBody, description = "`not_found`"),
-        (status = 409, body = ErrorBody, description = "`wrong_state`, `claimed`, `papers_expired`, `papers_missing`, `licence_taken`"),
+        (status = 409, body = ErrorBody, description = "`wrong_state`, `claimed`, `papers_expired`, `papers_missing`, `licence_taken`, `identity_taken`"),
         (status = 413, body = ErrorBody, description = "`body_too_large`"),
         (status = 415, body = ErrorBody, description = "`unsupported_media_type`"),
         (status = 422, body = ErrorBody, description = "`invalid_value`: path, decision, reason_code or reason")

@@ -99,21 +99,36 @@ async fn show(
     Ok(Json(ReviewView { driver, documents: documents.into_iter().map(DocumentView::from).collect() }))
 }
 
+/// What was seen before it was approved.
+#[derive(Debug, Deserialize, IntoParams)]
+struct ApproveParams {
+    /// The first of the `documents` that the reviewer saw. Needed unless `drivers.papers_complete` is off.
+    newest: Option<Uuid>,
+}
+
 /// Approves the papers
 ///
-/// All that wait. From `pending` or `rejected`; the driver is told.
+/// All that wait. From `pending` or `rejected`; the driver is told. Not when another paper was handed in since.
 #[utoipa::path(
-    post, path = "/admin/drivers/{id}/approve", tag = "admin", params(("id" = Uuid, Path)), security(("bearer" = [])),
+    post, path = "/admin/drivers/{id}/approve", tag = "admin", params(("id" = Uuid, Path), ApproveParams),
+    security(("bearer" = [])),
     responses(
         (status = 200, body = DriverPapersView),
         (status = 401, body = ErrorBody, description = "`unauthenticated`, `token_expired`"),
         (status = 403, body = ErrorBody, description = "`forbidden`"),
         (status = 404, body = ErrorBody, description = "`not_found`"),
-        (status = 409, body = ErrorBody, description = "`wrong_state`, `papers_expired`, `papers_missing`, `claimed`")
+        (status = 409, body = ErrorBody, description = "`wrong_state`, `papers_expired`, `papers_missing`, `claimed`, `paper_changed`, `licence_taken`, `identity_taken`"),
+        (status = 422, body = ErrorBody, description = "`invalid_value`: path or newest")
     )
 )]
-async fn approve(drivers: State<Drivers>, admin: Admin, id: Path<Uuid>) -> Result<Json<DriverPapersView>, ApiError> {
-    decide(drivers, admin, id, Decision::Approve).await
+async fn approve(
+    State(drivers): State<Drivers>,
+    Admin(admin): Admin,
+    Path(id): Path<Uuid>,
+    Query(params): Query<ApproveParams>,
+) -> Result<Json<DriverPapersView>, ApiError> {
+    let whose = (DriverId(id), params.newest);
+    Ok(Json(drivers.decide(admin, whose, &Decision::Approve, clock::now()).await?.into()))
 }
 
 /// Does not accept the papers
@@ -142,7 +157,7 @@ async fn reject(
 
 /// Takes a driver off the road
 ///
-/// From `approved`, until restored; the driver is told why.
+/// From `approved` or `pending`, or suspended for a paper's end; until restored. The driver is told why.
 #[utoipa::path(
     post, path = "/admin/drivers/{id}/suspend", tag = "admin", params(("id" = Uuid, Path)), security(("bearer" = [])),
     request_body = ReasonRequest,
@@ -166,7 +181,7 @@ async fn suspend(
 
 /// Ends a suspension
 ///
-/// The driver is told.
+/// Once everything required is approved; the driver is told.
 #[utoipa::path(
     post, path = "/admin/drivers/{id}/restore", tag = "admin", params(("id" = Uuid, Path)), security(("bearer" = [])),
     responses(
@@ -174,7 +189,7 @@ async fn suspend(
         (status = 401, body = ErrorBody, description = "`unauthenticated`, `token_expired`"),
         (status = 403, body = ErrorBody, description = "`forbidden`"),
         (status = 404, body = ErrorBody, description = "`not_found`"),
-        (status = 409, body = ErrorBody, description = "`wrong_state`, `papers_expired`")
+        (status = 409, body = ErrorBody, description = "`wrong_state`, `papers_expired`, `papers_missing`")
     )
 )]
 async fn restore(drivers: State<Drivers>, admin: Admin, id: Path<Uuid>) -> Result<Json<DriverPapersView>, ApiError> {
@@ -187,5 +202,5 @@ async fn decide(
     Path(id): Path<Uuid>,
     decision: Decision,
 ) -> Result<Json<DriverPapersView>, ApiError> {
-    Ok(Json(drivers.decide(admin, DriverId(id), &decision, clock::now()).await?.into()))
+    Ok(Json(drivers.decide(admin, (DriverId(id), None), &decision, clock::now()).await?.into()))
 }

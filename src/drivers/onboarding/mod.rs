@@ -140,9 +140,14 @@ impl Dossier<'_> {
         self.steps().into_iter().filter(|step| step.is_required && !is_ready(step)).collect()
     }
 
+    /// What is required and not approved.
+    pub fn unapproved(&self) -> Vec<Step> {
+        self.steps().into_iter().filter(|step| step.is_required && step.state != State::Approved).collect()
+    }
+
     /// Whether everything required is fine.
     pub fn is_fulfilled(&self) -> bool {
-        self.steps().iter().all(|step| !step.is_required || step.state == State::Approved)
+        self.unapproved().is_empty()
     }
 
     fn profile(&self) -> Step {
@@ -240,6 +245,8 @@ impl Dossier<'_> {
             .documents
             .iter()
             .filter(|document| document.facts.kind == DocumentKind::Authorisation)
+            // What was not accepted, or is over, makes nobody an old hand.
+            .filter(|document| document.is_in_force() || document.state == DocumentState::Submitted)
             .filter_map(|document| document.facts.first_authorised_on)
             .min();
         let since = NaiveDate::from_ymd_opt(2025, 1, 1);

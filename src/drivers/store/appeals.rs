@@ -93,6 +93,12 @@ pub async fn open_appeals(pool: &PgPool, page: &PageRequest) -> Result<Vec<Appea
     rows.into_iter().map(Appeal::try_from).collect()
 }
 
+/// Whose appeal it is.
+pub async fn driver_of_appeal(pool: &PgPool, id: Uuid) -> sqlx::Result<Option<DriverId>> {
+    let found = sqlx::query_scalar!("SELECT driver_id FROM driver_appeals WHERE id = $1", id);
+    Ok(found.fetch_optional(pool).await?.map(DriverId))
+}
+
 /// Holds an appeal until the end of the transaction.
 pub async fn lock_appeal(conn: &mut PgConnection, id: Uuid) -> Result<Option<Appeal>, Error> {
     let row = sqlx::query_as!(

@@ -181,18 +181,6 @@ pub async fn replace_in_force(conn: &mut PgConnection, driver: DriverId, kinds: 
     Ok(())
 }
 
-/// Puts a file beside a paper that waits; the file it had before.
-pub async fn set_file(conn: &mut PgConnection, document: Uuid, file: Uuid) -> sqlx::Result<Option<Uuid>> {
-    sqlx::query_scalar!(
-        "UPDATE driver_documents d SET file_id = $2 FROM driver_documents before
-         WHERE d.id = $1 AND before.id = d.id RETURNING before.file_id",
-        document,
-        file
-    )
-    .fetch_one(conn)
-    .await
-}
-
 /// What a reviewer decides of one paper.
 #[derive(Clone, Copy, Debug)]
 pub struct Decided<'a> {
@@ -246,7 +234,8 @@ pub async fn approve_submitted(
     Ok(())
 }
 
-/// What an approved paper says counts from now on.
+/// What an approved paper says counts from now on. Numbers that only one driver may have are taken here and not when they
+/// are handed in: nobody keeps their true owner out, or finds out that there is one, by typing them.
 pub async fn apply_facts(conn: &mut PgConnection, vault: &Vault, driver: DriverId, facts: &Facts) -> Result<(), Error> {
     let seal = |column, number: &String| vault.seal_text(Place::new(column, driver.0), number);
     let done = match (facts.kind, &facts.number, facts.expires_on) {
@@ -261,6 +250,12 @@ pub async fn apply_facts(conn: &mut PgConnection, vault: &Vault, driver: DriverI
             )
             .execute(conn)
             .await
+        }
+        (DocumentKind::NationalId, Some(number), _) => {
+            let index = vault.index(IDENTITY_INDEX, number);
+            sqlx::query!("UPDATE drivers SET national_id_index = $2 WHERE user_id = $1", driver.0, index)
+                .execute(conn)
+                .await
         }
         (DocumentKind::Insurance, Some(number), Some(expires_on)) => {
             sqlx::query!(
@@ -285,38 +280,6 @@ pub async fn apply_facts(conn: &mut PgConnection, vault: &Vault, driver: DriverI
         _ => return Ok(()),
     };
     done.map(|_| ()).map_err(taken)
-}
-
-/// Takes the numbers that only one driver may have; refuses those that another one has.
-pub async fn document_numbers_taken(
-    conn: &mut PgConnection,
-    vault: &Vault,
-    driver: DriverId,
-    facts: &Facts,
-) -> Result<(), Error> {
-    match (facts.kind, &facts.number) {
-        (DocumentKind::NationalId, Some(number)) => {
-            let index = vault.index(IDENTITY_INDEX, number);
-            sqlx::query!("UPDATE drivers SET national_id_index = $2 WHERE user_id = $1", driver.0, index)
-                .execute(conn)
-                .await
-                .map(|_| ())
-                .map_err(taken)
-        }
-        (DocumentKind::Licence, Some(number)) => {
-            let index = vault.index(LICENCE_INDEX, number);
-            let others = sqlx::query_scalar!(
-                r#"SELECT EXISTS (SELECT FROM drivers WHERE licence_number_index = $2 AND user_id <> $1) AS "others!""#,
-                driver.0,
-                index
-            );
-            match others.fetch_one(conn).await? {
-                true => Err(Error::conflict("licence_taken", "another driver has this licence")),
-                false => Ok(()),
-            }
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Notes what the authority says; false when the paper is gone or was decided meanwhile.

@@ -42,11 +42,6 @@ pub async fn keep_file(conn: &mut PgConnection, file: &Stored) -> sqlx::Result<b
     Ok(kept.rows_affected() > 0)
 }
 
-/// Nobody refers to this file any more.
-pub async fn drop_file(conn: &mut PgConnection, id: Uuid) -> sqlx::Result<()> {
-    drop_files(conn, &[id]).await
-}
-
 /// Nobody refers to these files any more: without their keys they are unreadable at once, and the sweep takes them away.
 pub async fn drop_files(conn: &mut PgConnection, ids: &[Uuid]) -> sqlx::Result<()> {
     sqlx::query!(

@@ -12,13 +12,13 @@ mod shifts;
 mod standing;
 mod wishes;
 
-pub use appeals::{appeals, decide_appeal, insert_appeal, lock_appeal, open_appeals};
+pub use appeals::{appeals, decide_appeal, driver_of_appeal, insert_appeal, lock_appeal, open_appeals};
 pub use documents::{
-    Decided, NUMBER, NewDocument, apply_facts, approve_submitted, clear_the_way, decide_document,
-    document_numbers_taken, documents, documents_count, insert_documents, replace_in_force, set_file, verified,
+    Decided, NUMBER, NewDocument, apply_facts, approve_submitted, clear_the_way, decide_document, documents,
+    documents_count, insert_documents, replace_in_force, verified,
 };
 pub use expiry::{Due, Expiring, expiring, flag_ratings, note_notice, rating_reviewed};
-pub use files::{coming_file, drop_file, drop_files, file, forget_file, keep_file, unreferenced_files};
+pub use files::{coming_file, drop_files, file, forget_file, keep_file, unreferenced_files};
 pub use queue::{Waiting, claim, release, set_waiting, waiting};
 pub use sealing::{seal_documents, seal_drivers};
 pub use seed::{seed_papers, seed_shifts};
@@ -210,7 +210,7 @@ pub async fn list(
     rows.into_iter().map(|row| row.opened(vault)).collect()
 }
 
-/// Writes papers, new or changed.
+/// Writes papers, new or changed. A licence is theirs alone once it was approved: a changed one is nobody's until then.
 pub async fn put_papers(
     conn: &mut PgConnection,
     vault: &Vault,
@@ -219,17 +219,18 @@ pub async fn put_papers(
     now: Timestamp,
 ) -> Result<(), Error> {
     let written = sqlx::query!(
-        "INSERT INTO drivers (user_id, status, licence_number_sealed, licence_number_index, licence_category,
-                              licence_expires_on, plate, vehicle_make, vehicle_model, vehicle_year, vehicle_colour, fuel,
+        "INSERT INTO drivers (user_id, status, licence_number_sealed, licence_category, licence_expires_on,
+                              plate, vehicle_make, vehicle_model, vehicle_year, vehicle_colour, fuel,
                               ride_types, city, insurance_number_sealed, insurance_expires_on, inspection_expires_on,
                               waiting_since, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $18, $18)
+         VALUES ($1, $2, $3, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $18, $18)
          ON CONFLICT (user_id) DO UPDATE
          SET status = EXCLUDED.status,
              -- A suspension keeps its reason; a new review begins without one.
              status_reason = CASE WHEN EXCLUDED.status = 'suspended' THEN drivers.status_reason END,
              licence_number_sealed = EXCLUDED.licence_number_sealed,
-             licence_number_index = EXCLUDED.licence_number_index, licence_category = EXCLUDED.licence_category,
+             licence_number_index = CASE WHEN drivers.licence_number_index = $4 THEN drivers.licence_number_index END,
+             licence_category = EXCLUDED.licence_category,
              licence_expires_on = EXCLUDED.licence_expires_on, plate = EXCLUDED.plate,
              vehicle_make = EXCLUDED.vehicle_make, vehicle_model = EXCLUDED.vehicle_model,
              vehicle_year = EXCLUDED.vehicle_year, vehicle_colour = EXCLUDED.vehicle_colour, fuel = EXCLUDED.fuel,

@@ -21,14 +21,15 @@ pub struct Change<'a> {
     pub by: Option<UserId>,
 }
 
-/// Writes a change; nothing when there is none.
+/// Writes a change; nothing when there is none. A suspension that an admin decides while another one lasts is one.
 pub async fn record_change(
     conn: &mut PgConnection,
     driver: DriverId,
     change: Change<'_>,
     now: Timestamp,
 ) -> sqlx::Result<()> {
-    if change.from == Some(change.to) {
+    let is_harder = change.to == Status::Suspended && change.cause == Cause::Decision;
+    if change.from == Some(change.to) && !is_harder {
         return Ok(());
     }
     sqlx::query!(

@@ -69,7 +69,8 @@ impl House {
     }
 
     async fn decide(&self, driver: DriverId, decision: Decision) -> Result<Driver, Error> {
-        self.drivers.decide(self.admin, driver, &decision, T0).await
+        let newest = self.drivers.documents(driver).await?.first().map(|paper| paper.id);
+        self.drivers.decide(self.admin, (driver, newest), &decision, T0).await
     }
 
     async fn jobs(&self) -> Vec<(String, String)> {
@@ -128,6 +129,14 @@ async fn a_suspension_is_not_shaken_off_by_new_papers(pool: PgPool) {
     assert_eq!(standing.reason.as_deref(), Some("your account is suspended: complaints"));
     let wrong = house.decide(driver, Decision::Approve).await.expect_err("only restore");
     assert_eq!(wrong.code(), "wrong_state");
+    let unseen = house.decide(driver, Decision::Restore).await.expect_err("nobody saw the new papers");
+    assert_eq!(unseen.code(), "papers_missing");
+    for paper in house.drivers.documents(driver).await.expect("read") {
+        if paper.state == documents::DocumentState::Submitted {
+            let whose = (driver, paper.id);
+            house.drivers.decide_paper(house.admin, whose, &PaperDecision::Approve, T0).await.expect("approved");
+        }
+    }
     let restored = house.decide(driver, Decision::Restore).await.expect("restored");
     assert_eq!((restored.status, restored.status_reason), (Status::Approved, None));
     let empty = house.decide(driver, Decision::Suspend(" ".into())).await.expect_err("no reason");

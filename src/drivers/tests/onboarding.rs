@@ -64,6 +64,7 @@ async fn numbers_lie_sealed_and_belong_to_one_driver(pool: PgPool) {
     house.send(first, &request()).await.expect("sent");
     let identity = serde_json::json!({"kind": "national_id", "number": "1199480012345678"});
     house.paper(first, identity.clone()).await.expect("kept");
+    house.decide(first, Decision::Approve).await.expect("the numbers are theirs");
     for (table, number) in
         [("drivers", "1199480"), ("drivers", "SON-2026"), ("driver_documents", "1199480"), ("jobs", "1199480")]
     {
@@ -77,8 +78,11 @@ async fn numbers_lie_sealed_and_belong_to_one_driver(pool: PgPool) {
     let other_plate = PapersRequest::clone(&with_plate("RD 123 B"));
     house.send(second, &other_plate).await.expect("another licence");
     let same = serde_json::json!({"kind": "licence", "number": "1199480-RC123B", "expires_on": "2030-01-01"});
-    assert_eq!(house.paper(second, same).await.expect_err("taken").code(), "licence_taken");
-    assert_eq!(house.paper(second, identity).await.expect_err("taken").code(), "identity_taken");
+    for (body, code) in [(same, "licence_taken"), (identity, "identity_taken")] {
+        let claimed = house.paper(second, body).await.expect("handing in tells nobody whose it is");
+        let refused = house.decide_paper(second, &claimed, PaperDecision::Approve).await.expect_err("taken");
+        assert_eq!(refused.code(), code);
+    }
 }
 
 #[sqlx::test(migrations = "./migrations")]
@@ -138,6 +142,16 @@ async fn complete_papers_are_approved_one_by_one_and_the_standing_follows(pool: 
     let waiting = house.drivers.driver(driver).await.expect("read");
     assert_eq!(waiting.waiting_since, Some(T0));
 
+    let seen = house.drivers.documents(driver).await.expect("read");
+    let other = house.file(driver, DocumentKind::Insurance).await.expect("another one after the reviewer looked");
+    let insurance = seen.iter().find(|paper| paper.facts.kind == DocumentKind::Insurance).expect("there");
+    let swapped = house.decide_paper(driver, insurance, PaperDecision::Approve).await.expect_err("never seen");
+    assert_eq!((swapped.code(), other.id == insurance.id), ("not_found", false));
+    for newest in [None, seen.first().map(|paper| paper.id)] {
+        let unseen = house.drivers.decide(house.admin, (driver, newest), &Decision::Approve, T0).await;
+        assert_eq!(unseen.expect_err("never seen").code(), "paper_changed");
+    }
+
     let papers = house.drivers.documents(driver).await.expect("read");
     assert_eq!(papers.len(), 9);
     let photo = papers.iter().find(|paper| paper.facts.kind == DocumentKind::Photo).expect("there");
@@ -188,7 +202,7 @@ async fn two_reviewers_do_not_do_the_same(pool: PgPool) {
     house.drivers.claim(house.admin, driver, T0).await.expect("prolonged");
     assert_eq!((queue(other, true).await, queue(house.admin, true).await, queue(other, false).await), (0, 1, 1));
     assert_eq!(house.drivers.claim(other, driver, T0).await.expect_err("taken").code(), "claimed");
-    let decided = house.drivers.decide(other, driver, &Decision::Approve, T0).await.expect_err("not theirs");
+    let decided = house.drivers.decide(other, (driver, None), &Decision::Approve, T0).await.expect_err("not theirs");
     assert_eq!(decided.code(), "claimed");
     house.drivers.release(other, driver, T0).await.expect("nothing of theirs");
     let later = T0 + Span::from_minutes(21);

@@ -1,5 +1,9 @@
 //! PDF (ISO 32000): whether a file is one, whole, and does nothing by itself when it is opened.
 //!
+//! Names are looked at wherever they stand. Where a stream begins is the writer's word (a string or a comment may pretend
+//! one, the table at the end may point into one), so what is refused by a long name is refused inside of streams as well; by
+//! a short name, which compressed bytes happen to spell, only outside of them.
+//!
 //! Nothing is inflated: what is compressed inside of a PDF is not looked at here. That is what the malware scanner is for,
 //! and why a document is only ever handed out as a download.
 
@@ -9,7 +13,8 @@ use super::{Refusal, contains};
 const TAIL_BYTES: usize = 1_024;
 
 /// Names in a PDF that make a viewer run, fetch or unpack something, or that keep a reviewer from reading it.
-const REFUSED: [(&[u8], &str); 8] = [
+const REFUSED: [(&[u8], &str); 9] = [
+    (b"Rendition", "a script"),
     (b"JavaScript", "a script"),
     (b"JS", "a script"),
     (b"Launch", "a command to start a program"),
@@ -41,16 +46,24 @@ pub fn check(bytes: &[u8]) -> Result<(), Refusal> {
     names(bytes)
 }
 
-/// Looks at every name outside of streams.
+/// Names that are as short as this are found in any compressed stream. A script has a longer one beside it.
+const SHORT_BYTES_MAX: usize = 2;
+
+/// Looks at every name.
 fn names(bytes: &[u8]) -> Result<(), Refusal> {
-    let mut at = 0;
+    let (mut at, mut stream_until) = (0, 0);
     while at < bytes.len() {
         let rest = &bytes[at..];
         if rest.starts_with(b"stream") && matches!(rest.get(6), Some(b'\r' | b'\n')) {
-            at += rest.windows(9).position(|piece| piece == b"endstream").map_or(rest.len(), |end| end + 9);
+            if at >= stream_until {
+                let end = rest.windows(9).position(|piece| piece == b"endstream");
+                stream_until = at + end.unwrap_or(rest.len());
+            }
+            at += 1;
         } else if rest[0] == b'/' {
             let (name, length) = name(&rest[1..]);
-            if let Some((_, what)) = REFUSED.iter().find(|(refused, _)| name == *refused) {
+            let is_found = at >= stream_until || name.len() > SHORT_BYTES_MAX;
+            if let Some((_, what)) = REFUSED.iter().find(|(refused, _)| is_found && name == *refused) {
                 return Err(Refusal::ActivePdf(what));
             }
             at += 1 + length;

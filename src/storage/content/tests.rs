@@ -178,6 +178,9 @@ fn a_pdf_that_acts_by_itself_is_refused_however_it_is_written() {
     active("/Names << /EmbeddedFiles 3 0 R >>", "a file inside");
     active("/Encrypt 4 0 R", "a password");
     check(&pdf("/Author (JavaScript) /JSX 1"), FileType::Pdf, Ok(&pdf("/Author (JavaScript) /JSX 1")));
+    for pretended in ["%stream\n", "/Author (stream\n", ">>\nstream\n"] {
+        active(&format!("{pretended} /OpenAction << /S /JavaScript /JS (1) >>"), "a script");
+    }
     check(b"%PDF-1.4 1 0 obj", FileType::Pdf, Err(Refusal::Damaged("a PDF without its end")));
     check(b"%PDF-x.y startxref %%EOF", FileType::Pdf, Err(Refusal::Damaged("a PDF of no version")));
 }
