@@ -9,6 +9,8 @@
 //!   processor time of this program and of every process of PostgreSQL, writing back at a checkpoint included. The plain
 //!   table is filled by the same binary bulk copy, a minute at a time, which is its best case.
 
+mod processor;
+
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -31,6 +33,8 @@ use sqlx::PgPool;
 use sqlx::postgres::PgPoolCopyExt as _;
 use uuid::Uuid;
 
+use processor::Failure;
+
 /// The day of the first part: drivers, and how many hours each drives. 4.3 million pings.
 const DAY_DRIVERS: usize = 100;
 const DAY_SECONDS: usize = 12 * 3_600;
@@ -48,8 +52,6 @@ const PLAIN: &str =
     CREATE INDEX ON plain_positions (driver_id, at);
     CREATE INDEX ON plain_positions USING gist (place);";
 const PLAIN_COPY: &str = "COPY plain_positions (driver_id, at, place, payload) FROM STDIN (FORMAT BINARY)";
-
-type Failure = Box<dyn std::error::Error>;
 
 /// A moto in town, as its phone tells it: it speeds up, slows down for corners and junctions, stands at some of them. What
 /// the phone measures strays by metres, slowly, and by decimetres, quickly; its second hand is not exact.
@@ -147,39 +149,7 @@ impl Fleet {
 
 /// Processor time so far, in nanoseconds: of this program, and of PostgreSQL with all its processes.
 fn cpu_ns(postmaster: u32) -> Result<u64, Failure> {
-    Ok(own_cpu_ns()? + server_cpu_ns(postmaster)?)
-}
-
-fn own_cpu_ns() -> Result<u64, Failure> {
-    let mut sum = 0;
-    for task in fs::read_dir("/proc/self/task")? {
-        sum += schedstat_ns(&task?.path())?;
-    }
-    Ok(sum)
-}
-
-fn server_cpu_ns(postmaster: u32) -> Result<u64, Failure> {
-    let fields = |stat: String| -> Vec<u64> {
-        let after_name = stat[stat.rfind(')').map_or(0, |at| at + 1)..].to_owned();
-        after_name.split_whitespace().map(|word| word.parse().unwrap_or(0)).collect()
-    };
-    // Of its children that have ended, in hundredths of a second.
-    let own = fields(fs::read_to_string(format!("/proc/{postmaster}/stat"))?);
-    let mut sum = (own[13] + own[14]) * 10_000_000 + schedstat_ns(Path::new(&format!("/proc/{postmaster}")))?;
-    for entry in fs::read_dir("/proc")? {
-        let path = entry?.path();
-        // Whoever ends while it is looked at is in the sum of the ended at the next look.
-        let Ok(stat) = fs::read_to_string(path.join("stat")) else { continue };
-        if fields(stat).get(1) == Some(&u64::from(postmaster)) {
-            sum += schedstat_ns(&path).unwrap_or(0);
-        }
-    }
-    Ok(sum)
-}
-
-fn schedstat_ns(process: &Path) -> Result<u64, Failure> {
-    let text = fs::read_to_string(process.join("schedstat"))?;
-    Ok(text.split_whitespace().next().ok_or("schedstat is empty")?.parse()?)
+    Ok(processor::own_ns()? + processor::server_ns(postmaster)?)
 }
 
 /// One figure of the database.
@@ -220,18 +190,18 @@ async fn day(config: &Config, pool: &PgPool) -> Result<(f64, f64), Failure> {
 /// A round by our path: nanoseconds for a ping. Being pinged is not counted, being looked at is.
 async fn our_round(fleet: &mut Fleet, postmaster: u32, pool: &PgPool, from: usize) -> Result<f64, Failure> {
     let (mut own_ns, mut pings) = (0, 0);
-    let server_before = server_cpu_ns(postmaster)?;
+    let server_before = processor::server_ns(postmaster)?;
     for second in from..from + ROUND_SECONDS {
         pings += fleet.ping(second).len();
-        let before = own_cpu_ns()?;
+        let before = processor::own_ns()?;
         fleet.sample(second);
         if second % 60 == 59 {
             fleet.history.store_everything().await?;
         }
-        own_ns += own_cpu_ns()? - before;
+        own_ns += processor::own_ns()? - before;
     }
     run(pool, "CHECKPOINT").await?;
-    Ok((own_ns + server_cpu_ns(postmaster)? - server_before) as f64 / pings as f64)
+    Ok((own_ns + processor::server_ns(postmaster)? - server_before) as f64 / pings as f64)
 }
 
 /// A round into the plain table.
@@ -283,8 +253,7 @@ fn median(values: &mut [f64]) -> f64 {
 async fn measure(config: &Config, database: &Database, data_dir: &Path) -> Result<(), Failure> {
     database.migrate().await?;
     let pool = database.pool();
-    let pid_file = fs::read_to_string(data_dir.join("postgres/postmaster.pid"))?;
-    let postmaster: u32 = pid_file.lines().next().ok_or("the server has no number")?.trim().parse()?;
+    let postmaster = processor::postmaster(data_dir)?;
     let (table, indexes) = day(config, pool).await?;
     println!("  {:.2} bytes a ping: table {table:.2}, indexes {indexes:.2} (target 6)", table + indexes);
 

@@ -5,8 +5,8 @@
 //! longer than before. Addresses are those of the loopback network, which are as different to the server as any.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -74,6 +74,8 @@ struct Figures {
     sent_away: usize,
     /// Sign-ins that failed otherwise.
     sign_ins_failed: usize,
+    /// What the first of those was told.
+    first_failure: Option<String>,
     flood_s: f64,
     others_per_s: f64,
     others_quiet_ms: Latency,
@@ -128,6 +130,7 @@ pub async fn run(args: &args::Auth, machine: &Machine, progress: Progress) -> Re
         sign_ins_per_s: flooded.done as f64 / flooded.took.as_secs_f64(),
         sent_away: flooded.sent_away,
         sign_ins_failed: flooded.failed,
+        first_failure: flooded.first_failure,
         flood_s: flooded.took.as_secs_f64(),
         others_per_s: args.others_per_s,
         others_p99_ratio: others_flood_ms.p99 / others_quiet_ms.p99.max(0.001),
@@ -263,6 +266,7 @@ struct Flooded {
     done: usize,
     sent_away: usize,
     failed: usize,
+    first_failure: Option<String>,
     took: Duration,
 }
 
@@ -270,7 +274,8 @@ struct Flooded {
 async fn sign_in(base: &str, flood: &[Somebody], args: &args::Auth, over: &AtomicBool) -> Result<Flooded, Stop> {
     let http = client(None)?;
     let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let (sent_away, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let (sent_away, failures) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let fail = |why: String| failures.lock().unwrap_or_else(PoisonError::into_inner).push(why);
     let begun = Instant::now();
     let ends = begun + Duration::from_secs(args.flood_seconds_max);
     let worker = async || {
@@ -291,10 +296,8 @@ async fn sign_in(base: &str, flood: &[Somebody], args: &args::Auth, over: &Atomi
                         sleep(pause.min(PAUSE_MAX)).await;
                     }
                     Ok((503, ..)) => break,
-                    _ => {
-                        failed.fetch_add(1, Ordering::Relaxed);
-                        break;
-                    }
+                    Ok((status, _, body)) => break fail(format!("{status}: {}", body["code"])),
+                    Err(stop) => break fail(stop.to_string()),
                 }
             }
         }
@@ -302,7 +305,14 @@ async fn sign_in(base: &str, flood: &[Somebody], args: &args::Auth, over: &Atomi
     join_all((0..args.at_once).map(|_| worker())).await;
     over.store(true, Ordering::Relaxed);
     let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
-    Ok(Flooded { done: count(&done), sent_away: count(&sent_away), failed: count(&failed), took: begun.elapsed() })
+    let failures = failures.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(Flooded {
+        done: count(&done),
+        sent_away: count(&sent_away),
+        failed: failures.len(),
+        first_failure: failures.into_iter().next(),
+        took: begun.elapsed(),
+    })
 }
 
 #[cfg(test)]
