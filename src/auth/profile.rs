@@ -275,7 +275,7 @@ impl Auth {
             let counted = self.counted(Guard::Password, phone.as_str().as_bytes());
             self.begin_now(&counted, now).await?;
             let current = current.unwrap_or_else(|| Secret::new(String::new()));
-            if !self.inner.passwords.is_right(current, row.password_hash).await? {
+            if !self.compare(&counted, current, row.password_hash, now).await? {
                 return Err(Error::forbidden("wrong_credentials", "the current password is wrong"));
             }
             self.forgive(&counted).await?;

@@ -30,7 +30,7 @@ impl Auth {
         let phone = row.phone(&self.inner.vault)?.ok_or_else(gone)?;
         let counted = self.counted(Guard::Password, phone.as_str().as_bytes());
         self.begin_now(&counted, now).await?;
-        if !self.inner.passwords.is_right(password, row.password_hash).await? {
+        if !self.compare(&counted, password, row.password_hash, now).await? {
             return Err(Error::forbidden("wrong_credentials", "the password is wrong"));
         }
         self.forgive(&counted).await

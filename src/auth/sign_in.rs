@@ -204,7 +204,7 @@ impl Auth {
         let user = store::user_by_phone(&self.inner.pool, &self.index_of(phone)).await?;
         let user = user.filter(|user| user.verified_at.is_some());
         let hash = user.as_ref().and_then(|user| user.password_hash.clone());
-        let is_right = self.inner.passwords.is_right(password, hash).await?;
+        let is_right = self.compare(&counted, password, hash, now).await?;
         let Some(user) = user.filter(|_| is_right) else {
             self.count_wrong(device, now).await?;
             return Err(wrong_credentials());

@@ -16,6 +16,7 @@ use sqlx::PgConnection;
 
 use crate::auth::{Auth, Device, store};
 use crate::error::Error;
+use crate::redact::Secret;
 use crate::time::{Span, Timestamp};
 
 /// A tried thing is forgotten this long after its delay is over.
@@ -135,6 +136,22 @@ impl Auth {
     pub(super) async fn begin_now(&self, counted: &Counted, now: Timestamp) -> Result<(), Error> {
         let mut conn = self.inner.pool.acquire().await?;
         self.begin(&mut conn, counted, now).await
+    }
+
+    /// Whether a password is right, after its try was counted. Without a turn at hashing nothing was compared, and the try
+    /// is taken back: a flood of log-ins must not shut out whoever tries again as they were told to.
+    pub(super) async fn compare(
+        &self,
+        counted: &Counted,
+        password: Secret<String>,
+        hash: Option<String>,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let compared = self.inner.passwords.is_right(password, hash).await;
+        if matches!(compared, Err(Error::Unavailable { .. })) {
+            store::take_attempt_back(&self.inner.pool, counted, self.rule(counted.guard).free, now).await?;
+        }
+        compared
     }
 
     /// Takes back the tries of whoever proved to be right.

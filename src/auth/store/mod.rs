@@ -36,7 +36,7 @@ pub use sessions::{
     is_session_recent, live_sessions, lock_family, prolong_session, session_expiry, session_owner, use_refresh_token,
     use_session_tokens,
 };
-pub use throttles::{begin_attempt, delete_throttles, forgive_attempts, waits_until};
+pub use throttles::{begin_attempt, delete_throttles, forgive_attempts, take_attempt_back, waits_until};
 pub use users::{
     NewNationalId, RecipientRow, change_profile, create_user, disable, drop_unproven_passwords, is_open, is_restricted,
     language, lock_by_phone, lock_user, people, prove, recipient, record_rating, set_password, upsert_guest,

@@ -71,6 +71,22 @@ pub async fn waits_until(pool: &PgPool, counted: &Counted, now: Timestamp) -> sq
     Ok(free_at.map(Timestamp::from))
 }
 
+/// Takes back an attempt that was counted and not made.
+pub async fn take_attempt_back(pool: &PgPool, counted: &Counted, free: i32, now: Timestamp) -> sqlx::Result<()> {
+    sqlx::query!(
+        "UPDATE throttles
+         SET attempts = attempts - 1, free_at = CASE WHEN attempts - 1 < $3 THEN least(free_at, $4) ELSE free_at END
+         WHERE kind = $1 AND subject = $2 AND attempts > 0",
+        counted.guard.as_str(),
+        counted.subject,
+        free,
+        DateTime::from(now),
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
 pub async fn forgive_attempts(pool: &PgPool, counted: &Counted) -> sqlx::Result<()> {
     sqlx::query!("DELETE FROM throttles WHERE kind = $1 AND subject = $2", counted.guard.as_str(), counted.subject)
         .execute(pool)

@@ -204,8 +204,8 @@ async fn known_and_unknown_phones_are_answered_alike(pool: PgPool) {
     }
     assert_eq!(answers[0], answers[1]);
     assert_eq!(answers[0][8], Err("code_exhausted".to_owned()));
-    for late in 10..13 {
-        assert_eq!(answers[0][late], Err("code_expired".to_owned()));
+    for late in &answers[0][10..13] {
+        assert_eq!(*late, Err("code_expired".to_owned()));
     }
 }
 

@@ -34,6 +34,20 @@ async fn guesses_at_one_phone_from_many_addresses_never_exceed_the_limit(pool: P
 }
 
 #[sqlx::test(migrations = "./migrations")]
+async fn who_got_no_turn_at_hashing_has_not_tried(pool: PgPool) {
+    let full = Config { hashing_max: 0, hashing_queue_max: 0, ..config() };
+    let documents = [("a".to_owned(), KEY.to_vec())];
+    let tokens = Arc::new(TokenKeys::new(&documents, Span::from_secs(900)).expect("valid"));
+    let full = Auth::new(pool.clone(), full, &Secret::new([7; 32]), tokens, Vault::for_tests()).expect("random");
+    for at in 0..10 {
+        let error = full.login(phone(), secret("a guess"), &device(), s(at)).await.expect_err("no turn");
+        assert_eq!(error.code(), "unavailable", "number {at}");
+    }
+    let wrong = auth(&pool).login(phone(), secret("a guess"), &device(), s(20)).await.expect_err("wrong");
+    assert_eq!(wrong.code(), "wrong_credentials");
+}
+
+#[sqlx::test(migrations = "./migrations")]
 async fn each_further_try_waits_twice_as_long_and_a_right_one_makes_all_good(pool: PgPool) {
     let auth = auth(&pool);
     registered_with_password(&auth).await;

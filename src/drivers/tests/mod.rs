@@ -319,7 +319,7 @@ async fn a_driver_is_brought_on_the_road_over_http(pool: PgPool) {
     for (who, step, body, expected) in [
         (me, "approve", json!({}), (403, "forbidden")),
         (None, "approve", json!({}), (401, "unauthenticated")),
-        (admin, "suspend", json!({"reason": "x"}), (409, "wrong_state")),
+        (admin, "restore", json!({}), (409, "wrong_state")),
         (admin, "reject", json!({"reason": ""}), (422, "invalid_value")),
         (admin, "reject", json!({}), (400, "malformed_body")),
     ] {

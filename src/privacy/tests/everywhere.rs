@@ -23,6 +23,8 @@ const IMPERSONAL: &[(&str, &str)] = &[
     ("_sqlx_migrations.*", "the schema's own"),
     ("audit_head.*", "a hash"),
     ("audit_records.*", "evidence, art. 38 and 52: ids, codes, and reasons of admins, who are told to name nobody"),
+    ("vault_keys.*", "numbers of keys, and a value of the server's own that each has sealed"),
+    ("breaches.*", "duty to report, art. 43 to 45: the platform's own failures, in words that are to name nobody"),
     ("agent_actions.action", "a word of a list"),
     ("agent_actions.detail", "the code of a refusal"),
     ("agent_actions.request_id", "random"),
