@@ -164,7 +164,7 @@ async fn serve_with(
         // Not refused: two processes on one machine may well share the directory.
         let message = "files lie on this machine's disk, and the configuration looks like several processes: each of them \
                        must see the same data_dir, or use storage.provider = \"s3\" (docs/OPERATIONS.md)";
-        tracing::warn!(message);
+        tracing::info!(message);
     }
     let mut services = Services::build(config, database, vault, &server).await?;
     let publisher = audit_log::begin(config, database).await?;

@@ -22,6 +22,7 @@ pub mod server;
 pub mod takeover;
 pub mod tls;
 mod token;
+mod unread;
 
 pub use agency::Agency;
 pub use answer::{ApiError, ErrorBody};

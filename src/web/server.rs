@@ -25,6 +25,7 @@ use tower::ServiceExt;
 use crate::telemetry::names;
 use crate::web::client::IsSecure;
 use crate::web::tls::Acceptor;
+use crate::web::unread::Unread;
 
 /// How long to wait when the system gives no more connections: some end meanwhile.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -114,7 +115,10 @@ impl Connection {
             let router = router.clone();
             async move {
                 Ok::<_, Infallible>(
-                    router.oneshot(request.map(axum::body::Body::new)).await.unwrap_or_else(|never| match never {}),
+                    router
+                        .oneshot(request.map(|body| axum::body::Body::new(Unread::new(body))))
+                        .await
+                        .unwrap_or_else(|never| match never {}),
                 )
             }
         });
