@@ -2,7 +2,7 @@
 //!
 //! Separate because everybody writes to it and nobody may change it. A record is written in the transaction of what it
 //! tells of: if the act is committed, so is its record; what was only looked at is recorded before the answer goes out.
-//! Records form a chain of hashes ([`encoding`]), so that one removed, changed or moved is found, and the end of the chain
+//! Records form a chain of hashes (`encoding`), so that one removed, changed or moved is found, and the end of the chain
 //! is published outside of the database, so that its owner cannot hash the whole of it anew in silence.
 //!
 //! Invariants: records are numbered from 1 without gaps; nothing in this program changes or removes one; a record names

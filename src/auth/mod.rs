@@ -15,7 +15,7 @@
 //! - Ending a session stops its refresh and its access tokens at once in this process, and in others as soon as they hear
 //!   of it over the bus or read it in the store (seconds).
 //! - Whatever can be guessed at is counted in the database before it is compared, by phone or person, so that the number of
-//!   addresses and nodes does not matter; see [`throttle`].
+//!   addresses and nodes does not matter; see `throttle`.
 
 mod accounts;
 mod agency;

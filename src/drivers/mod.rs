@@ -4,7 +4,7 @@
 //! driver drive ([`Drivers::standing`]), and what is a rider shown of them ([`Drivers::cards`]). Ratings, counters and
 //! shifts are written by the services that know of them, in their own transactions, through the functions below.
 //!
-//! How papers come in and are decided upon: [`onboarding`] (what is required, pure), `handing_in`, `deciding`, `expiry`.
+//! How papers come in and are decided upon: `onboarding` (what is required, pure), `handing_in`, `deciding`, `expiry`.
 //!
 //! Invariants: nobody drives whose papers were not approved as they are now (new ones go back to review; one that follows a
 //! paper in force is reviewed beside it); a suspension ends only by an admin, unless it came from a paper's last day; a

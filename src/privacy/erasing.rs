@@ -88,7 +88,7 @@ impl Privacy {
     /// Notes that a person asks to be forgotten. They have proven who they are.
     ///
     /// # Errors
-    /// [`Error::Conflict`] with the code of an [`Obstacle`], or `erasure_open`.
+    /// [`Error::Conflict`] with the code of an `Obstacle`, or `erasure_open`.
     pub async fn ask_for_erasure(&self, person: UserId, now: Timestamp) -> Result<Erasure, Error> {
         self.note_erasure((person, person), None, now + self.inner.config.erasure_grace, now).await
     }

@@ -1,6 +1,6 @@
 //! How long each class of data is kept, why, and what happens then: one table.
 //!
-//! Separate because three readers must never disagree: the daily job ([`super::sweep`]), the list that a person is given
+//! Separate because three readers must never disagree: the daily job (`super::sweep`), the list that a person is given
 //! with an export, and docs/PRIVACY.md, which a test writes from here and compares. Classes that a service forgets by itself
 //! (positions by day, sign-in codes by the hour) stand here too, with who forgets them; the job leaves them alone. Pure.
 

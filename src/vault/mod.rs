@@ -7,7 +7,7 @@
 //!
 //! What is sealed begins with its format and the id of its key: keys are rotated by adding a newer one, which seals once all
 //! servers have it, while every key of the ring opens. The table `vault_keys` says which keys a database needs and which
-//! one seals ([`unlock`]); the keys themselves are files ([`files`]). A *blind index* is an HMAC of the value: equal values have equal indexes, so
+//! one seals (`unlock`); the keys themselves are files ([`files`]). A *blind index* is an HMAC of the value: equal values have equal indexes, so
 //! a look-up by phone works, and the index tells nothing to whoever has no key.
 
 pub mod files;
