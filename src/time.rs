@@ -54,6 +54,13 @@ impl Timestamp {
     }
 }
 
+/// Whole years from a birthday to a day.
+pub fn age(born: NaiveDate, today: NaiveDate) -> u32 {
+    let had_birthday = (today.month(), today.day()) >= (born.month(), born.day());
+    let years = today.year() - born.year() - i32::from(!had_birthday);
+    years.try_into().unwrap_or(0)
+}
+
 fn to_chrono(ms: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(ms).unwrap_or(if ms < 0 {
         DateTime::<Utc>::MIN_UTC
@@ -211,6 +218,18 @@ mod tests {
         let day = NaiveDate::from_ymd_opt(2026, 11, 23).expect("valid date");
         assert_eq!(at.kigali_day(), day);
         assert_eq!(Timestamp::start_of_kigali_day(day).to_string(), "2026-11-22T22:00:00.000Z");
+    }
+
+    #[test]
+    fn age_grows_on_the_birthday() {
+        let day = |text: &str| text.parse::<NaiveDate>().expect("a day");
+        for (today, expected) in
+            [("2026-07-01", 16), ("2026-06-30", 15), ("2010-07-01", 0), ("2009-01-01", 0), ("2026-12-31", 16)]
+        {
+            assert_eq!(age(day("2010-07-01"), day(today)), expected, "{today}");
+        }
+        assert_eq!(age(day("2008-02-29"), day("2024-02-28")), 15);
+        assert_eq!(age(day("2008-02-29"), day("2024-02-29")), 16);
     }
 
     proptest! {

@@ -56,7 +56,8 @@ pub(super) struct Services {
     pub(super) hub: Arc<Hub>,
     pub(super) bus: Bus,
     pub(super) vault: Vault,
-    pub(super) storage: Storage,
+    /// Every kind of job this program can run.
+    registry: Registry,
     pub(super) auth: Auth,
     pub(super) notifications: Notifications,
     pub(super) drivers: Drivers,
@@ -96,7 +97,6 @@ pub(super) struct Basics {
     pub(super) tokens: Arc<TokenKeys>,
     pub(super) bus: Bus,
     pub(super) vault: Vault,
-    pub(super) storage: Storage,
     pub(super) auth: Auth,
     pub(super) notifications: Notifications,
     pub(super) drivers: Drivers,
@@ -142,7 +142,7 @@ impl Basics {
             payments: payments.clone(),
             announce: announce_over(bus.clone()),
         });
-        Ok(Self { pool, tokens, bus, vault, storage, auth, notifications, drivers, payments, privacy })
+        Ok(Self { pool, tokens, bus, vault, auth, notifications, drivers, payments, privacy })
     }
 
     /// Every kind of job this program can run.
@@ -222,8 +222,9 @@ impl Services {
         vault: Vault,
         server: &Server,
     ) -> Result<Self, Error> {
-        let Basics { pool, tokens, bus, vault, storage, auth, notifications, drivers, payments, privacy } =
-            Basics::build(config, database, vault, server.sandbox_url.as_deref())?;
+        let basics = Basics::build(config, database, vault, server.sandbox_url.as_deref())?;
+        let registry = basics.registry();
+        let Basics { pool, tokens, bus, vault, auth, notifications, drivers, payments, privacy } = basics;
         let for_ground = config.clone();
         let ground = tokio::task::spawn_blocking(move || Ground::new(&for_ground))
             .await
@@ -266,7 +267,7 @@ impl Services {
             tokens,
             hub,
             bus,
-            storage,
+            registry,
             auth,
             notifications,
             drivers,
@@ -305,18 +306,6 @@ impl Services {
         database: &Database,
         stop: &CancellationToken,
     ) -> Vec<JoinHandle<()>> {
-        let basics = Basics {
-            pool: database.pool().clone(),
-            tokens: Arc::clone(&self.tokens),
-            bus: self.bus.clone(),
-            vault: self.vault.clone(),
-            storage: self.storage.clone(),
-            auth: self.auth.clone(),
-            notifications: self.notifications.clone(),
-            drivers: self.drivers.clone(),
-            payments: self.payments.clone(),
-            privacy: self.privacy.clone(),
-        };
         let mut tasks = vec![
             tokio::spawn(deliver_notices(self.bus.clone(), Arc::clone(&self.hub), stop.clone())),
             tokio::spawn(watchers::gauges(self.rides.clone(), database.clone(), stop.clone())),
@@ -357,7 +346,7 @@ impl Services {
         let upkeep = (telemetry.clone(), stop.clone());
         tasks.push(tokio::spawn(async move { upkeep.0.run_upkeep(upkeep.1).await }));
         if config.jobs.workers_max > 0 {
-            tasks.push(run_jobs(basics.registry(), config, database, stop));
+            tasks.push(run_jobs(self.registry.clone(), config, database, stop));
         }
         tasks
     }

@@ -126,25 +126,36 @@ pub fn read(text: &str, trusted: &[PublicKey]) -> (Vec<Published>, Vec<BadLine>)
     let mut before = BEFORE_ALL;
     for (number, line) in (1..).zip(text.lines()) {
         let mut wrong = |reason| bad.push(BadLine { line: number, reason });
-        match Published::parse(line) {
-            None => wrong("is not one"),
-            Some((published, signature)) => {
-                let key = UnparsedPublicKey::new(&ED25519, published.key);
-                if !trusted.contains(&published.key) {
-                    wrong("is signed with a key that is not the server's");
-                } else if key.verify(published.to_string().as_bytes(), &signature).is_err() {
-                    wrong("has a wrong signature");
-                } else if published.before != before && number > 1 {
+        match signed(line, trusted) {
+            Err(reason) => wrong(reason),
+            Ok(published) => {
+                if published.before != before && number > 1 {
                     wrong("does not follow the line before: lines were removed, inserted or reordered");
-                    heads.push(published);
-                } else {
-                    heads.push(published);
                 }
+                heads.push(published);
             }
         }
         before = hash_of(line);
     }
     (heads, bad)
+}
+
+/// The last head of a file's text that the server signed.
+pub fn last(text: &str, trusted: &[PublicKey]) -> Option<Published> {
+    text.lines().rev().find_map(|line| signed(line, trusted).ok())
+}
+
+/// A line that somebody trusted has signed; or what is wrong with it.
+fn signed(line: &str, trusted: &[PublicKey]) -> Result<Published, &'static str> {
+    let (published, signature) = Published::parse(line).ok_or("is not one")?;
+    if !trusted.contains(&published.key) {
+        return Err("is signed with a key that is not the server's");
+    }
+    let key = UnparsedPublicKey::new(&ED25519, published.key);
+    match key.verify(published.to_string().as_bytes(), &signature) {
+        Ok(()) => Ok(published),
+        Err(_) => Err("has a wrong signature"),
+    }
 }
 
 /// The heads could not be published or read.

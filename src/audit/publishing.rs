@@ -94,8 +94,8 @@ impl Publisher {
     /// [`PublishError`].
     pub async fn contradicted(&self) -> Result<Option<Head>, PublishError> {
         let Some(text) = self.published()? else { return Ok(None) };
-        let (published, _) = heads::read(&text, &[self.public_key()]);
-        let Some(last) = published.last().map(|line| line.head).filter(|head| head.seq > 0) else { return Ok(None) };
+        let last = heads::last(&text, &[self.public_key()]).map(|line| line.head);
+        let Some(last) = last.filter(|head| head.seq > 0) else { return Ok(None) };
         let mut conn = self.pool.acquire().await?;
         let holds = store::hash_of(&mut conn, last.seq).await?.is_some_and(|hash| hash == last.hash);
         Ok((!holds).then_some(last))

@@ -1,14 +1,13 @@
 //! The key that signs published heads: made at the first start, kept beside the other keys of the server.
 
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 
 use super::heads::PublicKey;
+use crate::vault::files::{self, KeysError};
 
 const NAME: &str = "audit.pk8";
 
@@ -21,26 +20,15 @@ pub struct Signer {
 /// The key could not be made or read.
 #[derive(Debug, thiserror::Error)]
 pub enum SigningError {
-    /// The file system refused.
-    #[error("cannot {action} {}", path.display())]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: io::Error,
-    },
+    /// The files cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// It is no key.
     #[error("{} is not an Ed25519 key in PKCS#8 form: restore it from a backup", path.display())]
     Unusable {
         /// Which file.
         path: PathBuf,
     },
-    /// The system gave no randomness.
-    #[error("the system gives no random numbers")]
-    Randomness,
 }
 
 impl Signer {
@@ -50,26 +38,13 @@ impl Signer {
     /// [`SigningError`].
     pub fn load_or_create(dir: &Path) -> Result<Self, SigningError> {
         let path = dir.join(NAME);
-        let failed = |action, path: &Path| {
-            let path = path.to_owned();
-            move |source| SigningError::Io { action, path, source }
-        };
         if !path.exists() {
-            DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed("create", dir))?;
-            let document =
-                Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_| SigningError::Randomness)?;
-            let beside = path.with_file_name(format!(".new-{}", uuid::Uuid::new_v4().simple()));
-            let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside);
-            let mut file = file.map_err(failed("create", &beside))?;
-            file.write_all(document.as_ref()).and_then(|()| file.sync_all()).map_err(failed("write", &beside))?;
-            match fs::hard_link(&beside, &path) {
-                // Another process was faster.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                other => other.map_err(failed("create", &path))?,
-            }
-            fs::remove_file(&beside).map_err(failed("remove", &beside))?;
+            files::make_dir(dir)?;
+            let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_| KeysError::Randomness)?;
+            files::create(&path, document.as_ref())?;
         }
-        let document = fs::read(&path).map_err(failed("read", &path))?;
+        let unreadable = |source| KeysError::Io { action: "read", path: path.clone(), source };
+        let document = fs::read(&path).map_err(unreadable)?;
         match Ed25519KeyPair::from_pkcs8(&document) {
             Ok(pair) => Ok(Self { pair }),
             Err(_) => Err(SigningError::Unusable { path }),

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::auth::names::{self, BadName};
 use crate::auth::national_id::{IdRequest, NationalId};
-use crate::auth::throttle::Guard;
 use crate::auth::{Auth, account_gone, password, store};
 use crate::error::{Checks, Error};
 use crate::ids::{SessionId, UserId};
@@ -271,14 +270,10 @@ impl Auth {
         checks.finish()?;
         let row = store::user(&self.inner.pool, user).await?.ok_or_else(account_gone)?;
         if row.password_hash.is_some() {
-            let phone = row.phone(&self.inner.vault)?.ok_or_else(account_gone)?;
-            let counted = self.counted(Guard::Password, phone.as_str().as_bytes());
-            self.begin_now(&counted, now).await?;
             let current = current.unwrap_or_else(|| Secret::new(String::new()));
-            if !self.compare(&counted, current, row.password_hash, now).await? {
+            if !self.is_own_password(row, current, now).await? {
                 return Err(Error::forbidden("wrong_credentials", "the current password is wrong"));
             }
-            self.forgive(&counted).await?;
         }
         let hash = self.inner.passwords.hash(new).await?;
         let mut tx = self.inner.pool.begin().await?;

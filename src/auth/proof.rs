@@ -1,7 +1,7 @@
 //! Proof that who asks is the person and not somebody who found the phone unlocked: for what cannot be undone.
 
 use crate::auth::throttle::Guard;
-use crate::auth::{Auth, store};
+use crate::auth::{Auth, account_gone, store};
 use crate::error::Error;
 use crate::ids::{SessionId, UserId};
 use crate::redact::Secret;
@@ -25,15 +25,29 @@ impl Auth {
             let message = "send your password, or sign out and in again first";
             return if is_recent { Ok(()) } else { Err(Error::forbidden("proof_needed", message)) };
         };
-        let gone = || Error::unauthenticated("unauthenticated", "this account does not exist any more");
-        let row = store::user(&self.inner.pool, user).await?.ok_or_else(gone)?;
-        let phone = row.phone(&self.inner.vault)?.ok_or_else(gone)?;
+        let row = store::user(&self.inner.pool, user).await?.ok_or_else(account_gone)?;
+        if self.is_own_password(row, password, now).await? {
+            Ok(())
+        } else {
+            Err(Error::forbidden("wrong_credentials", "the password is wrong"))
+        }
+    }
+
+    /// Whether somebody knows their own password; counted as any other try at it.
+    pub(super) async fn is_own_password(
+        &self,
+        row: store::UserRow,
+        typed: Secret<String>,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let phone = row.phone(&self.inner.vault)?.ok_or_else(account_gone)?;
         let counted = self.counted(Guard::Password, phone.as_str().as_bytes());
         self.begin_now(&counted, now).await?;
-        if !self.compare(&counted, password, row.password_hash, now).await? {
-            return Err(Error::forbidden("wrong_credentials", "the password is wrong"));
+        let is_right = self.compare(&counted, typed, row.password_hash, now).await?;
+        if is_right {
+            self.forgive(&counted).await?;
         }
-        self.forgive(&counted).await
+        Ok(is_right)
     }
 
     /// Closes an account and ends all its sessions: from here on nobody is this person. Again it changes nothing.

@@ -326,7 +326,8 @@ impl Auth {
             return Err(Error::unauthenticated("unauthenticated", "this session is over; sign in again"));
         }
         store::use_session_tokens(tx, caller.session, now).await?;
-        self.issue(tx, caller.session, caller.user, now).await
+        let life = store::Life { now, expires_at };
+        self.issue(tx, (caller.session, caller.user), SecondFactor::Given, life).await
     }
 
     fn fresh_recovery_codes(&self, user: UserId) -> Result<RecoveryCodes, Error> {

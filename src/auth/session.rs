@@ -9,6 +9,7 @@ use sqlx::PgConnection;
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
+use crate::audit;
 use crate::auth::throttle::Guard;
 use crate::auth::{Auth, Profile, account_disabled, store};
 use crate::error::Error;
@@ -79,33 +80,30 @@ impl Auth {
         let config = &self.inner.config;
         let session = SessionId(Uuid::now_v7());
         // A session without the second factor is short, and pushes out none but others of its kind.
-        let (ended, lifetime) = if store::has_factor(tx, user).await? {
+        let second_factor = if store::has_factor(tx, user).await? { SecondFactor::Due } else { SecondFactor::None };
+        let (ended, lifetime) = if second_factor == SecondFactor::Due {
             (store::end_due_sessions(tx, user, now).await?, config.second_factor_within)
         } else {
             let keep = config.sessions_per_user_max - 1;
             (store::end_oldest_sessions(tx, user, keep, now).await?, config.refresh_lifetime)
         };
-        let expires_at = now + lifetime;
-        store::insert_session(tx, session, user, device, store::Life { now, expires_at }).await?;
-        Ok(Opened { tokens: self.issue(tx, session, user, now).await?, ended })
+        let life = store::Life { now, expires_at: now + lifetime };
+        store::insert_session(tx, session, user, device, life).await?;
+        Ok(Opened { tokens: self.issue(tx, (session, user), second_factor, life).await?, ended })
     }
 
-    /// New tokens of a session, within the caller's transaction.
+    /// New tokens of a session that stands so, within the caller's transaction.
     pub(super) async fn issue(
         &self,
         tx: &mut PgConnection,
-        session: SessionId,
-        user: UserId,
-        now: Timestamp,
+        (session, user): (SessionId, UserId),
+        second_factor: SecondFactor,
+        life: store::Life,
     ) -> Result<Tokens, Error> {
+        let store::Life { now, expires_at } = life;
         let missing = || Error::internal("the user of a session is missing");
         let row = store::user(&mut *tx, user).await?.ok_or_else(missing)?;
         let profile = row.profile(&self.inner.vault)?.ok_or_else(missing)?;
-        let second_factor = match store::has_factor(tx, profile.id).await? {
-            false => SecondFactor::None,
-            true if store::is_factor_given(tx, session).await? => SecondFactor::Given,
-            true => SecondFactor::Due,
-        };
         let caller = Caller { user: profile.id, role: profile.role, session };
         let access = self.inner.tokens.issue(&Grant { caller, second_factor }, now)?;
         let refresh = fresh_token()?;
@@ -114,7 +112,7 @@ impl Auth {
             access: Secret::new(access),
             expires_in: self.inner.tokens.lifetime(),
             refresh,
-            refresh_expires_at: store::session_expiry(tx, session).await?,
+            refresh_expires_at: expires_at,
             profile,
             second_factor,
         })
@@ -150,11 +148,18 @@ impl Auth {
         }
         self.begin(&mut tx, &self.counted(Guard::Refresh, family.session.0.as_bytes()), now).await?;
         store::use_refresh_token(&mut tx, &hash, now).await?;
-        let is_due =
-            store::has_factor(&mut tx, family.user).await? && !store::is_factor_given(&mut tx, family.session).await?;
-        let expires_at = if is_due { family.expires_at } else { now + self.inner.config.refresh_lifetime };
+        let second_factor = match store::has_factor(&mut tx, family.user).await? {
+            false => SecondFactor::None,
+            true if store::is_factor_given(&mut tx, family.session).await? => SecondFactor::Given,
+            true => SecondFactor::Due,
+        };
+        let expires_at = match second_factor {
+            SecondFactor::Due => family.expires_at,
+            SecondFactor::None | SecondFactor::Given => now + self.inner.config.refresh_lifetime,
+        };
         store::prolong_session(&mut tx, family.session, now, expires_at).await?;
-        let tokens = self.issue(&mut tx, family.session, family.user, now).await?;
+        let life = store::Life { now, expires_at };
+        let tokens = self.issue(&mut tx, (family.session, family.user), second_factor, life).await?;
         tx.commit().await?;
         Ok(tokens)
     }
@@ -235,7 +240,7 @@ impl Auth {
 pub(super) fn fresh_token() -> Result<Secret<String>, Error> {
     let mut bytes = [0; 32];
     SystemRandom::new().fill(&mut bytes).map_err(|_| Error::internal("the system gives no random numbers"))?;
-    Ok(Secret::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
+    Ok(Secret::new(audit::hex(&bytes)))
 }
 
 pub(super) fn hash(token: &str) -> Vec<u8> {

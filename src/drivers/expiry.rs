@@ -33,7 +33,7 @@ pub struct Round {
     /// Drivers who may not drive any more.
     pub suspended: usize,
     /// Drivers whose rating a reviewer should see.
-    pub flagged: usize,
+    pub flagged: u64,
 }
 
 /// The notice that is due of a paper on a day: the nearest one only.
@@ -71,7 +71,7 @@ impl Drivers {
         }
         if self.inner.papers.rating_after > 0 {
             let (below, after) = (self.inner.papers.rating_below_hundredths, self.inner.papers.rating_after);
-            round.flagged = store::flag_ratings(&self.inner.pool, below, after, now).await?.len();
+            round.flagged = store::flag_ratings(&self.inner.pool, below, after, now).await?;
         }
         Ok(round)
     }

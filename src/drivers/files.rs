@@ -87,8 +87,7 @@ impl Drivers {
         }
         let known = store::documents(&mut *tx, &self.inner.vault, driver).await?;
         let facts = current(&known, kind).map_or_else(|| Facts::bare(kind), |document| document.facts.clone());
-        let forgotten = store::clear_the_way(&mut tx, driver, &[kind]).await?;
-        store::drop_files(&mut tx, &forgotten).await?;
+        store::clear_the_way(&mut tx, driver, &[kind]).await?;
         self.write(&mut tx, driver, vec![(facts, Some(id))], now).await?;
         self.wait_again(&mut tx, &before, now).await?;
         let documents = store::documents(&mut *tx, &self.inner.vault, driver).await?;

@@ -45,9 +45,8 @@ impl Drivers {
         store::put_papers(&mut tx, &self.inner.vault, (driver, papers), to, now).await?;
         store::record_change(&mut tx, driver, by_papers(from, to), now).await?;
         if from.is_some() {
-            let forgotten = store::clear_the_way(&mut tx, driver, &changed).await?;
+            store::clear_the_way(&mut tx, driver, &changed).await?;
             store::replace_in_force(&mut tx, driver, &changed).await?;
-            store::drop_files(&mut tx, &forgotten).await?;
         }
         let facts = changed.iter().filter_map(|kind| papers.facts(*kind)).map(|facts| (facts, None)).collect();
         self.write(&mut tx, driver, facts, now).await?;
@@ -64,8 +63,7 @@ impl Drivers {
     pub async fn add_document(&self, driver: DriverId, facts: Facts, now: Timestamp) -> Result<Document, Error> {
         let mut tx = self.inner.pool.begin().await?;
         let before = self.lock_for_document(&mut tx, driver).await?;
-        let forgotten = store::clear_the_way(&mut tx, driver, &[facts.kind]).await?;
-        store::drop_files(&mut tx, &forgotten).await?;
+        store::clear_the_way(&mut tx, driver, &[facts.kind]).await?;
         let ids = self.write(&mut tx, driver, vec![(facts, None)], now).await?;
         self.wait_again(&mut tx, &before, now).await?;
         let written = store::documents(&mut *tx, &self.inner.vault, driver).await?;

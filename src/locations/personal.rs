@@ -8,14 +8,13 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::history::segment::{Minute, Segment, decode};
-use super::store::Day;
+use super::store::{Day, MINUTES_PER_DAY};
 use crate::error::Error;
 use crate::ids::{DriverId, UserId};
 use crate::personal::{ERASE_ROWS_MAX, ERASED, EXPORT_ROWS_MAX, Part, Progress};
 use crate::time::Timestamp;
 use crate::vault::Vault;
 
-const MINUTES_PER_DAY: i32 = 1_440;
 /// Minutes of a driver's way that one piece of an erasure deletes: a week, 20,000 rows at most.
 const ERASE_MINUTES: i32 = 7 * MINUTES_PER_DAY;
 /// Twice as many as a day has minutes, because a minute can be there twice.
@@ -124,16 +123,16 @@ pub async fn erase(conn: &mut PgConnection, person: UserId, _now: Timestamp) -> 
     if way.rows_affected() > 0 { Ok(Progress::More) } else { Ok(Progress::after(&[zones.rows_affected()])) }
 }
 
-/// Copies the positions of these drivers before a day to where no day is dropped; how many minutes. What nobody holds any
-/// more goes from there.
+/// Copies the positions of these drivers before a day to where no day is dropped. What nobody holds any more goes from
+/// there.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn keep_held(conn: &mut PgConnection, drivers: &[Uuid], before: Timestamp) -> Result<u64, Error> {
+pub async fn keep_held(conn: &mut PgConnection, drivers: &[Uuid], before: Timestamp) -> Result<(), Error> {
     sqlx::query!("DELETE FROM held_position_segments WHERE NOT driver_id = ANY($1)", drivers)
         .execute(&mut *conn)
         .await?;
-    let copied = sqlx::query!(
+    sqlx::query!(
         "INSERT INTO held_position_segments (driver_id, minute, points)
          SELECT driver_id, minute, points FROM position_segments WHERE driver_id = ANY($1) AND minute < $2
          ON CONFLICT DO NOTHING",
@@ -142,5 +141,5 @@ pub async fn keep_held(conn: &mut PgConnection, drivers: &[Uuid], before: Timest
     )
     .execute(conn)
     .await?;
-    Ok(copied.rows_affected())
+    Ok(())
 }

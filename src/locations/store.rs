@@ -11,7 +11,7 @@ use super::history::segment::{Minute, Segment};
 use crate::error::Error;
 use crate::ids::DriverId;
 
-const MINUTES_PER_DAY: i32 = 1_440;
+pub(super) const MINUTES_PER_DAY: i32 = 1_440;
 const COPY: &str = "COPY position_segments (driver_id, minute, points) FROM STDIN (FORMAT BINARY)";
 /// What PostgreSQL's binary copy begins with: its signature, no flags, no further header.
 const COPY_HEAD: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";

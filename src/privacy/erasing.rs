@@ -10,6 +10,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::exporting::checked_reason;
+use super::holding::is_held;
 use super::jobs::{EraseAgain, ErasePerson};
 use super::kept::Kept;
 use super::services::Service;
@@ -24,7 +25,7 @@ use crate::personal::Progress;
 use crate::redact::Secret;
 use crate::time::{Span, Timestamp};
 use crate::web::RequestId;
-use crate::{auth, drivers, notifications, rides, safety};
+use crate::{auth, drivers, notifications, rides};
 
 pub use erasures::Erasure;
 
@@ -90,7 +91,7 @@ impl Privacy {
     /// # Errors
     /// [`Error::Conflict`] with the code of an `Obstacle`, or `erasure_open`.
     pub async fn ask_for_erasure(&self, person: UserId, now: Timestamp) -> Result<Erasure, Error> {
-        self.note_erasure((person, person), None, now + self.inner.config.erasure_grace, now).await
+        self.note_erasure((person, person), None, now).await
     }
 
     /// Notes that somebody asked on paper to be forgotten. The grace is the same, so that a forged letter can be answered.
@@ -105,16 +106,16 @@ impl Privacy {
         now: Timestamp,
     ) -> Result<Erasure, Error> {
         let reason = checked_reason(reason)?;
-        self.note_erasure((person, admin), Some(&reason), now + self.inner.config.erasure_grace, now).await
+        self.note_erasure((person, admin), Some(&reason), now).await
     }
 
     async fn note_erasure(
         &self,
         (person, by): (UserId, UserId),
         reason: Option<&str>,
-        due_at: Timestamp,
         now: Timestamp,
     ) -> Result<Erasure, Error> {
+        let due_at = now + self.inner.config.erasure_grace;
         let mut tx = self.inner.pool.begin().await?;
         if !auth::personal::is_known(&mut tx, person).await? {
             return Err(Error::NotFound { what: "person" });
@@ -210,9 +211,7 @@ impl Privacy {
             return Ok(Some(Obstacle::LiveRide));
         }
         let incidents = holds::held(&mut *conn, "incident", OVERDUE_MAX).await?;
-        if holds::touches(&mut *conn, person).await?
-            || safety::personal::reported_one_of(&mut *conn, person, &incidents).await?
-        {
+        if is_held(&mut *conn, person, &incidents).await? {
             return Ok(Some(Obstacle::Held));
         }
         let owed = self.inner.payments.balance_within(conn, DriverId::from(person)).await?.commission_owed;

@@ -1,6 +1,7 @@
 //! Legal holds: what must not be deleted for now, whatever its time. And the register that the authority asks for.
 
 use serde_json::{Value, json};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::exporting::checked_reason;
@@ -9,6 +10,7 @@ use super::{Privacy, register};
 use crate::audit::{self, Act};
 use crate::error::Error;
 use crate::ids::UserId;
+use crate::safety;
 use crate::time::Timestamp;
 use crate::web::page::{Page, PageRequest, Position};
 
@@ -16,6 +18,12 @@ pub use holds::Hold;
 
 /// What can be held.
 pub const KINDS: [&str; 3] = ["person", "ride", "incident"];
+
+/// Whether a hold keeps what is a person's: one on them, on a ride of theirs, or on one of these incidents that they
+/// reported.
+pub(super) async fn is_held(conn: &mut PgConnection, person: UserId, incidents: &[Uuid]) -> Result<bool, Error> {
+    Ok(holds::touches(&mut *conn, person).await? || safety::personal::reported_one_of(conn, person, incidents).await?)
+}
 
 impl Privacy {
     /// Begins a hold.

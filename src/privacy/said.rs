@@ -1,6 +1,5 @@
 //! What people say yes and no to: use cases on the consent log.
 
-use chrono::{Datelike, NaiveDate};
 use serde_json::json;
 
 use super::consent::{Channel, Ground, Purpose, Said, Version, holds};
@@ -11,7 +10,7 @@ use crate::auth;
 use crate::error::Error;
 use crate::ids::UserId;
 use crate::notifications::Language;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, age};
 
 /// Lines of the log that are shown.
 const LOG_MAX: i64 = 100;
@@ -115,29 +114,5 @@ impl Privacy {
             )),
             _ => Ok(()),
         }
-    }
-}
-
-/// Whole years from a birthday to a day.
-pub fn age(born: NaiveDate, today: NaiveDate) -> u32 {
-    let had_birthday = (today.month(), today.day()) >= (born.month(), born.day());
-    let years = today.year() - born.year() - i32::from(!had_birthday);
-    years.try_into().unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn age_grows_on_the_birthday() {
-        let day = |text: &str| text.parse::<NaiveDate>().expect("a day");
-        for (today, expected) in
-            [("2026-07-01", 16), ("2026-06-30", 15), ("2010-07-01", 0), ("2009-01-01", 0), ("2026-12-31", 16)]
-        {
-            assert_eq!(age(day("2010-07-01"), day(today)), expected, "{today}");
-        }
-        assert_eq!(age(day("2008-02-29"), day("2024-02-28")), 15);
-        assert_eq!(age(day("2008-02-29"), day("2024-02-29")), 16);
     }
 }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Privacy;
+use super::holding::is_held;
 use super::retention::{Class, Keeper};
 use super::store::{exports, holds};
 use crate::error::Error;
@@ -215,9 +216,9 @@ async fn with_old_papers(conn: &mut PgConnection, due: Due<'_>) -> Result<Vec<Us
         let Some(last) = closed.last() else { break };
         after = *last;
         for person in closed {
-            let is_held = holds::touches(&mut *conn, person).await?
-                || safety::personal::reported_one_of(&mut *conn, person, &due.held.incidents).await?;
-            if !is_held && drivers::personal::plate(&mut *conn, person).await?.is_some() {
+            // Most were forgotten long ago, and cost one look.
+            let has_papers = drivers::personal::plate(&mut *conn, person).await?.is_some();
+            if has_papers && !is_held(&mut *conn, person, &due.held.incidents).await? {
                 found.push(person);
             }
         }

@@ -74,7 +74,7 @@ pub struct Storage {
 }
 
 /// Where a file's key lies.
-const KEY_COLUMN: &str = "file.key";
+pub const KEY_COLUMN: &str = "file.key";
 
 /// A key seals one file only, so the nonce never comes twice with it.
 const NONCE: [u8; 12] = [0; 12];

@@ -36,10 +36,7 @@ pub(in crate::web) fn subject_of(parts: &Parts) -> Result<Subject, Error> {
 
 /// The person it speaks for.
 fn grant_of(parts: &Parts) -> Result<Grant, Error> {
-    match subject_of(parts)? {
-        Subject::Person(grant) => Ok(grant),
-        Subject::Partner(..) => Err(Error::forbidden("forbidden", "this is for people, not for partners")),
-    }
+    subject_of(parts)?.person()
 }
 
 impl Caller {

@@ -33,12 +33,12 @@ pub use seed::{hold_users, is_rehearsal, seed_sessions, seed_users};
 pub use sessions::{
     Life, SessionView, delete_refresh_tokens, delete_sessions, end_all_sessions, end_due_sessions, end_oldest_sessions,
     end_other_sessions, end_session, ended_since, insert_refresh_token, insert_session, is_session_live,
-    is_session_recent, live_sessions, lock_family, prolong_session, session_expiry, session_owner, use_refresh_token,
+    is_session_recent, live_sessions, lock_family, prolong_session, session_owner, use_refresh_token,
     use_session_tokens,
 };
 pub use throttles::{begin_attempt, delete_throttles, forgive_attempts, take_attempt_back, waits_until};
 pub use users::{
-    NewNationalId, RecipientRow, change_profile, create_user, disable, drop_unproven_passwords, is_open, is_restricted,
-    language, lock_by_phone, lock_user, people, prove, recipient, record_rating, set_password, upsert_guest,
-    upsert_unproven, user, user_by_phone,
+    NewNationalId, RecipientRow, UserRow, change_profile, create_user, disable, drop_unproven_passwords, is_open,
+    is_restricted, language, lock_by_phone, lock_user, people, prove, recipient, record_rating, set_password,
+    upsert_guest, upsert_unproven, user, user_by_phone,
 };

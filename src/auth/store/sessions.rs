@@ -159,12 +159,6 @@ pub async fn ended_since(pool: &PgPool, since: Timestamp) -> sqlx::Result<Vec<En
     .await
 }
 
-/// When a session ends unless it is refreshed.
-pub async fn session_expiry(conn: &mut PgConnection, id: SessionId) -> sqlx::Result<Timestamp> {
-    let at = sqlx::query_scalar!("SELECT expires_at FROM sessions WHERE id = $1", id.0).fetch_one(conn).await?;
-    Ok(at.into())
-}
-
 /// Voids the refresh tokens of a session: using one of them ends it.
 pub async fn use_session_tokens(conn: &mut PgConnection, id: SessionId, now: Timestamp) -> sqlx::Result<()> {
     sqlx::query!(

@@ -6,13 +6,14 @@
 
 mod words;
 
-use chrono::{Datelike, NaiveDate};
+use chrono::NaiveDate;
 use serde::Serialize;
 
 use crate::drivers::Driver;
 use crate::drivers::documents::{Document, DocumentKind, DocumentState, ReasonCode};
 use crate::drivers::papers::{City, Fuel};
 use crate::drivers::review::Status;
+use crate::time::age;
 
 /// From this age on somebody may have a licence of category A.
 const AGE_MIN: u32 = 18;
@@ -266,13 +267,6 @@ fn step(requirement: Requirement) -> Step {
         expires_on: None,
         renewal: None,
     }
-}
-
-/// Whole years.
-fn age(born: NaiveDate, today: NaiveDate) -> u32 {
-    let years = today.year() - born.year();
-    let has_had_birthday = (today.month(), today.day()) >= (born.month(), born.day());
-    u32::try_from(if has_had_birthday { years } else { years - 1 }).unwrap_or(0)
 }
 
 #[cfg(test)]

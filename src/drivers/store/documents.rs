@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use crate::drivers::authority::Verification;
 use crate::drivers::documents::{Document, DocumentKind, DocumentState, Facts, FileInfo, NumberType, ReasonCode};
-use crate::drivers::store::{IDENTITY_INDEX, LICENCE, LICENCE_INDEX, taken};
+use crate::drivers::store::files::drop_files;
+use crate::drivers::store::{IDENTITY_INDEX, INSURANCE, LICENCE, LICENCE_INDEX, taken};
 use crate::error::Error;
 use crate::ids::{DriverId, UserId};
 use crate::storage::FileType;
@@ -15,8 +16,6 @@ use crate::vault::{Place, Vault};
 
 /// Where sealed numbers of papers lie.
 pub const NUMBER: &str = "driver_documents.number";
-/// Where the sealed number of an insurance in force lies.
-const INSURANCE: &str = super::INSURANCE;
 
 struct DocumentRow {
     id: Uuid,
@@ -142,13 +141,9 @@ pub async fn insert_documents(
     Ok(())
 }
 
-/// What is on the way of these kinds makes room: never reviewed, it is forgotten; else it stays in the record. The files
-/// nobody refers to any more.
-pub async fn clear_the_way(
-    conn: &mut PgConnection,
-    driver: DriverId,
-    kinds: &[DocumentKind],
-) -> sqlx::Result<Vec<Uuid>> {
+/// What is on the way of these kinds makes room: never reviewed, it is forgotten, and so is its file where nobody else
+/// refers to it; else it stays in the record.
+pub async fn clear_the_way(conn: &mut PgConnection, driver: DriverId, kinds: &[DocumentKind]) -> sqlx::Result<()> {
     let kinds: Vec<String> = kinds.iter().map(|kind| kind.as_str().to_owned()).collect();
     let forgotten = sqlx::query_scalar!(
         "DELETE FROM driver_documents WHERE driver_id = $1 AND kind = ANY($2) AND state = 'submitted' RETURNING file_id",
@@ -163,9 +158,10 @@ pub async fn clear_the_way(
         driver.0,
         &kinds
     )
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
-    Ok(forgotten.into_iter().flatten().collect())
+    let files: Vec<Uuid> = forgotten.into_iter().flatten().collect();
+    drop_files(conn, &files).await
 }
 
 /// What is in force of these kinds is not any more.

@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, NaiveDate};
 use sqlx::{PgConnection, PgPool};
-use uuid::Uuid;
 
 use crate::drivers::DocumentKind;
 use crate::ids::DriverId;
@@ -87,18 +86,18 @@ pub async fn note_notice(conn: &mut PgConnection, driver: DriverId, due: Due, no
 }
 
 /// Puts ratings before a reviewer that fell under the bound, after so many since one last looked. How many.
-pub async fn flag_ratings(pool: &PgPool, below_hundredths: i64, after: i32, now: Timestamp) -> sqlx::Result<Vec<Uuid>> {
-    sqlx::query_scalar!(
+pub async fn flag_ratings(pool: &PgPool, below_hundredths: i64, after: i32, now: Timestamp) -> sqlx::Result<u64> {
+    let flagged = sqlx::query!(
         "UPDATE drivers SET rating_flagged_at = $3
          WHERE status = 'approved' AND rating_flagged_at IS NULL AND rating_count - rating_reviewed_count >= $2
-           AND rating_sum < $1::bigint * rating_count
-         RETURNING user_id",
+           AND rating_sum < $1::bigint * rating_count",
         below_hundredths,
         after,
         DateTime::from(now),
     )
-    .fetch_all(pool)
-    .await
+    .execute(pool)
+    .await?;
+    Ok(flagged.rows_affected())
 }
 
 /// A reviewer has looked at a rating; it comes up again after as many new ones.

@@ -18,7 +18,7 @@ pub use documents::{
     documents_count, insert_documents, replace_in_force, verified,
 };
 pub use expiry::{Due, Expiring, expiring, flag_ratings, note_notice, rating_reviewed};
-pub use files::{coming_file, drop_files, file, forget_file, keep_file, unreferenced_files};
+pub use files::{coming_file, file, forget_file, keep_file, unreferenced_files};
 pub use queue::{Waiting, claim, release, set_waiting, waiting};
 pub use sealing::{seal_documents, seal_drivers};
 pub use seed::{seed_papers, seed_shifts};
@@ -35,6 +35,7 @@ use crate::drivers::papers::City;
 use crate::drivers::{Driver, Fuel, Papers, Status, SuspendedFor};
 use crate::error::Error;
 use crate::ids::{DriverId, UserId};
+use crate::storage::KEY_COLUMN;
 use crate::time::Timestamp;
 use crate::vault::{Column, Place, Vault};
 use crate::web::page::PageRequest;
@@ -73,7 +74,7 @@ pub const SEALED: &[&Column] = &[
         index: None,
     },
     // As `storage` seals the key of a file.
-    &Column { place: "file.key", table: "driver_files", column: "key_sealed", key: "id", row: "id", index: None },
+    &Column { place: KEY_COLUMN, table: "driver_files", column: "key_sealed", key: "id", row: "id", index: None },
 ];
 /// The kind of an identity's blind index.
 const IDENTITY_INDEX: &str = "national_id";

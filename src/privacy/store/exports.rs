@@ -5,13 +5,13 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::ids::UserId;
-use crate::storage::Stored;
+use crate::storage::{KEY_COLUMN, Stored};
 use crate::time::Timestamp;
 use crate::vault::Column;
 
 /// The keys of files as rotation and checks know them.
 pub const SEALED: Column =
-    Column { place: "file.key", table: "personal_exports", column: "sealed_key", key: "id", row: "id", index: None };
+    Column { place: KEY_COLUMN, table: "personal_exports", column: "sealed_key", key: "id", row: "id", index: None };
 
 /// An export as whoever asked for it sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]

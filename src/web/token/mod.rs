@@ -150,6 +150,19 @@ pub enum Subject {
     Partner(PartnerId, Scopes),
 }
 
+impl Subject {
+    /// The person.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] when it is a partner's program.
+    pub fn person(self) -> Result<Grant, Error> {
+        match self {
+            Self::Person(grant) => Ok(grant),
+            Self::Partner(..) => Err(Error::forbidden("forbidden", "this is for people, not for partners")),
+        }
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct Claims {
     iss: String,
@@ -268,10 +281,7 @@ impl TokenKeys {
     /// # Errors
     /// As [`TokenKeys::read`] and [`Grant::admit`]; [`Error::Forbidden`] when it speaks for a partner.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Caller, Error> {
-        match self.read(token, now)? {
-            Subject::Person(grant) => grant.admit(),
-            Subject::Partner(..) => Err(Error::forbidden("forbidden", "this is for people, not for partners")),
-        }
+        self.read(token, now)?.person()?.admit()
     }
 
     /// Whom a token speaks for.
