@@ -126,7 +126,7 @@ fn phone(text: &str) -> Result<Phone, Error> {
 }
 
 fn print_welcome(address: SocketAddr, server: &Server) {
-    let sandbox = server.sandbox_url.as_deref().unwrap_or("(not running)");
+    let sandbox = server.sandbox.as_ref().map_or("(not running)", |sandbox| sandbox.base.as_str());
     eprintln!("\n  A simulated Kigali is waking up.\n");
     eprintln!("  The city        http://{address}/");
     eprintln!("  API, browsable  http://{address}/api/docs");

@@ -18,6 +18,7 @@ use crate::clock;
 use crate::db::Database;
 use crate::locations::Locations;
 use crate::rides::AreaView;
+use crate::sandbox::Addresses;
 use crate::telemetry::Telemetry;
 use crate::time::Timestamp;
 use crate::web::body::Json;
@@ -109,6 +110,8 @@ struct ServerView {
     demo: bool,
     /// Where the stand-ins of the outside world listen, when they run.
     sandbox_url: Option<String>,
+    /// Each stand-in, where they run.
+    sandbox: Option<Addresses>,
     /// Where rides are served.
     service_area: AreaView,
 }
@@ -121,7 +124,8 @@ async fn about(State(about): State<About>) -> Json<ServerView> {
         version: env!("CARGO_PKG_VERSION"),
         server_time: clock::now(),
         demo: about.server.demo,
-        sandbox_url: about.server.sandbox_url,
+        sandbox_url: about.server.sandbox.as_ref().map(|sandbox| sandbox.base.clone()),
+        sandbox: about.server.sandbox,
         service_area: about.locations.area().into(),
     })
 }

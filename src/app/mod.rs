@@ -115,7 +115,9 @@ pub(crate) struct Server {
     /// Whether the city is a simulated one, shown to anybody.
     pub(crate) demo: bool,
     /// Where the stand-ins of the outside world listen.
-    pub(crate) sandbox_url: Option<String>,
+    pub(crate) sandbox: Option<sandbox::Addresses>,
+    /// Where this server can be reached from this machine: `http://127.0.0.1:8080`.
+    pub(crate) own_url: String,
     /// False while starting and draining.
     pub(crate) ready: Arc<AtomicBool>,
 }
@@ -157,7 +159,8 @@ async fn serve_with(
     };
     let server = Server {
         demo: config.demo.enabled,
-        sandbox_url: sandbox.as_ref().map(Sandbox::url),
+        sandbox: sandbox.as_ref().map(|sandbox| sandbox.addresses().clone()),
+        own_url: own_url(config, address),
         ready: Arc::new(AtomicBool::new(false)),
     };
     if config.storage.bucket.is_none() && (config.bus.redis.is_some() || config.jobs.workers_max == 0) {
@@ -220,6 +223,14 @@ async fn serve_with(
     }
     audit_log::end(&publisher).await;
     outcome
+}
+
+/// Where stand-ins on this machine can reach a server that listens there.
+fn own_url(config: &Config, address: SocketAddr) -> String {
+    let scheme = if config.edge.tls.is_some() { "https" } else { "http" };
+    let host = if address.ip().is_unspecified() { "127.0.0.1".to_owned() } else { address.ip().to_string() };
+    let host = if host.contains(':') { format!("[{host}]") } else { host };
+    format!("{scheme}://{host}:{}", address.port())
 }
 
 /// Returns when it is time to stop: asked to, or because something essential ended.

@@ -30,6 +30,7 @@ use crate::locations::places::Places;
 use crate::locations::stages::Stages;
 use crate::maps::{Corrected, Maps};
 use crate::notifications::{self, Notice, Notifications, Publish, sms};
+use crate::payments::providers::Providers;
 use crate::payments::{self, Payments};
 use crate::privacy::{self, Privacy};
 use crate::realtime::{self, Hub};
@@ -109,8 +110,9 @@ impl Basics {
         config: &Config,
         database: &Database,
         vault: Vault,
-        sandbox_url: Option<&str>,
+        server: Option<&Server>,
     ) -> Result<Self, Error> {
+        let sandbox_url = server.and_then(|server| server.sandbox.as_ref()).map(|sandbox| sandbox.base.as_str());
         let pool = database.pool().clone();
         let keys = auth::keys::load_or_create(&config.vault.keys_dir, clock::now())
             .map_err(|error| Error::service("the keys that sign tokens and codes cannot be used", error))?;
@@ -131,7 +133,14 @@ impl Basics {
             Some((register, approves)) => drivers.verified_by(Arc::new(register), approves),
             None => drivers,
         };
-        let payments = Payments::new(pool.clone(), config.payments.clone());
+        let payments = Payments::new(payments::Parts {
+            pool: pool.clone(),
+            vault: vault.clone(),
+            config: config.payments.clone(),
+            recipients: auth.recipients(),
+            providers: providers(config, server),
+            tell: tell_over(bus.clone()),
+        });
         let privacy = Privacy::new(privacy::Parts {
             config: config.privacy.clone(),
             pool: pool.clone(),
@@ -173,6 +182,11 @@ fn storage(config: &Config, http: &reqwest::Client, vault: Vault) -> Result<Stor
     })
 }
 
+/// Who moves money.
+fn providers(_config: &Config, _server: Option<&Server>) -> Providers {
+    Providers::default()
+}
+
 /// The authority that is asked about papers.
 fn register(config: &authority::Config, sandbox_url: Option<&str>, http: reqwest::Client) -> Option<Register> {
     match (&config.site, sandbox_url) {
@@ -211,6 +225,10 @@ fn publish_over(bus: Bus) -> Publish {
     })
 }
 
+fn tell_over(_bus: Bus) -> payments::Tell {
+    Arc::new(|_tiding| {})
+}
+
 fn announce_over(bus: Bus) -> privacy::Announce {
     Arc::new(move |person: UserId| bus.publish(Topic::Forgotten, person.to_string()))
 }
@@ -222,7 +240,7 @@ impl Services {
         vault: Vault,
         server: &Server,
     ) -> Result<Self, Error> {
-        let basics = Basics::build(config, database, vault, server.sandbox_url.as_deref())?;
+        let basics = Basics::build(config, database, vault, Some(server))?;
         let registry = basics.registry();
         let Basics { pool, tokens, bus, vault, auth, notifications, drivers, payments, privacy } = basics;
         let for_ground = config.clone();

@@ -12,6 +12,7 @@ mod city;
 mod edge;
 mod fault;
 mod machine;
+mod money;
 mod papers;
 mod people;
 mod privacy;
@@ -216,7 +217,7 @@ fn build(reader: &mut Reader<'_>) -> Config {
         authority: papers::authority(reader, &sandbox),
         drivers,
         tokens: people::tokens(reader),
-        payments: people::payments(reader),
+        payments: money::payments(reader),
         data_dir,
         sandbox,
         demo,

@@ -1,4 +1,4 @@
-//! The sections about people and their money, and about their stand-ins: auth, SMS, payments, sandbox, demo.
+//! The sections about people and about their stand-ins: auth, SMS, payments, sandbox, demo.
 //!
 //! Separate from the city's sections because nothing here moves. The reason of every number stands in
 //! `config/default.toml`; here stand the bounds within which the program works.
@@ -6,11 +6,10 @@
 use std::net::SocketAddr;
 
 use super::reader::Reader;
-use crate::money::BasisPoints;
+use crate::auth;
 use crate::notifications::sms::{self, africastalking};
 use crate::redact::Secret;
 use crate::time::Span;
-use crate::{auth, payments};
 
 /// The networks show no longer sender than this.
 const SENDER_CHARS_MAX: usize = 11;
@@ -159,11 +158,6 @@ pub(super) fn is_base_url(url: &str) -> bool {
         Some(("http", rest)) => is_host(rest) && is_here(rest),
         _ => false,
     }
-}
-
-pub fn payments(reader: &mut Reader<'_>) -> payments::Config {
-    let commission = reader.section("payments").whole("commission_basis_points", 0..=BasisPoints::WHOLE.0);
-    payments::Config { commission: BasisPoints(commission) }
 }
 
 pub fn demo(reader: &mut Reader<'_>) -> DemoConfig {

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{PaymentMethod, Payments, SettleError};
-use crate::ids::{DriverId, RideId};
+use super::{PaymentMethod, Payments, Plan, SettleError};
+use crate::ids::{DriverId, RideId, RiderId};
 use crate::jobs::{Context, Failure, Job, New, Registry};
 use crate::money::Francs;
 use crate::time::{Span, Timestamp};
@@ -17,10 +17,54 @@ pub struct SettleRide {
     pub driver_id: DriverId,
     /// What it cost at the end.
     pub fare_rwf: Francs,
-    /// How the rider paid.
+    /// How the rider wants to pay.
     pub payment_method: PaymentMethod,
+    /// Who rode. Not known of jobs that were written before wallets were: all of them are cash.
+    #[serde(default)]
+    pub rider_id: Option<RiderId>,
+    /// What the rider chose besides the method.
+    #[serde(default)]
+    pub plan: Plan,
+    /// `boda` or `delivery`: what the terms are asked for.
+    #[serde(default = "boda")]
+    pub ride_type: String,
     /// When it ended: the time of the transaction in the books.
     pub completed_at: Timestamp,
+}
+
+fn boda() -> String {
+    "boda".to_owned()
+}
+
+/// Asks the rider for the fee of a ride that was called off. Enqueued in the transaction that ends the ride.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChargeCancellation {
+    /// Which ride.
+    pub ride_id: RideId,
+    /// Who owes.
+    pub rider_id: RiderId,
+    /// Who is compensated.
+    pub driver_id: Option<DriverId>,
+    /// What is owed.
+    pub fee_rwf: Francs,
+    /// What of it is the driver's.
+    pub compensation_rwf: Francs,
+    /// How the rider wanted to pay the ride.
+    pub payment_method: PaymentMethod,
+    /// What the rider chose besides the method.
+    #[serde(default)]
+    pub plan: Plan,
+    /// `boda` or `delivery`: what the terms are asked for.
+    #[serde(default = "boda")]
+    pub ride_type: String,
+    /// When it was called off.
+    pub at: Timestamp,
+}
+
+impl Job for ChargeCancellation {
+    const KIND: &'static str = "payments.charge_cancellation";
+    const ATTEMPTS_MAX: u16 = 100;
+    const LEASE: Span = Span::from_secs(30);
 }
 
 impl SettleRide {

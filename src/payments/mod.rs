@@ -21,17 +21,25 @@
 //! one cause is posted at most once, however often and from how many workers at once it is tried; nothing written is
 //! ever changed, a correction is another transaction.
 
+mod cases;
+mod effects;
 pub mod http;
+mod intent;
 pub mod jobs;
 pub mod ledger;
+pub mod method;
 pub mod personal;
+pub mod providers;
+pub mod split;
 
 mod store;
 
 #[cfg(test)]
 mod tests;
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::sync::Arc;
+
 use sqlx::{PgConnection, PgPool};
 
 use crate::audit::{self, Act};
@@ -39,35 +47,20 @@ use crate::error::Error;
 use crate::fares;
 use crate::ids::{DriverId, RideId, UserId};
 use crate::money::{BasisPoints, Francs};
+use crate::notifications::Recipients;
 use crate::time::Timestamp;
+use crate::vault::Vault;
 use crate::web::page::{Page, PageRequest, Position};
 
 use jobs::SettleRide;
 use ledger::{Kind, Posting, PostingError};
+use providers::Providers;
 
+pub use cases::{NewCase, Severity};
+pub use effects::Tiding;
+pub use intent::{NewIntent, Purpose};
+pub use method::{PaymentMethod, Plan, ProviderId};
 pub use store::{DriverEntry, DriverTransaction, KindTotal};
-
-/// How a rider pays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum PaymentMethod {
-    /// To the driver, in the street.
-    Cash,
-}
-
-impl PaymentMethod {
-    /// The name on the wire and in the database.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Cash => "cash",
-        }
-    }
-
-    /// From the name on the wire and in the database.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Cash].into_iter().find(|method| method.as_str() == name)
-    }
-}
 
 /// Settings of the service.
 #[derive(Clone, Debug)]
@@ -116,17 +109,59 @@ pub enum SettleError {
     Database(#[from] sqlx::Error),
 }
 
-/// The service. Clones share one pool.
-#[derive(Clone, Debug)]
+/// Tells apps at once. It must not wait.
+pub type Tell = Arc<dyn Fn(&Tiding) + Send + Sync>;
+
+/// What the service is made of.
+#[derive(Clone)]
+pub struct Parts {
+    /// The database.
+    pub pool: PgPool,
+    /// Seals the numbers of wallets.
+    pub vault: Vault,
+    /// Settings.
+    pub config: Config,
+    /// How people are reached: whose own telephone is their wallet unless they saved another.
+    pub recipients: Recipients,
+    /// Who moves money.
+    pub providers: Providers,
+    /// Tells apps.
+    pub tell: Tell,
+}
+
+/// The service. Clones share everything.
+#[derive(Clone)]
 pub struct Payments {
     pool: PgPool,
-    config: Config,
+    parts: Arc<Parts>,
+}
+
+impl fmt::Debug for Payments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Payments").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+impl Parts {
+    /// Without providers, and nobody is told.
+    pub fn for_tests(pool: PgPool) -> Self {
+        use futures_util::FutureExt as _;
+        Self {
+            pool,
+            vault: Vault::for_tests(),
+            config: Config { commission: BasisPoints(900) },
+            recipients: Arc::new(|_| std::future::ready(Ok(None)).boxed()),
+            providers: Providers::default(),
+            tell: Arc::new(|_| {}),
+        }
+    }
 }
 
 impl Payments {
-    /// The service on a database.
-    pub fn new(pool: PgPool, config: Config) -> Self {
-        Self { pool, config }
+    /// The service.
+    pub fn new(parts: Parts) -> Self {
+        Self { pool: parts.pool.clone(), parts: Arc::new(parts) }
     }
 
     /// Writes a completed ride into the ledger, once.
@@ -134,9 +169,9 @@ impl Payments {
     /// # Errors
     /// [`SettleError`]; nothing was written then, and it is safe to try again.
     pub async fn settle_ride(&self, ride: &SettleRide) -> Result<Settled, SettleError> {
-        let commission = fares::commission(ride.fare_rwf, self.config.commission);
+        let commission = fares::commission(ride.fare_rwf, self.parts.config.commission);
         let posting = match ride.payment_method {
-            PaymentMethod::Cash => Posting::cash_ride(ride.driver_id, ride.fare_rwf, commission),
+            _ => Posting::cash_ride(ride.driver_id, ride.fare_rwf, commission),
         };
         let posting = match posting {
             Ok(posting) => posting,

@@ -22,7 +22,7 @@ use crate::error::{Checks, Error, Fault};
 use crate::geo::LatLng;
 use crate::ids::{QuoteId, RideId, RiderId, UserId};
 use crate::money::BasisPoints;
-use crate::payments::PaymentMethod;
+use crate::payments::{PaymentMethod, Plan};
 use crate::phone::Phone;
 use crate::realtime::protocol::view::RideView;
 use crate::time::{Span, Timestamp};
@@ -277,6 +277,7 @@ impl Rides {
             ride_type: checked.ride_type,
             product: checked.product,
             payment_method: checked.payment_method,
+            payment_plan: Plan::default(),
             pickup: checked.pickup,
             destination: checked.destination,
             notes: checked.notes,

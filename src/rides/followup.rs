@@ -59,6 +59,9 @@ pub fn enqueue(ride: &Ride, decision: &Decision, cause: Cause<'_>, jobs: &mut Ve
                 driver_id: driver,
                 fare_rwf: ride.fare,
                 payment_method: ride.payment_method,
+                rider_id: Some(ride.rider),
+                plan: ride.payment_plan.clone(),
+                ride_type: ride.ride_type.as_str().to_owned(),
                 completed_at: decision.at,
             };
             push(NewJob::of(&settle, new(decision, cause, format!("settle:{}", ride.id))));

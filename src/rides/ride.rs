@@ -11,7 +11,7 @@ use crate::fares::{Factors, Metered, TariffBook};
 use crate::geo::LatLng;
 use crate::ids::{DriverId, OfferId, QuoteId, RideId, RiderId, UserId};
 use crate::money::{BasisPoints, Francs};
-use crate::payments::PaymentMethod;
+use crate::payments::{PaymentMethod, Plan};
 use crate::realtime::protocol::view::RideStatus;
 use crate::rides::product::Product;
 use crate::rides::words::{CancelReason, RideType};
@@ -81,6 +81,8 @@ pub struct Ride {
     pub product: Product,
     /// How the rider pays.
     pub payment_method: PaymentMethod,
+    /// What the rider chose besides the method.
+    pub payment_plan: Plan,
     /// From.
     pub pickup: Spot,
     /// To.
@@ -351,6 +353,7 @@ pub(crate) mod tests {
             ride_type: RideType::Boda,
             product: Product::default(),
             payment_method: PaymentMethod::Cash,
+            payment_plan: Plan::default(),
             pickup: spot(-1.94, 30.06),
             destination: spot(-1.95, 30.09),
             notes: None,

@@ -38,9 +38,23 @@ const STOP_MAX: Duration = Duration::from_secs(2);
 /// The stand-ins, running.
 #[derive(Debug)]
 pub struct Sandbox {
-    address: SocketAddr,
+    addresses: Addresses,
     stop: CancellationToken,
-    task: JoinHandle<io::Result<()>>,
+    tasks: Vec<JoinHandle<io::Result<()>>>,
+}
+
+/// Base URLs of the stand-ins, `http://127.0.0.1:PORT` each, without a slash at the end. Providers of payments have a port
+/// each, as clients written by others expect their paths at the root; what controls the world is on none of those.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+pub struct Addresses {
+    /// The control of the world, the SMS gateway and the authority.
+    pub base: String,
+    /// MTN MoMo.
+    pub mtn: String,
+    /// Airtel Money.
+    pub airtel: String,
+    /// The card gateway.
+    pub card: String,
 }
 
 /// Why the sandbox does not start.
@@ -61,34 +75,52 @@ pub enum StartError {
 }
 
 impl Sandbox {
-    /// Starts the stand-ins on a loopback address; port 0 takes any free one.
+    /// Starts the stand-ins on a loopback address: the base on this port, MTN, Airtel and the card gateway on the three that
+    /// follow; port 0 takes any free ones.
     ///
     /// # Errors
-    /// [`StartError`] when the address cannot be used.
+    /// [`StartError`] when an address cannot be used.
     pub async fn start(listen: SocketAddr) -> Result<Self, StartError> {
         if !listen.ip().is_loopback() {
             return Err(StartError::NotLoopback(listen));
         }
-        let cannot = |source| StartError::Listen { address: listen, source };
-        let listener = TcpListener::bind(listen).await.map_err(cannot)?;
-        let address = listener.local_addr().map_err(cannot)?;
         let stop = CancellationToken::new();
-        let stopped = stop.clone().cancelled_owned();
-        let serve = axum::serve(listener, router()).with_graceful_shutdown(stopped);
-        let task = tokio::spawn(async move { serve.await });
-        Ok(Self { address, stop, task })
+        let mut tasks = Vec::new();
+        let mut urls = Vec::new();
+        for (place, router) in [router(), Router::new(), Router::new(), Router::new()].into_iter().enumerate() {
+            let place = u16::try_from(place).unwrap_or_default();
+            let port = if listen.port() == 0 { 0 } else { listen.port().saturating_add(place) };
+            let address = SocketAddr::new(listen.ip(), port);
+            let cannot = |source| StartError::Listen { address, source };
+            let listener = TcpListener::bind(address).await.map_err(cannot)?;
+            urls.push(format!("http://{}", listener.local_addr().map_err(cannot)?));
+            let stopped = stop.clone().cancelled_owned();
+            let serve = axum::serve(listener, router).with_graceful_shutdown(stopped);
+            tasks.push(tokio::spawn(async move { serve.await }));
+        }
+        let mut urls = urls.into_iter();
+        let mut next = || urls.next().unwrap_or_default();
+        let addresses = Addresses { base: next(), mtn: next(), airtel: next(), card: next() };
+        Ok(Self { addresses, stop, tasks })
     }
 
-    /// `http://127.0.0.1:PORT`, without a slash at the end: the base URL of every stand-in.
+    /// Where the stand-ins are.
+    pub const fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// `http://127.0.0.1:PORT`, without a slash at the end: the base URL of everything but payments.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.addresses.base.clone()
     }
 
     /// Stops listening and waits a moment for requests that run.
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
         self.stop.cancel();
-        if tokio::time::timeout(STOP_MAX, &mut self.task).await.is_err() {
-            self.task.abort();
+        for mut task in self.tasks {
+            if tokio::time::timeout(STOP_MAX, &mut task).await.is_err() {
+                task.abort();
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use boda::ids::{DriverId, OfferId, RideId, RiderId, StreamSeq, UserId};
 use boda::index::Fix;
 use boda::matching::record::Record;
 use boda::money::{BasisPoints, Francs};
-use boda::payments::PaymentMethod;
+use boda::payments::{PaymentMethod, Plan};
 use boda::realtime::Event;
 use boda::realtime::protocol::view::RideStatus;
 use boda::rides::desk::{Actor, Command, Details};
@@ -317,6 +317,7 @@ fn ordinary(id: RideId, rider: RiderId, now: Timestamp) -> Ride {
         ride_type: RideType::Boda,
         product: Product::default(),
         payment_method: PaymentMethod::Cash,
+        payment_plan: Plan::default(),
         pickup: spot(0),
         destination: spot(20),
         notes: None,

@@ -16,7 +16,6 @@ use super::*;
 use crate::db::fixture;
 use crate::drivers::{HomeConfig, PapersConfig};
 use crate::ids::{DriverId, RiderId};
-use crate::money::BasisPoints;
 use crate::payments;
 use crate::redact::Secret;
 use crate::time::{Span, Timestamp};
@@ -88,7 +87,7 @@ pub(super) fn privacy(pool: &PgPool, config: Config) -> Privacy {
         papers: PapersConfig::FOR_TESTS,
     };
     let drivers = Drivers::new(pool.clone(), auth.clone(), vault.clone(), storage.clone(), &drivers_config);
-    let payments = Payments::new(pool.clone(), payments::Config { commission: BasisPoints(900) });
+    let payments = Payments::new(payments::Parts::for_tests(pool.clone()));
     let announce = Arc::new(|_| {});
     Privacy::new(Parts { config, pool: pool.clone(), vault, storage, auth, drivers, payments, announce })
 }

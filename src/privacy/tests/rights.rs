@@ -25,6 +25,10 @@ async fn an_erasure_waits_until_nothing_hinders_it(pool: PgPool) {
         driver_id: driver,
         fare_rwf: crate::money::Francs(1_000),
         payment_method: payments::PaymentMethod::Cash,
+
+        rider_id: None,
+        plan: payments::Plan::default(),
+        ride_type: "boda".into(),
         completed_at: NOW,
     };
     privacy.inner.payments.settle_ride(&settle).await.expect("posted");

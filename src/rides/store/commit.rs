@@ -80,10 +80,11 @@ async fn free_drivers(conn: &mut PgConnection, events: &[NewEvent]) -> Result<()
 }
 
 /// What never changes of a ride that was written: it is not sent again.
-const SETTLED: [&str; 15] = [
+const SETTLED: [&str; 16] = [
     "rider_id",
     "ride_type",
     "payment_method",
+    "payment_plan",
     "pickup_lat",
     "pickup_lng",
     "pickup_address",

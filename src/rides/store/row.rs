@@ -58,6 +58,7 @@ pub struct RideRow {
     pub is_next: bool,
     pub booked_by: Option<Uuid>,
     pub paired_at: Option<DateTime<Utc>>,
+    pub payment_plan: Value,
     pub cancellation_compensation_rwf: i64,
     pub cancellation_cause: Option<String>,
     pub pickup_at: Option<DateTime<Utc>>,
@@ -109,6 +110,7 @@ impl RideRow {
             ride_type: RideType::from_word(&row.ride_type).ok_or_else(|| unknown("ride_type"))?,
             product,
             payment_method: PaymentMethod::from_name(&row.payment_method).ok_or_else(|| unknown("payment_method"))?,
+            payment_plan: serde_json::from_value(row.payment_plan).map_err(|_| unknown("payment_plan"))?,
             pickup: spot(row.pickup_lat, row.pickup_lng, row.pickup_address, row.pickup_landmark)?,
             destination: spot(
                 row.destination_lat,
@@ -248,6 +250,7 @@ pub(super) fn ride_json(ride: &Ride) -> Value {
     });
     if let Value::Object(row) = &mut row {
         row.extend(product_columns(&ride.product));
+        row.insert("payment_plan".to_owned(), json!(ride.payment_plan));
     }
     row
 }

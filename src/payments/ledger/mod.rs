@@ -6,7 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::ids::DriverId;
+use uuid::Uuid;
+
+use crate::ids::{DriverId, UserId};
 use crate::money::Francs;
 
 /// An account of the ledger. See the table in the module documentation of [`super`] for what each one means.
@@ -16,8 +18,36 @@ pub enum Account {
     DriverCash(DriverId),
     /// What rides earned the driver, commission deducted (credit: earned; debit: paid out or netted).
     DriverPayable(DriverId),
-    /// What the platform earned (credit).
+    /// What the platform owes a rider (credit: given; debit: ridden for or paid back).
+    RiderCredit(UserId),
+    /// Our collection account at MTN (debit: collected).
+    MtnCollection,
+    /// Our disbursement account at MTN (credit: paid out).
+    MtnDisbursement,
+    /// Our collection account at Airtel (debit: collected).
+    AirtelCollection,
+    /// Our disbursement account at Airtel (credit: paid out).
+    AirtelDisbursement,
+    /// Our account at the card gateway (debit: collected; credit: given back).
+    CardCollection,
+    /// What the platform earned of rides, without tax (credit).
     CommissionIncome,
+    /// What drivers paid for payouts at once (credit).
+    PayoutFeeIncome,
+    /// What is owed to the tax authority (credit).
+    TaxPayable,
+    /// What providers kept, as their statements say (debit).
+    ProviderFees,
+    /// What the platform paid of rides (debit).
+    Promotions,
+    /// What was given or taken by decision of two people (debit: given).
+    Adjustments,
+    /// Money that nobody can place yet (debit: missing; credit: too much).
+    Suspense,
+    /// Refunds that a provider was asked for (credit until it says).
+    RefundsInFlight,
+    /// Payouts that are asked for (credit until the provider says).
+    PayoutsInFlight,
 }
 
 impl Account {
@@ -26,15 +56,30 @@ impl Account {
         match self {
             Self::DriverCash(_) => Kind::DriverCash,
             Self::DriverPayable(_) => Kind::DriverPayable,
+            Self::RiderCredit(_) => Kind::RiderCredit,
+            Self::MtnCollection => Kind::MtnCollection,
+            Self::MtnDisbursement => Kind::MtnDisbursement,
+            Self::AirtelCollection => Kind::AirtelCollection,
+            Self::AirtelDisbursement => Kind::AirtelDisbursement,
+            Self::CardCollection => Kind::CardCollection,
             Self::CommissionIncome => Kind::CommissionIncome,
+            Self::PayoutFeeIncome => Kind::PayoutFeeIncome,
+            Self::TaxPayable => Kind::TaxPayable,
+            Self::ProviderFees => Kind::ProviderFees,
+            Self::Promotions => Kind::Promotions,
+            Self::Adjustments => Kind::Adjustments,
+            Self::Suspense => Kind::Suspense,
+            Self::RefundsInFlight => Kind::RefundsInFlight,
+            Self::PayoutsInFlight => Kind::PayoutsInFlight,
         }
     }
 
-    /// The driver whose account it is; `None` for the house's own.
-    pub const fn owner(self) -> Option<DriverId> {
+    /// The person whose account it is; `None` for the house's own.
+    pub const fn owner(self) -> Option<Uuid> {
         match self {
-            Self::DriverCash(driver) | Self::DriverPayable(driver) => Some(driver),
-            Self::CommissionIncome => None,
+            Self::DriverCash(driver) | Self::DriverPayable(driver) => Some(driver.0),
+            Self::RiderCredit(rider) => Some(rider.0),
+            _ => None,
         }
     }
 }
@@ -46,20 +91,80 @@ pub enum Kind {
     DriverCash,
     /// See [`Account::DriverPayable`].
     DriverPayable,
+    /// See [`Account::RiderCredit`].
+    RiderCredit,
+    /// See [`Account::MtnCollection`].
+    MtnCollection,
+    /// See [`Account::MtnDisbursement`].
+    MtnDisbursement,
+    /// See [`Account::AirtelCollection`].
+    AirtelCollection,
+    /// See [`Account::AirtelDisbursement`].
+    AirtelDisbursement,
+    /// See [`Account::CardCollection`].
+    CardCollection,
     /// See [`Account::CommissionIncome`].
     CommissionIncome,
+    /// See [`Account::PayoutFeeIncome`].
+    PayoutFeeIncome,
+    /// See [`Account::TaxPayable`].
+    TaxPayable,
+    /// See [`Account::ProviderFees`].
+    ProviderFees,
+    /// See [`Account::Promotions`].
+    Promotions,
+    /// See [`Account::Adjustments`].
+    Adjustments,
+    /// See [`Account::Suspense`].
+    Suspense,
+    /// See [`Account::RefundsInFlight`].
+    RefundsInFlight,
+    /// See [`Account::PayoutsInFlight`].
+    PayoutsInFlight,
 }
 
 impl Kind {
     /// Every kind, in the order of a trial balance.
-    pub const ALL: [Self; 3] = [Self::DriverCash, Self::DriverPayable, Self::CommissionIncome];
+    pub const ALL: [Self; 17] = [
+        Self::DriverCash,
+        Self::DriverPayable,
+        Self::RiderCredit,
+        Self::MtnCollection,
+        Self::MtnDisbursement,
+        Self::AirtelCollection,
+        Self::AirtelDisbursement,
+        Self::CardCollection,
+        Self::CommissionIncome,
+        Self::PayoutFeeIncome,
+        Self::TaxPayable,
+        Self::ProviderFees,
+        Self::Promotions,
+        Self::Adjustments,
+        Self::Suspense,
+        Self::RefundsInFlight,
+        Self::PayoutsInFlight,
+    ];
 
     /// The name in the database and on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::DriverCash => "driver_cash",
             Self::DriverPayable => "driver_payable",
+            Self::RiderCredit => "rider_credit",
+            Self::MtnCollection => "mtn_collection",
+            Self::MtnDisbursement => "mtn_disbursement",
+            Self::AirtelCollection => "airtel_collection",
+            Self::AirtelDisbursement => "airtel_disbursement",
+            Self::CardCollection => "card_collection",
             Self::CommissionIncome => "commission_income",
+            Self::PayoutFeeIncome => "payout_fee_income",
+            Self::TaxPayable => "tax_payable",
+            Self::ProviderFees => "provider_fees",
+            Self::Promotions => "promotions",
+            Self::Adjustments => "adjustments",
+            Self::Suspense => "suspense",
+            Self::RefundsInFlight => "refunds_in_flight",
+            Self::PayoutsInFlight => "payouts_in_flight",
         }
     }
 
@@ -205,7 +310,7 @@ mod tests {
         for kind in Kind::ALL {
             assert_eq!(Kind::from_name(kind.as_str()), Some(kind));
         }
-        assert_eq!(Kind::from_name("suspense"), None);
+        assert_eq!(Kind::from_name("cash"), None);
     }
 
     fn accounts() -> impl Strategy<Value = Account> {

@@ -1,12 +1,14 @@
-//! All SQL on the ledger's tables.
+//! All SQL of this service; the ledger's tables here, the others in files of their own.
+
+pub(super) mod cases;
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
 
-use super::ledger::{Kind, Posting};
 use crate::ids::{DriverId, RideId};
 use crate::money::Francs;
+use crate::payments::ledger::{Kind, Posting};
 use crate::time::Timestamp;
 use crate::web::page::PageRequest;
 
@@ -89,7 +91,7 @@ pub(super) async fn post(
     }
     let entries = posting.entries();
     let kinds: Vec<_> = entries.iter().map(|entry| entry.account.kind().as_str().to_owned()).collect();
-    let owners: Vec<_> = entries.iter().map(|entry| entry.account.owner().map(Uuid::from)).collect();
+    let owners: Vec<_> = entries.iter().map(|entry| entry.account.owner()).collect();
     let amounts: Vec<_> = entries.iter().map(|entry| entry.amount.amount()).collect();
     open_accounts(conn, &kinds, &owners).await?;
     let lines = sqlx::query!(
