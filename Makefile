@@ -42,3 +42,7 @@ doc: ## the documentation of the code, in target/doc
 
 clean-data: ## delete the private database of this directory (boda-data)
 	@scripts/clean-data.sh $(ARGS)
+
+.PHONY: soak-money
+soak-money: ## 2,000 schedules of faults against wallets that count their debits
+	MONEY_SEEDS=2000 scripts/with-postgres.sh cargo test --release --lib payments::engine::tests::no_schedule -- --nocapture

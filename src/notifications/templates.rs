@@ -71,6 +71,12 @@ pub enum Key {
     AppealGranted,
     /// To the driver: it stays as it is. `reason`.
     AppealRefused,
+    /// To the rider: the wallet asks for the code. `amount`, `wallet`.
+    PaymentRequested,
+    /// To the rider: the wallet has paid. `amount`, `ref`.
+    PaymentReceived,
+    /// To the rider: the wallet has not paid. `ref`.
+    PaymentFailed,
 }
 
 struct Texts {
@@ -133,6 +139,24 @@ const APPEAL_REFUSED: Texts = Texts {
     fr: "Votre recours est refusé : {reason}",
 };
 
+const PAYMENT_REQUESTED: Texts = Texts {
+    rw: "Reba kuri telefoni yawe wemeze kwishyura {amount} Frw ({wallet}).",
+    en: "Approve {amount} Frw on your phone ({wallet}).",
+    fr: "Validez {amount} Frw sur votre téléphone ({wallet}).",
+};
+
+const PAYMENT_RECEIVED: Texts = Texts {
+    rw: "Twakiriye {amount} Frw wishyuye ku rugendo {ref}. Murakoze.",
+    en: "{amount} Frw received for {ref}. Thank you.",
+    fr: "{amount} Frw payés pour {ref}. Merci.",
+};
+
+const PAYMENT_FAILED: Texts = Texts {
+    rw: "Kwishyura urugendo {ref} ntibyakunze. Ongera ugerageze cyangwa wishyure mu ntoki.",
+    en: "Payment for {ref} failed. Try again or pay cash.",
+    fr: "Échec du paiement de {ref}. Réessayez ou payez en espèces.",
+};
+
 const OTP_CODE: Texts = Texts {
     rw: "Kode yawe ya boda ni {code}. Irangira nyuma y'iminota {min}. Ntuyihe undi muntu.",
     en: "Your boda code is {code}. Valid {min} min. Never share it.",
@@ -159,7 +183,7 @@ const PHONE_CHANGED: Texts = Texts {
 
 impl Key {
     /// Every key.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 28] = [
         Self::OtpCode,
         Self::PasswordResetCode,
         Self::PhoneChangeCode,
@@ -185,6 +209,9 @@ impl Key {
         Self::PaperExpired,
         Self::AppealGranted,
         Self::AppealRefused,
+        Self::PaymentRequested,
+        Self::PaymentReceived,
+        Self::PaymentFailed,
     ];
 
     /// The name on the wire and in the database.
@@ -215,6 +242,9 @@ impl Key {
             Self::PaperExpired => "paper_expired",
             Self::AppealGranted => "appeal_granted",
             Self::AppealRefused => "appeal_refused",
+            Self::PaymentRequested => "payment_requested",
+            Self::PaymentReceived => "payment_received",
+            Self::PaymentFailed => "payment_failed",
         }
     }
 
@@ -241,7 +271,8 @@ impl Key {
             | Self::WhoComes
             | Self::NoDrivers
             | Self::CancelledByRider
-            | Self::CancelledByDriver => Span::from_minutes(10),
+            | Self::CancelledByDriver
+            | Self::PaymentRequested => Span::from_minutes(10),
             Self::RideReminder => Span::from_minutes(30),
             // As long as a ride takes: without it the parcel is not handed over.
             Self::ParcelComing | Self::ParcelDelivered | Self::TripCompleted | Self::CancelFee => {
@@ -256,7 +287,9 @@ impl Key {
             | Self::PaperExpires
             | Self::PaperExpired
             | Self::AppealGranted
-            | Self::AppealRefused => Span::from_minutes(24 * 60),
+            | Self::AppealRefused
+            | Self::PaymentReceived
+            | Self::PaymentFailed => Span::from_minutes(24 * 60),
         }
     }
 
@@ -335,6 +368,9 @@ impl Key {
             Self::PaperExpired => PAPER_EXPIRED,
             Self::AppealGranted => APPEAL_GRANTED,
             Self::AppealRefused => APPEAL_REFUSED,
+            Self::PaymentRequested => PAYMENT_REQUESTED,
+            Self::PaymentReceived => PAYMENT_RECEIVED,
+            Self::PaymentFailed => PAYMENT_FAILED,
         }
     }
 

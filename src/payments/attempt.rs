@@ -332,7 +332,9 @@ impl Attempt {
             return self.wait(retry_after, at);
         }
         let tried = at.now.since(self.created_at);
-        if self.operation == Operation::Collection && (tried >= SENDING_MAX || retry_after.is_some_and(|wait| wait > SENDING_MAX)) {
+        if self.operation == Operation::Collection
+            && (tried >= SENDING_MAX || retry_after.is_some_and(|wait| wait > SENDING_MAX))
+        {
             let refusal = Refusal { reason: Reason::Unavailable, code: "not_sent".to_owned() };
             return self.over(State::Rejected, refusal, at);
         }

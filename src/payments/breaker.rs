@@ -184,7 +184,8 @@ impl Breaker {
         #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "at most 300 000 ms")]
         let spread = (pause as f64 * 0.1 * jitter.clamp(0.0, 1.0)) as i64;
         let openings = self.openings + 1;
-        *self = Self { phase: Phase::Open, openings, until: now + Span::from_millis(pause + spread), ..Self::default() };
+        *self =
+            Self { phase: Phase::Open, openings, until: now + Span::from_millis(pause + spread), ..Self::default() };
     }
 }
 
@@ -250,13 +251,7 @@ impl Breakers {
     }
 
     /// As [`Breaker::record`].
-    pub fn record(
-        &self,
-        key: (ProviderId, Operation, Call),
-        health: Health,
-        now: Timestamp,
-        jitter: f64,
-    ) {
+    pub fn record(&self, key: (ProviderId, Operation, Call), health: Health, now: Timestamp, jitter: f64) {
         self.with(key, |breaker| breaker.record(health, now, jitter));
     }
 

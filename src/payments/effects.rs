@@ -54,10 +54,9 @@ impl Effects {
     /// When the database is away, or a posting of that cause was written before: then whoever caused it has not looked
     /// whether it was done already, and nothing of it may be committed.
     pub async fn write(self, conn: &mut PgConnection, now: Timestamp) -> Result<Vec<Tiding>, Error> {
-        for (new, posting) in &self.postings {
-            if !store::post(conn, new, posting).await? {
-                return Err(Error::internal(format!("{} is in the books already", new.cause)));
-            }
+        let posted = store::post_all(conn, &self.postings).await?;
+        if let Some(((new, _), _)) = self.postings.iter().zip(posted).find(|(_, is_new)| !is_new) {
+            return Err(Error::internal(format!("{} is in the books already", new.cause)));
         }
         jobs::enqueue_all(conn, &self.jobs).await?;
         if !self.cases.is_empty() {

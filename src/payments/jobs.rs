@@ -84,14 +84,29 @@ impl Job for SettleRide {
 /// Registers the handlers of this service.
 #[must_use]
 pub fn register(registry: Registry, payments: Payments) -> Registry {
-    registry.on::<SettleRide, _, _>(move |ride, context| settle_ride(payments.clone(), ride, context))
+    let charging = payments.clone();
+    registry
+        .on::<SettleRide, _, _>(move |ride, context| settle_ride(payments.clone(), ride, context))
+        .on::<ChargeCancellation, _, _>(move |fee, context| charge_cancellation(charging.clone(), fee, context))
 }
 
-/// Runs one settlement; running it again changes nothing.
-pub(super) async fn settle_ride(payments: Payments, ride: SettleRide, _: Context) -> Result<(), Failure> {
-    match payments.settle_ride(&ride).await {
+/// Runs one settlement; running it again changes nothing. One of before wallets is posted as it was then: its cause is
+/// another one, and the books must not have it twice.
+pub(super) async fn settle_ride(payments: Payments, ride: SettleRide, context: Context) -> Result<(), Failure> {
+    let settled = match ride.rider_id {
+        Some(rider) => payments.open_ride(&ride, rider, context.now).await.map_err(SettleError::Intent),
+        None => payments.settle_ride(&ride).await,
+    };
+    match settled {
         Ok(_) => Ok(()),
         Err(SettleError::Database(error)) => Err(error.into()),
+        Err(SettleError::Intent(error)) => Err(error.into()),
         Err(SettleError::Amounts(error)) => Err(Failure::dead(error.to_string())),
     }
+}
+
+/// Opens what is owed for a ride that was called off; running it again changes nothing.
+async fn charge_cancellation(payments: Payments, fee: ChargeCancellation, context: Context) -> Result<(), Failure> {
+    payments.open_cancellation(&fee, context.now).await?;
+    Ok(())
 }

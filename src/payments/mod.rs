@@ -21,19 +21,20 @@
 //! one cause is posted at most once, however often and from how many workers at once it is tried; nothing written is
 //! ever changed, a correction is another transaction.
 
-#[allow(dead_code, reason = "the engine comes next")]
 mod attempt;
+mod breaker;
+mod callbacks;
 mod cases;
 mod effects;
-#[allow(dead_code, reason = "the rooms that use it come next")]
-mod engine;
+pub mod engine;
 pub mod http;
 mod intent;
+pub mod intents;
 pub mod jobs;
-#[allow(dead_code, reason = "the engine comes next")]
 mod ladder;
 pub mod ledger;
 pub mod method;
+pub mod operations;
 pub mod personal;
 pub mod providers;
 pub mod split;
@@ -58,6 +59,9 @@ use crate::time::Timestamp;
 use crate::vault::{Column, Vault};
 use crate::web::page::{Page, PageRequest, Position};
 
+use callbacks::Hints;
+use engine::Shared;
+use intents::Opener;
 use jobs::SettleRide;
 use ledger::{Kind, Posting, PostingError};
 use providers::Providers;
@@ -76,6 +80,19 @@ pub const SEALED: &[&Column] = &[&store::attempts::WALLET];
 pub struct Config {
     /// What the platform keeps of a fare; at most the whole.
     pub commission: BasisPoints,
+    /// What a rider may owe and still book.
+    pub outstanding_max: Francs,
+    /// Whether riders find a notice of every payment that is asked for and received, besides those that failed.
+    pub tells_of_success: bool,
+    /// Of the engine.
+    pub engine: engine::Config,
+}
+
+impl Config {
+    /// With that commission; else as the defaults are.
+    pub fn with_commission(commission: BasisPoints) -> Self {
+        Self { commission, outstanding_max: Francs::ZERO, tells_of_success: true, engine: engine::Config::default() }
+    }
 }
 
 /// What a driver holds and owes.
@@ -116,6 +133,9 @@ pub enum SettleError {
     /// The database refused or was away.
     #[error("the ledger's database refused")]
     Database(#[from] sqlx::Error),
+    /// What is owed could not be opened.
+    #[error("what is owed could not be opened")]
+    Intent(#[from] Error),
 }
 
 /// Tells apps at once. It must not wait.
@@ -143,6 +163,9 @@ pub struct Parts {
 pub struct Payments {
     pool: PgPool,
     parts: Arc<Parts>,
+    shared: Arc<Shared>,
+    opener: Arc<Opener>,
+    hints: Arc<Hints>,
 }
 
 impl fmt::Debug for Payments {
@@ -159,7 +182,7 @@ impl Parts {
         Self {
             pool,
             vault: Vault::for_tests(),
-            config: Config { commission: BasisPoints(900) },
+            config: Config::with_commission(BasisPoints(900)),
             recipients: Arc::new(|_| std::future::ready(Ok(None)).boxed()),
             providers: Providers::default(),
             tell: Arc::new(|_| {}),
@@ -170,7 +193,14 @@ impl Parts {
 impl Payments {
     /// The service.
     pub fn new(parts: Parts) -> Self {
-        Self { pool: parts.pool.clone(), parts: Arc::new(parts) }
+        let shared = Arc::new(Shared::new(&parts.config.engine));
+        let (pool, parts) = (parts.pool.clone(), Arc::new(parts));
+        Self { pool, parts, shared, opener: Arc::default(), hints: Arc::default() }
+    }
+
+    /// For a record of who looked.
+    pub(in crate::payments) const fn pool(&self) -> &PgPool {
+        &self.pool
     }
 
     /// Writes a completed ride into the ledger, once.

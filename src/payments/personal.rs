@@ -27,13 +27,43 @@ pub async fn export(pool: &PgPool, _vault: &Vault, person: UserId) -> Result<Vec
     )
     .fetch_all(pool)
     .await?;
-    Ok(vec![Part::list("ledger.json", lines)])
+    let owed = sqlx::query_scalar!(
+        r#"SELECT to_jsonb(i) AS "row!: Value" FROM (
+               SELECT id, purpose, ride_id, amount_rwf, paid_rwf, state, method, created_at, succeeded_at
+               FROM payment_intents WHERE payer_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2) AS i"#,
+        person.0,
+        EXPORT_ROWS_MAX
+    )
+    .fetch_all(pool)
+    .await?;
+    let asked = sqlx::query_scalar!(
+        r#"SELECT to_jsonb(a) AS "row!: Value" FROM (
+               SELECT id, operation, provider, subject_id, amount_rwf, state, provider_reference, failure, created_at,
+                      finished_at
+               FROM payment_attempts WHERE person_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2) AS a"#,
+        person.0,
+        EXPORT_ROWS_MAX
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(vec![
+        Part::list("ledger.json", lines),
+        Part::list("payments.json", owed),
+        Part::list("payments_at_providers.json", asked),
+    ])
 }
 
-/// Nothing is to be forgotten here.
+/// The numbers of wallets go, but of what a provider is still asked about; records of money stay, by ids.
 ///
 /// # Errors
-/// Never.
-pub async fn erase(_conn: &mut PgConnection, _person: UserId, _now: Timestamp) -> Result<Progress, Error> {
+/// When the database is away.
+pub async fn erase(conn: &mut PgConnection, person: UserId, _now: Timestamp) -> Result<Progress, Error> {
+    sqlx::query!(
+        "UPDATE payment_attempts SET wallet_sealed = NULL, wallet_index = NULL
+         WHERE person_id = $1 AND state IN ('succeeded', 'failed', 'rejected') AND wallet_sealed IS NOT NULL",
+        person.0
+    )
+    .execute(conn)
+    .await?;
     Ok(Progress::Done)
 }

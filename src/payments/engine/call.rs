@@ -128,16 +128,9 @@ impl Engine {
         standing
     }
 
-    fn seen(
-        &self,
-        key: (super::ProviderId, Operation, Call),
-        health: Health,
-        result: &'static str,
-        took_s: f64,
-    ) {
+    fn seen(&self, key: (super::ProviderId, Operation, Call), health: Health, result: &'static str, took_s: f64) {
         let (provider, operation, call) = (key.0.as_str(), key.1.as_str(), key.2.as_str());
-        let labels =
-            [("provider", provider), ("operation", operation), ("call", call), ("result", result)];
+        let labels = [("provider", provider), ("operation", operation), ("call", call), ("result", result)];
         metrics::counter!(names::PAYMENT_CALLS_TOTAL, &labels).increment(1);
         metrics::histogram!(names::PAYMENT_CALL_SECONDS, "provider" => provider, "call" => call).record(took_s);
         self.shared().breakers.record(key, health, (self.clock)(), rand::random());

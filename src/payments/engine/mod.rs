@@ -16,6 +16,8 @@ mod write;
 mod tests;
 
 pub(in crate::payments) use prepare::prepare;
+#[allow(unused_imports, reason = "the reconciliation calls it")]
+pub(in crate::payments) use write::late_success;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -9,11 +9,11 @@ use sqlx::PgConnection;
 use super::Engine;
 use super::call::{Answer, Answered};
 use crate::error::Error;
-use crate::payments::attempt::{Alarm, At, Attempt, Ended, Mismatch, Outcome, Step};
+use crate::payments::attempt::{Alarm, At, Attempt, Ended, Mismatch, Outcome, State, Step};
 use crate::payments::cases::{NewCase, Severity};
 use crate::payments::effects::Effects;
 use crate::payments::intents;
-use crate::payments::providers::Operation;
+use crate::payments::providers::{AttemptId, Moved, Operation, Standing};
 use crate::payments::store::attempts::{self, Written};
 use crate::payments::{Parts, Tiding};
 use crate::telemetry::{chain, names};
@@ -107,11 +107,7 @@ fn step(answered: &Answered, now: Timestamp) -> Step {
 }
 
 fn written(answered: &Answered, step: &Step) -> Written {
-    Written {
-        attempt: step.attempt.clone(),
-        lease: answered.claimed.lease,
-        claimed_at: answered.claimed.claimed_at,
-    }
+    Written { attempt: step.attempt.clone(), lease: answered.claimed.lease, claimed_at: answered.claimed.claimed_at }
 }
 
 /// What a person must look at.
@@ -154,4 +150,33 @@ pub(in crate::payments) fn case(attempt: &Attempt, alarm: Alarm) -> NewCase {
 
 fn day(attempt: &Attempt) -> String {
     attempt.created_at.kigali_day().to_string()
+}
+
+/// A statement shows that the money of an attempt moved which had been said not to: pays what it was for after all, or
+/// becomes credit. Answers whether it was news. What the effects hold is the caller's to write, within the same
+/// transaction.
+///
+/// # Errors
+/// When the database is away, or there is no such attempt.
+pub(in crate::payments) async fn late_success(
+    conn: &mut PgConnection,
+    parts: &Parts,
+    attempt: AttemptId,
+    provider_reference: Option<String>,
+    now: Timestamp,
+    effects: &mut Effects,
+) -> Result<bool, Error> {
+    let known = attempts::lock(conn, attempt).await?.ok_or(Error::NotFound { what: "payment" })?;
+    if !matches!(known.state, State::Failed | State::Rejected) {
+        return Ok(false);
+    }
+    let moved =
+        Moved { amount: Some(Ok(known.amount)), is_our_currency: None, is_our_reference: None, provider_reference };
+    let at = At { now, jitter: 0.0, is_same_host: true };
+    let step = known.stands(&Standing::Succeeded(moved), at);
+    attempts::write_late(conn, &step.attempt).await?;
+    effects.cases.extend(step.alarm.map(|alarm| case(&step.attempt, alarm)));
+    let ended: Vec<_> = step.ended.into_iter().collect();
+    follow(conn, parts, &ended, now, effects).await?;
+    Ok(true)
 }

@@ -1,5 +1,9 @@
 //! The routes of this service and what they show.
 
+mod callbacks;
+mod operations;
+mod payment;
+
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -21,6 +25,9 @@ pub fn routes() -> OpenApiRouter<Payments> {
         .routes(routes!(driver_balance))
         .routes(routes!(driver_ledger))
         .routes(routes!(trial_balance))
+        .merge(payment::routes())
+        .merge(operations::routes())
+        .merge(callbacks::routes())
 }
 
 /// What a driver holds and owes.

@@ -171,9 +171,7 @@ impl Intent {
                 (Account::DriverCash(driver), format!("intent:{}:cash", self.id), self.memo("cash"))
             }
             Tender::Credit => (Account::RiderCredit(payer), format!("intent:{}:credit", self.id), self.memo("credit")),
-            Tender::Promotion => {
-                (Account::Promotions, format!("intent:{}:promotion", self.id), self.memo("promotion"))
-            }
+            Tender::Promotion => (Account::Promotions, format!("intent:{}:promotion", self.id), self.memo("promotion")),
             Tender::Provider(provider, attempt) => {
                 (provider.collection(), format!("attempt:{}:capture", attempt.0), self.memo(provider.as_str()))
             }

@@ -153,7 +153,13 @@ impl Payments {
         let created = store::intents::insert(&mut transaction, &rows, now).await?;
         let payers: Vec<UserId> = news.iter().filter(|new| new.plan.uses_credit).map(|new| new.payer.into()).collect();
         let mut credit = store::intents::lock_credit(&mut transaction, &payers).await?;
-        let mut opened = Opened { now, effects: Effects::default(), ..Opened::default() };
+        let mut opened = Opened {
+            now,
+            intents: Vec::new(),
+            captures: Vec::new(),
+            attempts: Vec::new(),
+            effects: Effects::default(),
+        };
         for ((id, _), ready) in rows.iter().zip(&ready) {
             if created.contains(id) {
                 self.open_one(*id, ready, &mut credit, &mut opened)?;
@@ -224,9 +230,8 @@ impl Payments {
                 }
                 None => {}
                 Some(provider) => {
-                    let is_down =
-                        self.shared.breakers.is_open(provider, Operation::Collection, Call::Submit, now)
-                            || self.parts.providers.get(provider).is_none();
+                    let is_down = self.shared.breakers.is_open(provider, Operation::Collection, Call::Submit, now)
+                        || self.parts.providers.get(provider).is_none();
                     if is_down || (new.method != PaymentMethod::Card && ready.wallet.is_none()) {
                         failure = Some(if is_down { Reason::Unavailable } else { Reason::InvalidPayer }.as_str());
                     } else {
@@ -255,7 +260,6 @@ impl Payments {
 }
 
 /// What a batch comes to.
-#[derive(Default)]
 struct Opened {
     now: Timestamp,
     intents: Vec<Intent>,

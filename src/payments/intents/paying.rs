@@ -19,7 +19,7 @@ use crate::payments::providers::{AttemptId, Operation};
 use crate::payments::{Payments, store};
 use crate::phone::Phone;
 use crate::time::Timestamp;
-use crate::web::idempotency::IdempotencyKey;
+use crate::web::IdempotencyKey;
 
 /// Debts that are shown.
 const SHOWN_MAX: i64 = 100;
@@ -110,9 +110,8 @@ impl Payments {
     pub async fn of_ride(&self, ride: RideId, who: Who) -> Result<Vec<Paying>, Error> {
         let mut intents = store::intents::of_ride(&self.pool, ride).await?;
         if let Who::Party(user) = who {
-            intents.retain(|intent| {
-                UserId::from(intent.payer) == user || intent.driver.map(UserId::from) == Some(user)
-            });
+            intents
+                .retain(|intent| UserId::from(intent.payer) == user || intent.driver.map(UserId::from) == Some(user));
         }
         if intents.is_empty() {
             return Err(Error::NotFound { what: "payment" });
@@ -184,7 +183,10 @@ impl Payments {
         }
         let is_down = self.shared.breakers.is_open(provider, Operation::Collection, Call::Submit, now);
         if is_down || self.parts.providers.get(provider).is_none() {
-            return Err(Error::conflict("provider_unavailable", "this provider cannot be reached now; choose another method"));
+            return Err(Error::conflict(
+                "provider_unavailable",
+                "this provider cannot be reached now; choose another method",
+            ));
         }
         (intent.state, intent.method) = (IntentState::Processing, pay.method);
         let attempt = NewAttempt {

@@ -241,10 +241,9 @@ pub async fn claim(
 }
 
 async fn originals(pool: &PgPool, ids: &[Uuid]) -> Result<Vec<Original>, sqlx::Error> {
-    let rows =
-        sqlx::query!("SELECT id, provider_reference, amount_rwf FROM payment_attempts WHERE id = ANY($1)", ids)
-            .fetch_all(pool)
-            .await?;
+    let rows = sqlx::query!("SELECT id, provider_reference, amount_rwf FROM payment_attempts WHERE id = ANY($1)", ids)
+        .fetch_all(pool)
+        .await?;
     let original = rows.into_iter().map(|row| Original {
         attempt: AttemptId(row.id),
         provider_reference: row.provider_reference,
@@ -340,12 +339,7 @@ pub async fn write(
 
 /// Callbacks spoke of these: they are looked at soon, though no sooner than ten seconds after the last look. Wakes engines
 /// if one of them is due.
-pub async fn hint(
-    pool: &PgPool,
-    tokens: &[String],
-    ids: &[Uuid],
-    now: Timestamp,
-) -> Result<(), sqlx::Error> {
+pub async fn hint(pool: &PgPool, tokens: &[String], ids: &[Uuid], now: Timestamp) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"WITH locked AS MATERIALIZED (
                SELECT id FROM payment_attempts
@@ -366,6 +360,38 @@ pub async fn hint(
         i32::try_from(ladder::FLOOR.as_millis()).unwrap_or(i32::MAX),
     )
     .fetch_all(pool)
+    .await?;
+    Ok(())
+}
+
+/// One, for its change by somebody who has no claim of it.
+pub async fn lock(conn: &mut PgConnection, attempt: AttemptId) -> Result<Option<Attempt>, sqlx::Error> {
+    let row = sqlx::query_as!(
+        Row,
+        r#"SELECT id, operation, provider, subject_id, person_id, amount_rwf, wallet_sealed, refunds_id, state, base_url,
+                  callback_token, provider_reference, page_url, is_submit_unknown, failure, provider_code, created_at,
+                  requested_at, submitted_at, finished_at, next_at, polled_at, polls, misses, missed_since, state AS "was!"
+           FROM payment_attempts WHERE id = $1 FOR UPDATE"#,
+        attempt.0,
+    )
+    .fetch_optional(conn)
+    .await?;
+    row.map(|row| attempt_of(&row)).transpose()
+}
+
+/// Writes the end of one that the caller has locked. Whoever has a claim of it loses it.
+pub async fn write_late(conn: &mut PgConnection, attempt: &Attempt) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE payment_attempts
+         SET state = $2, provider_reference = $3, failure = NULL, provider_code = NULL, finished_at = $4, next_at = NULL,
+             leased_by = NULL, leased_until = NULL
+         WHERE id = $1",
+        attempt.id.0,
+        attempt.state.as_str(),
+        attempt.provider_reference,
+        attempt.finished_at.map(DateTime::<Utc>::from),
+    )
+    .execute(conn)
     .await?;
     Ok(())
 }

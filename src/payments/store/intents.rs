@@ -244,21 +244,12 @@ pub async fn lock_credit(conn: &mut PgConnection, riders: &[UserId]) -> Result<B
         return Ok(BTreeMap::new());
     }
     let riders: Vec<_> = riders.iter().map(|rider| rider.0).collect();
-    let accounts = sqlx::query_scalar!(
-        "SELECT id FROM ledger_accounts WHERE kind = 'rider_credit' AND owner_id = ANY($1) ORDER BY id FOR UPDATE",
-        &riders,
-    )
-    .fetch_all(&mut *conn)
-    .await?;
-    if accounts.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    // A statement of its own: it must see what those had committed that the locks waited for.
     let rows = sqlx::query!(
-        r#"SELECT account.owner_id AS "owner!", (-sum(entry.amount_rwf))::bigint AS "credit!"
-           FROM ledger_accounts account JOIN ledger_entries entry ON entry.account_id = account.id
-           WHERE account.id = ANY($1) GROUP BY account.owner_id"#,
-        &accounts,
+        r#"SELECT account.owner_id AS "owner!", balance.credit_rwf - balance.debit_rwf AS "credit!"
+           FROM ledger_accounts account JOIN ledger_balances balance ON balance.account_id = account.id
+           WHERE account.kind = 'rider_credit' AND account.owner_id = ANY($1)
+           ORDER BY account.id FOR UPDATE OF balance"#,
+        &riders,
     )
     .fetch_all(conn)
     .await?;
@@ -330,10 +321,7 @@ pub async fn has_open_attempt(conn: &mut PgConnection, intent: Uuid) -> Result<b
 }
 
 /// The intent that an attempt of that id pays, how much, and by whom: what a repeated request is compared with.
-pub async fn attempt_named(
-    conn: &mut PgConnection,
-    attempt: Uuid,
-) -> Result<Option<(Uuid, i64, String)>, sqlx::Error> {
+pub async fn attempt_named(conn: &mut PgConnection, attempt: Uuid) -> Result<Option<(Uuid, i64, String)>, sqlx::Error> {
     let row = sqlx::query!("SELECT subject_id, amount_rwf, provider FROM payment_attempts WHERE id = $1", attempt)
         .fetch_optional(conn)
         .await?;

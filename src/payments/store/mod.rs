@@ -2,6 +2,8 @@
 
 pub(super) mod attempts;
 pub(super) mod cases;
+pub(super) mod intents;
+pub(super) mod listing;
 mod posting;
 
 use chrono::{DateTime, Utc};

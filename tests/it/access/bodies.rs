@@ -43,6 +43,7 @@ pub fn body(route: &str) -> Value {
         "POST /admin/partners/{id}/revoke" => json!({"reason": "for the matrix"}),
         "PUT /admin/users/{id}/phone" => json!({"phone": fresh_phone(), "reason": "for the matrix"}),
         "POST /auth/refresh" => json!({"refresh_token": "none of theirs"}),
+        "POST /rides/{id}/payment" => json!({"method": "mtn_momo"}),
         "POST /rides/{id}/cancel" => json!({"reason": "other"}),
         "POST /agent/rides/{id}/cancel" => json!({"reason": "changed_mind"}),
         "POST /rides/{id}/rating" => json!({"stars": 5}),
