@@ -488,3 +488,6 @@ fn pause(tried: Span, jitter: f64) -> Span {
     let wait = (most.as_millis() as f64 * (0.5 + jitter.clamp(0.0, 1.0))) as i64;
     Span::from_millis(wait)
 }
+
+#[cfg(test)]
+mod tests;

@@ -100,10 +100,13 @@ pub(in crate::payments) async fn follow(
 fn step(answered: &Answered, now: Timestamp) -> Step {
     let at = At { now, jitter: rand::random(), is_same_host: answered.is_same_host };
     let attempt = answered.claimed.attempt.clone();
-    match &answered.answer {
+    let before = attempt.state;
+    let step = match &answered.answer {
         Answer::Submitted(submitted) => attempt.submitted(submitted, at),
         Answer::Stands(standing) => attempt.stands(standing, at),
-    }
+    };
+    debug_assert!(before == step.attempt.state || Attempt::legal(before, step.attempt.state));
+    step
 }
 
 fn written(answered: &Answered, step: &Step) -> Written {
