@@ -7,6 +7,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use super::promotions;
 use super::{DriverBalance, DriverTransaction, KindTotal, Payments, TrialBalance};
 use crate::clock;
 use crate::time::Timestamp;
@@ -21,6 +22,7 @@ pub fn routes() -> OpenApiRouter<Payments> {
         .routes(routes!(driver_balance))
         .routes(routes!(driver_ledger))
         .routes(routes!(trial_balance))
+        .merge(promotions::http::routes())
 }
 
 /// What a driver holds and owes.

@@ -29,6 +29,7 @@ pub mod jobs;
 pub mod ledger;
 pub mod method;
 pub mod personal;
+pub mod promotions;
 pub mod providers;
 pub mod split;
 
@@ -67,6 +68,8 @@ pub use store::{DriverEntry, DriverTransaction, KindTotal};
 pub struct Config {
     /// What the platform keeps of a fare; at most the whole.
     pub commission: BasisPoints,
+    /// Promotions, referrals and tips.
+    pub promotions: promotions::Config,
 }
 
 /// What a driver holds and owes.
@@ -150,7 +153,7 @@ impl Parts {
         Self {
             pool,
             vault: Vault::for_tests(),
-            config: Config { commission: BasisPoints(900) },
+            config: Config { commission: BasisPoints(900), promotions: promotions::Config::for_tests() },
             recipients: Arc::new(|_| std::future::ready(Ok(None)).boxed()),
             providers: Providers::default(),
             tell: Arc::new(|_| {}),
