@@ -9,7 +9,7 @@ use crate::time::Span;
 
 pub fn payments(reader: &mut Reader<'_>) -> payments::Config {
     let commission = reader.section("payments").whole("commission_basis_points", 0..=BasisPoints::WHOLE.0);
-    payments::Config { commission: BasisPoints(commission), promotions: promotions(reader) }
+    payments::Config { commission: BasisPoints(commission), promotions: promotions(reader), receipts: receipts(reader) }
 }
 
 fn promotions(reader: &mut Reader<'_>) -> payments::promotions::Config {
@@ -35,5 +35,14 @@ fn promotions(reader: &mut Reader<'_>) -> payments::promotions::Config {
         tip_max,
         tip_within,
         sweep_every,
+    }
+}
+
+fn receipts(reader: &mut Reader<'_>) -> payments::receipts::Config {
+    let mut section = reader.section("receipts");
+    payments::receipts::Config {
+        seller: section.text("seller"),
+        tin: section.optional_text("tin"),
+        address: section.optional_text("address"),
     }
 }

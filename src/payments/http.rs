@@ -7,7 +7,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::promotions;
+use super::{promotions, receipts};
 use super::{DriverBalance, DriverTransaction, KindTotal, Payments, TrialBalance};
 use crate::clock;
 use crate::time::Timestamp;
@@ -23,6 +23,7 @@ pub fn routes() -> OpenApiRouter<Payments> {
         .routes(routes!(driver_ledger))
         .routes(routes!(trial_balance))
         .merge(promotions::http::routes())
+        .merge(receipts::http::routes())
 }
 
 /// What a driver holds and owes.

@@ -37,6 +37,7 @@ pub mod method;
 pub mod personal;
 pub mod promotions;
 pub mod providers;
+pub mod receipts;
 pub mod split;
 
 mod store;
@@ -79,6 +80,8 @@ pub struct Config {
     pub commission: BasisPoints,
     /// Promotions, referrals and tips.
     pub promotions: promotions::Config,
+    /// Who sells, on receipts.
+    pub receipts: receipts::Config,
 }
 
 /// What a driver holds and owes.
@@ -162,7 +165,11 @@ impl Parts {
         Self {
             pool,
             vault: Vault::for_tests(),
-            config: Config { commission: BasisPoints(900), promotions: promotions::Config::for_tests() },
+            config: Config {
+                commission: BasisPoints(900),
+                promotions: promotions::Config::for_tests(),
+                receipts: receipts::Config::for_tests(),
+            },
             recipients: Arc::new(|_| std::future::ready(Ok(None)).boxed()),
             providers: Providers::default(),
             tell: Arc::new(|_| {}),

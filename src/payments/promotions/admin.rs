@@ -100,9 +100,19 @@ impl Payments {
         checks.require(until > from, "valid_until", until, "is not after valid_from");
         checks.require(until > now, "valid_until", until, "is in the past");
         let uses = wished.uses_per_rider;
-        checks.require((1..=USES_MAX).contains(&uses), "uses_per_rider", uses, format_args!("is out of range 1..={USES_MAX}"));
+        checks.require(
+            (1..=USES_MAX).contains(&uses),
+            "uses_per_rider",
+            uses,
+            format_args!("is out of range 1..={USES_MAX}"),
+        );
         let budget = wished.budget_rwf;
-        checks.require((1..=BUDGET_MAX).contains(&budget), "budget_rwf", budget, format_args!("is out of range 1..={BUDGET_MAX}"));
+        checks.require(
+            (1..=BUDGET_MAX).contains(&budget),
+            "budget_rwf",
+            budget,
+            format_args!("is out of range 1..={BUDGET_MAX}"),
+        );
         checks.finish()?;
         let (Some(code), Some(discount)) = (code, discount) else { return Err(Error::internal("checked above")) };
         let is_large = Francs(budget) > self.parts.config.promotions.approval_above;

@@ -19,8 +19,8 @@ mod tests;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::intent::{NewIntent, Purpose};
 use super::Payments;
+use super::intent::{NewIntent, Purpose};
 use crate::error::{Error, Fault};
 use crate::ids::{RideId, RiderId};
 use crate::money::{BasisPoints, Francs};

@@ -292,10 +292,9 @@ pub async fn kept_for(
     rider: RiderId,
     ride: RideId,
 ) -> Result<Option<Kept>, sqlx::Error> {
-    let row =
-        sqlx::query!("SELECT id, promotion_id, rider_id, state FROM promotion_uses WHERE ride_id = $1", ride.0)
-            .fetch_optional(db)
-            .await?;
+    let row = sqlx::query!("SELECT id, promotion_id, rider_id, state FROM promotion_uses WHERE ride_id = $1", ride.0)
+        .fetch_optional(db)
+        .await?;
     Ok(row.map(|row| {
         let is_same = row.promotion_id == promotion && row.rider_id == rider.0 && row.state != "released";
         if is_same { Kept::Reserved(row.id) } else { Kept::OtherRide }
@@ -316,11 +315,7 @@ pub async fn would_keep(
     refusal(&mut conn, promotion, rider).await
 }
 
-async fn refusal(
-    conn: &mut PgConnection,
-    promotion: &Promotion,
-    rider: RiderId,
-) -> Result<Option<Kept>, sqlx::Error> {
+async fn refusal(conn: &mut PgConnection, promotion: &Promotion, rider: RiderId) -> Result<Option<Kept>, sqlx::Error> {
     let row = sqlx::query!(
         r#"SELECT (SELECT count(*) FROM promotion_uses WHERE promotion_id = $1 AND rider_id = $2
                        AND state <> 'released') AS "uses!",

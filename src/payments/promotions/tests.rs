@@ -130,11 +130,16 @@ async fn one_rider_at_ten_phones_uses_a_code_once(pool: PgPool) {
 #[sqlx::test(migrations = "./migrations")]
 async fn what_was_kept_is_used_once_and_the_rest_goes_back(pool: PgPool) {
     let (payments, rider) = (payments(&pool), fixture::rider(&pool, 100).await);
-    let wish = NewPromotion { uses_per_rider: 9, percent: Some(50), cap_rwf: Some(400), flat_rwf: None, ..wished("KIMWE", 5_000) };
-    payments.propose_promotion(admin(&pool, 1).await, &wish, now()).await.expect("made");
-    let reserve = async |ride| {
-        payments.reserve_promotion(rider, "KIMWE", ride, Francs(700), "boda", now()).await.expect("kept")
+    let wish = NewPromotion {
+        uses_per_rider: 9,
+        percent: Some(50),
+        cap_rwf: Some(400),
+        flat_rwf: None,
+        ..wished("KIMWE", 5_000)
     };
+    payments.propose_promotion(admin(&pool, 1).await, &wish, now()).await.expect("made");
+    let reserve =
+        async |ride| payments.reserve_promotion(rider, "KIMWE", ride, Francs(700), "boda", now()).await.expect("kept");
     let ride = RideId(Uuid::now_v7());
     let kept = reserve(ride).await;
     assert_eq!(reserve(ride).await, kept, "asked again for the same ride it is the same");

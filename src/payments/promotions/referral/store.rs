@@ -89,9 +89,8 @@ pub async fn counts(pool: &PgPool, rider: RiderId) -> Result<Counts, sqlx::Error
 
 /// Writes down who brought a rider along.
 pub async fn give(pool: &PgPool, rider: RiderId, code: &str, now: Timestamp) -> Result<Given, sqlx::Error> {
-    let referrer = sqlx::query_scalar!("SELECT rider_id FROM referral_codes WHERE code = $1", code)
-        .fetch_optional(pool)
-        .await?;
+    let referrer =
+        sqlx::query_scalar!("SELECT rider_id FROM referral_codes WHERE code = $1", code).fetch_optional(pool).await?;
     let Some(referrer) = referrer else { return Ok(Given::Unknown) };
     if referrer == rider.0 {
         return Ok(Given::Own);
@@ -162,7 +161,7 @@ pub async fn spend(
 /// Closes a pair, rewarded or (with nothing) not; `false` when somebody else did.
 pub async fn close(conn: &mut PgConnection, id: Uuid, reward: Francs, now: Timestamp) -> Result<bool, sqlx::Error> {
     let closed = sqlx::query!(
-        "UPDATE referrals SET state = CASE WHEN $2 > 0 THEN 'rewarded' ELSE 'unfunded' END, reward_rwf = $2, closed_at = $3
+        "UPDATE referrals SET state = CASE WHEN $2::bigint > 0 THEN 'rewarded' ELSE 'unfunded' END, reward_rwf = $2, closed_at = $3
          WHERE id = $1 AND state = 'waiting'",
         id,
         reward.amount(),
