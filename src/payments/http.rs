@@ -7,8 +7,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::{promotions, receipts};
 use super::{DriverBalance, DriverTransaction, KindTotal, Payments, TrialBalance};
+use super::{promotions, receipts};
 use crate::clock;
 use crate::time::Timestamp;
 use crate::web::body::{Json, Query};
