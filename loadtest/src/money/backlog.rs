@@ -87,7 +87,7 @@ pub(super) async fn run(
     let figures = figures::of(&mut books, &verdict, &transactions, &Heard::new(), world.now_ms()).await?;
     let settled = figures.payments_settled.max(1) as f64;
     let each_us = |cpu_ns: u64| cpu_ns as f64 / 1_000.0 / settled;
-    let still_open = books.open().await?;
+    let still_open = books.on_their_way().await?;
     server.stop().await?;
     let figures = BacklogFigures {
         backlog: count,

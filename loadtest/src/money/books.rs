@@ -139,7 +139,7 @@ impl Books {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn open(&mut self) -> Result<BTreeMap<String, i64>, Stop> {
+    pub async fn on_their_way(&mut self) -> Result<BTreeMap<String, i64>, Stop> {
         let rows = sqlx::query(
             "SELECT state, count(*) FROM payment_attempts WHERE state IN ('prepared', 'submitting', 'pending', 'unresolved')
              GROUP BY state

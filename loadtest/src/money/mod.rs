@@ -159,10 +159,10 @@ async fn kill_often(server: &mut Server, args: &args::Money) -> Result<Option<u3
 /// Waits until no payment is on its way any more, but for those that never end; how many these are, by state.
 async fn ended(books: &mut Books) -> Result<BTreeMap<String, i64>, Stop> {
     let give_up = Instant::now() + END_WITHIN;
-    let (mut open, mut quiet_since) = (books.open().await?, Instant::now());
+    let (mut open, mut quiet_since) = (books.on_their_way().await?, Instant::now());
     while Instant::now() < give_up && !open.is_empty() {
         sleep(Duration::from_secs(1)).await;
-        let now = books.open().await?;
+        let now = books.on_their_way().await?;
         if now != open {
             (open, quiet_since) = (now, Instant::now());
         }

@@ -149,7 +149,7 @@ fn plain_code(typed: &str) -> Option<String> {
 
 impl Payments {
     async fn promotion_by_code(&self, typed: &str) -> Result<Promotion, Error> {
-        let unknown = || Error::Invalid(vec![Fault::new("promotion_code", typed, "is not a code we know")]);
+        let unknown = || Error::Invalid(vec![Fault::new("promotion", typed, "is not a code we know")]);
         let code = plain_code(typed).ok_or_else(unknown)?;
         let found = store::by_code(&self.pool, &code).await?;
         // One that waits for approval is nobody's business yet.
@@ -159,7 +159,7 @@ impl Payments {
     /// What a code takes off a fare, for a quote. Nothing is kept for it: see [`Payments::reserve_promotion`].
     ///
     /// # Errors
-    /// [`Error::Invalid`] on `promotion_code` for one that nobody made; `promotion_over`, `promotion_not_yet`,
+    /// [`Error::Invalid`] on `promotion` for one that nobody made; `promotion_over`, `promotion_not_yet`,
     /// `promotion_other_rides`, `promotion_new_riders_only`, `promotion_used_up`, `promotion_spent`.
     pub async fn quote_promotion(
         &self,
@@ -185,6 +185,10 @@ impl Payments {
     ///
     /// # Errors
     /// As [`Payments::quote_promotion`].
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a different fact about one booking, and their types tell them apart"
+    )]
     pub async fn reserve_promotion(
         &self,
         rider: RiderId,

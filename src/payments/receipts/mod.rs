@@ -99,7 +99,6 @@ pub struct Receipt {
     issued_at: Timestamp,
     seller: Config,
     ridden: Ridden,
-    owed: Vec<Owed>,
     lines: Vec<Line>,
     taxes: Vec<TaxTotal>,
     paid: Vec<Paid>,
@@ -179,7 +178,6 @@ impl Payments {
             refunds: store::refunded(&self.pool, ride).await?,
             total: sum(owed.iter().map(|one| one.amount))?,
             total_paid: sum(owed.iter().map(|one| one.paid))?,
-            owed,
             ridden,
         })
     }

@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
-use uuid::Uuid;
 
 use crate::ids::{RideId, RiderId};
 use crate::money::Francs;
@@ -41,8 +40,6 @@ pub struct Ridden {
 /// Something that was owed.
 #[derive(Clone, Debug)]
 pub struct Owed {
-    /// Which intent.
-    pub id: Uuid,
     /// What for.
     pub purpose: Purpose,
     /// How much.
@@ -51,8 +48,6 @@ pub struct Owed {
     pub driver: Francs,
     /// Of it, the platform's, its tax included.
     pub platform: Francs,
-    /// Of the platform's, tax.
-    pub tax: Francs,
     /// What of it is paid.
     pub paid: Francs,
 }
@@ -118,7 +113,7 @@ pub async fn ride(pool: &PgPool, rider: RiderId, ride: RideId) -> Result<Option<
 /// What was owed for a ride, in the order in which it came to be.
 pub async fn owed(pool: &PgPool, ride: RideId) -> Result<Vec<Owed>, sqlx::Error> {
     let rows = sqlx::query!(
-        "SELECT id, purpose, amount_rwf, driver_rwf, platform_rwf, tax_rwf, paid_rwf FROM payment_intents
+        "SELECT purpose, amount_rwf, driver_rwf, platform_rwf, paid_rwf FROM payment_intents
          WHERE ride_id = $1 AND state <> 'cancelled' ORDER BY created_at, id",
         ride.0
     )
@@ -128,12 +123,10 @@ pub async fn owed(pool: &PgPool, ride: RideId) -> Result<Vec<Owed>, sqlx::Error>
     for row in rows {
         let unknown = || sqlx::Error::Decode(format!("{:?} is no purpose", row.purpose).into());
         all.push(Owed {
-            id: row.id,
             purpose: Purpose::from_name(&row.purpose).ok_or_else(unknown)?,
             amount: Francs(row.amount_rwf),
             driver: Francs(row.driver_rwf),
             platform: Francs(row.platform_rwf),
-            tax: Francs(row.tax_rwf),
             paid: Francs(row.paid_rwf),
         });
     }
