@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::Stdio;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
@@ -11,6 +11,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::child::{Pinned, prepared};
+use crate::clock;
 use crate::play::Stop;
 
 /// Longest wait for the stand-ins to listen.
@@ -221,7 +222,7 @@ fn transaction(value: &Value) -> Transaction {
 
 /// Now, milliseconds since 1970.
 pub fn now_ms() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64() * 1_000.0
+    clock::now_ms() as f64
 }
 
 /// Milliseconds since 1970 of `2026-11-25T07:30:00.123Z`.
