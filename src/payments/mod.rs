@@ -36,7 +36,9 @@ pub mod ledger;
 pub mod method;
 pub mod operations;
 pub mod personal;
+pub mod promotions;
 pub mod providers;
+pub mod receipts;
 pub mod split;
 
 mod store;
@@ -86,13 +88,10 @@ pub struct Config {
     pub tells_of_success: bool,
     /// Of the engine.
     pub engine: engine::Config,
-}
-
-impl Config {
-    /// With that commission; else as the defaults are.
-    pub fn with_commission(commission: BasisPoints) -> Self {
-        Self { commission, outstanding_max: Francs::ZERO, tells_of_success: true, engine: engine::Config::default() }
-    }
+    /// Promotions, referrals and tips.
+    pub promotions: promotions::Config,
+    /// Who sells, on receipts.
+    pub receipts: receipts::Config,
 }
 
 /// What a driver holds and owes.
@@ -182,7 +181,14 @@ impl Parts {
         Self {
             pool,
             vault: Vault::for_tests(),
-            config: Config::with_commission(BasisPoints(900)),
+            config: Config {
+                commission: BasisPoints(900),
+                outstanding_max: Francs::ZERO,
+                tells_of_success: true,
+                engine: engine::Config::default(),
+                promotions: promotions::Config::for_tests(),
+                receipts: receipts::Config::for_tests(),
+            },
             recipients: Arc::new(|_| std::future::ready(Ok(None)).boxed()),
             providers: Providers::default(),
             tell: Arc::new(|_| {}),

@@ -46,14 +46,39 @@ pub async fn export(pool: &PgPool, _vault: &Vault, person: UserId) -> Result<Vec
     )
     .fetch_all(pool)
     .await?;
+    let promotions = sqlx::query_scalar!(
+        r#"SELECT to_jsonb(l) AS "row!: Value" FROM (
+               SELECT p.code, u.ride_id, u.reserved_rwf, u.used_rwf, u.state, u.reserved_at
+               FROM promotion_uses u JOIN promotions p ON p.id = u.promotion_id
+               WHERE u.rider_id = $1 ORDER BY u.reserved_at DESC LIMIT $2) AS l"#,
+        person.0,
+        EXPORT_ROWS_MAX
+    )
+    .fetch_all(pool)
+    .await?;
+    // Who the other one is, is the other one's.
+    let referrals = sqlx::query_scalar!(
+        r#"SELECT to_jsonb(l) AS "row!: Value" FROM (
+               SELECT CASE WHEN referee_id = $1 THEN 'you came by a code' ELSE 'you brought somebody' END AS what,
+                      state, reward_rwf, given_at,
+                      (SELECT code FROM referral_codes WHERE rider_id = $1) AS your_code
+               FROM referrals WHERE referee_id = $1 OR referrer_id = $1 ORDER BY given_at DESC LIMIT $2) AS l"#,
+        person.0,
+        EXPORT_ROWS_MAX
+    )
+    .fetch_all(pool)
+    .await?;
     Ok(vec![
         Part::list("ledger.json", lines),
         Part::list("payments.json", owed),
         Part::list("payments_at_providers.json", asked),
+        Part::list("promotions.json", promotions),
+        Part::list("referrals.json", referrals),
     ])
 }
 
-/// The numbers of wallets go, but of what a provider is still asked about; records of money stay, by ids.
+/// The code for friends is forgotten, and the numbers of wallets but of what a provider is still asked about; all else is
+/// ids and amounts, which the law wants kept.
 ///
 /// # Errors
 /// When the database is away.
@@ -63,7 +88,8 @@ pub async fn erase(conn: &mut PgConnection, person: UserId, _now: Timestamp) -> 
          WHERE person_id = $1 AND state IN ('succeeded', 'failed', 'rejected') AND wallet_sealed IS NOT NULL",
         person.0
     )
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
+    sqlx::query!("DELETE FROM referral_codes WHERE rider_id = $1", person.0).execute(conn).await?;
     Ok(Progress::Done)
 }

@@ -12,6 +12,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::{DriverBalance, DriverTransaction, KindTotal, Payments, TrialBalance};
+use super::{promotions, receipts};
 use crate::clock;
 use crate::time::Timestamp;
 use crate::web::body::{Json, Query};
@@ -28,6 +29,8 @@ pub fn routes() -> OpenApiRouter<Payments> {
         .merge(payment::routes())
         .merge(operations::routes())
         .merge(callbacks::routes())
+        .merge(promotions::http::routes())
+        .merge(receipts::http::routes())
 }
 
 /// What a driver holds and owes.

@@ -25,7 +25,7 @@ use crate::payments::intent::{NewIntent, Purpose};
 use crate::payments::jobs::{ChargeCancellation, SettleRide};
 use crate::payments::method::PaymentMethod;
 use crate::payments::providers::{AttemptId, Operation, Reason};
-use crate::payments::{Payments, Settled, store};
+use crate::payments::{Payments, Settled, promotions, store};
 use crate::phone::Phone;
 use crate::time::Timestamp;
 
@@ -56,7 +56,7 @@ impl Payments {
         if ride.fare_rwf <= Francs::ZERO {
             return Ok(Settled::NothingToPost);
         }
-        let split = self.ride_split(ride.fare_rwf, &ride.ride_type, ride.completed_at).await?;
+        let split = self.ride_split(ride.fare_rwf, &ride.ride_type, ride.completed_at)?;
         let new = NewIntent {
             purpose: Purpose::Ride,
             ride: ride.ride_id,
@@ -79,7 +79,7 @@ impl Payments {
             return Ok(Settled::NothingToPost);
         }
         let compensation = if fee.driver_id.is_some() { fee.compensation_rwf } else { Francs::ZERO };
-        let split = self.cancellation_split(fee.fee_rwf, compensation, &fee.ride_type, fee.at).await?;
+        let split = self.cancellation_split(fee.fee_rwf, compensation, &fee.ride_type, fee.at)?;
         let new = NewIntent {
             purpose: Purpose::Cancellation,
             ride: fee.ride_id,
@@ -162,7 +162,9 @@ impl Payments {
         };
         for ((id, _), ready) in rows.iter().zip(&ready) {
             if created.contains(id) {
-                self.open_one(*id, ready, &mut credit, &mut opened)?;
+                let plan = &ready.new.plan;
+                let free = promotions::redeem(&mut transaction, plan.promotion, &ready.new, now).await?;
+                self.open_one(*id, ready, free, &mut credit, &mut opened)?;
             }
         }
         let Opened { intents, captures, attempts, effects, .. } = opened;
@@ -193,6 +195,7 @@ impl Payments {
         &self,
         id: Uuid,
         ready: &Ready,
+        free: Francs,
         credit: &mut BTreeMap<UserId, Francs>,
         opened: &mut Opened,
     ) -> Result<(), Error> {
@@ -210,7 +213,13 @@ impl Payments {
             created_at: now,
             succeeded_at: None,
         };
+        let free = free.min(intent.outstanding());
+        if free > Francs::ZERO {
+            let capture = intent.capture(Tender::Promotion, free, now, &mut opened.effects);
+            opened.captures.push(capture.map_err(Error::internal)?);
+        }
         if new.plan.uses_credit
+            && intent.outstanding() > Francs::ZERO
             && let Some(left) = credit.get_mut(&new.payer.into())
             && *left > Francs::ZERO
         {

@@ -14,7 +14,7 @@ impl Payments {
     ///
     /// # Errors
     /// When the amounts make no split.
-    pub(in crate::payments) async fn ride_split(
+    pub(in crate::payments) fn ride_split(
         &self,
         fare: Francs,
         _ride_type: &str,
@@ -29,7 +29,7 @@ impl Payments {
     ///
     /// # Errors
     /// When the amounts make no split.
-    pub(in crate::payments) async fn cancellation_split(
+    pub(in crate::payments) fn cancellation_split(
         &self,
         fee: Francs,
         compensation: Francs,
