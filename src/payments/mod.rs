@@ -39,6 +39,7 @@ pub mod method;
 pub mod personal;
 pub mod providers;
 pub mod reconciliation;
+pub mod rehearsal;
 pub mod split;
 
 mod store;

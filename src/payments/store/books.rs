@@ -419,3 +419,25 @@ pub async fn cooperative(pool: &PgPool, name: &str, period: Period) -> Result<Ve
     .fetch_all(pool)
     .await
 }
+
+/// Made-up owners of accounts, for a bench.
+pub async fn make_people(pool: &PgPool, ids: &[Uuid]) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "INSERT INTO users (id, role, first_name, last_name, language, created_at, updated_at)
+         SELECT id, 'driver', 'A', 'B', 'rw', now(), now() FROM unnest($1::uuid[]) AS id",
+        ids
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// The transaction in the middle of the books.
+pub async fn middle(pool: &PgPool) -> Result<Option<Uuid>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "SELECT id FROM ledger_transactions ORDER BY id
+         OFFSET (SELECT count(*) / 2 FROM ledger_transactions) LIMIT 1"
+    )
+    .fetch_optional(pool)
+    .await
+}
