@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{DriverBalance, Payments};
+use super::{DriverBalance, Payments, promotions, receipts};
 use crate::clock;
 use crate::time::Timestamp;
 use crate::web::body::Json;
@@ -24,6 +24,8 @@ pub fn routes() -> OpenApiRouter<Payments> {
         .merge(ledger::routes())
         .merge(cases::routes())
         .merge(reconciliation::routes())
+        .merge(promotions::http::routes())
+        .merge(receipts::http::routes())
 }
 
 /// What a driver holds and owes.
