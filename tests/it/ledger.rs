@@ -148,3 +148,22 @@ async fn a_file_that_is_no_statement_is_refused_by_its_rows() {
     assert!(admin.api.post(path, &json!({})).await.blames("provider"));
     assert!(admin.api.get("/admin/cooperatives/nobodys/statement").await.status == 404);
 }
+
+#[tokio::test]
+async fn a_payment_that_the_sandbox_made_up_is_found_and_named_at_the_command_line() {
+    let house = House::start(&[]);
+    let base = text(&house.about().await["sandbox_url"]).to_owned();
+    let wrong = json!({"provider": "mtn", "kind": "missing_here", "reference": "STRANGE1", "amount": 2_500});
+    house.sandbox().await.post("/_sim/statement/discrepancies", &wrong).await.expect(201);
+    let asked = ["reconcile", "--day", "2026-11-20", "--sandbox", &base, "--json"];
+    let (said, code) = boda(&house, &asked);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("missing_here: STRANGE1: 2500 RWF"), "{said}");
+    let admin = house.admin().await;
+    let cases = admin.api.get("/admin/money-cases?kind=missing_here").await.expect(200);
+    assert_eq!((&cases["items"][0]["amount_rwf"], &cases["items"][1]), (&json!(2_500), &Value::Null));
+    let (said, code) = boda(&house, &["reconcile", "--day", "2026-11-20", "--provider", "airtel", "--sandbox", &base]);
+    assert_eq!(code, Some(0), "{said}");
+    let (said, code) = boda(&house, &["ledger", "check"]);
+    assert_eq!(code, Some(0), "what is in suspense is in order: {said}");
+}

@@ -34,6 +34,7 @@ const THEIRS: &[&str] = &[
     "referenceid",
 ];
 const OURS: &[&str] = &[
+    "sentas",
     "ourreference",
     "externalid",
     "xreferenceid",
