@@ -38,6 +38,7 @@ mod edge;
 mod encryption;
 mod geofences;
 mod history;
+mod ledger;
 mod machines;
 mod maps;
 mod money;
