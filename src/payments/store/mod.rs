@@ -1,5 +1,6 @@
 //! All SQL of this service; the ledger's tables here, the others in files of their own.
 
+pub(super) mod attempts;
 pub(super) mod cases;
 
 use chrono::{DateTime, Utc};
