@@ -75,6 +75,8 @@ const IMPERSONAL: &[(&str, &str)] = &[
     ("jobs.state", "a word of a list"),
     ("learned_speeds.subject", "a word of a list"),
     ("ledger_accounts.kind", "a word of a list"),
+    ("provider_statement_lines.*", "names of transactions at providers, amounts; no number of a wallet is kept"),
+    ("reconciliations.*", "words of lists, counts and amounts"),
     ("ledger_transactions.cause", "names causes by id"),
     ("ledger_transactions.memo", "the platform's words"),
     (
