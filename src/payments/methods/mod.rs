@@ -25,6 +25,7 @@ use uuid::Uuid;
 use super::cases::{self, NewCase, Severity};
 use super::method::ProviderId;
 use super::providers::Trouble;
+use super::store::attempts::WALLET_KIND;
 use super::{Parts, Payments};
 use crate::audit::{self, Act};
 use crate::error::{Checks, Error, Fault};
@@ -36,11 +37,10 @@ use crate::vault::Column;
 
 pub(super) use store::{flag, payout_wallet, provider as provider_named};
 
-/// Blind indexes of wallets are equal among themselves, whatever table they are in.
-pub(super) const WALLET_KIND: &str = "wallet";
-
 /// What is sealed here.
-pub(super) const SEALED: [&Column; 2] = [&store::SAVED_WALLET, &store::PAYOUT_WALLET];
+pub(super) const SAVED_WALLET: &Column = &store::SAVED_WALLET;
+/// See above.
+pub(super) const PAYOUT_WALLET: &Column = &store::PAYOUT_WALLET;
 
 /// Longest name that a person gives a method.
 const LABEL_CHARS_MAX: usize = 40;

@@ -4,10 +4,11 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{PayoutWallet, Saved, WALLET_KIND};
+use super::{PayoutWallet, Saved};
 use crate::error::Error;
 use crate::ids::{DriverId, UserId};
 use crate::payments::method::ProviderId;
+use crate::payments::store::attempts::WALLET_KIND;
 use crate::phone::Phone;
 use crate::time::Timestamp;
 use crate::vault::{Column, Place, Vault};

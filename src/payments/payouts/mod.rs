@@ -33,7 +33,7 @@ use uuid::Uuid;
 use super::attempt::NewAttempt;
 use super::cases::{self, NewCase, Severity};
 use super::engine;
-use super::ledger::{Kind, Posting};
+use super::ledger::{Account, Kind, Posting};
 use super::method::ProviderId;
 use super::methods::{self, PayoutWallet};
 use super::providers::{AttemptId, Operation};
@@ -50,7 +50,6 @@ use crate::web::page::{Page, PageRequest, Position};
 use terms::{Owed, PayoutKind, WhyNot, judge_amount, judge_wallet};
 
 pub(super) use outcome::ended;
-pub(super) use store::locked_credit;
 pub use weekly::WeeklyRun;
 
 /// Admins who have to say yes to a large one.
@@ -199,7 +198,8 @@ fn derived_id(driver: DriverId, key: &IdempotencyKey) -> Uuid {
 
 /// How the driver's accounts stand; nobody takes from them until the commit.
 async fn owed(conn: &mut PgConnection, driver: DriverId) -> Result<Owed, Error> {
-    let payable = store::locked_credit(conn, Kind::DriverPayable, driver.0).await?;
+    let balance = super::store::locked_balance(conn, Account::DriverPayable(driver)).await?;
+    let payable = balance.checked_neg().ok_or_else(|| Error::internal("a driver's account does not fit"))?;
     let sums = super::store::driver_sums(&mut *conn, driver).await?;
     let cash = sums.iter().find(|sum| sum.kind == Kind::DriverCash).map_or(Francs::ZERO, |sum| sum.amount);
     Ok(Owed { payable, cash })
@@ -207,9 +207,7 @@ async fn owed(conn: &mut PgConnection, driver: DriverId) -> Result<Owed, Error> 
 
 /// Writes postings that must be new: their causes name a payout that is locked.
 async fn post(conn: &mut PgConnection, postings: &[(NewTransaction, Posting)]) -> Result<(), Error> {
-    for (new, posting) in postings {
-        super::store::post(conn, new, posting).await?;
-    }
+    super::store::post_all(conn, postings).await?;
     Ok(())
 }
 
@@ -256,7 +254,7 @@ async fn send(
     payout.failure = None;
     payout.attempt = Some(attempt.id.0);
     store::update(conn, payout, now).await?;
-    engine::prepare::prepare(conn, &parts.vault, &[attempt], now).await
+    engine::prepare(conn, &parts.vault, &[attempt], now).await
 }
 
 /// Ends a payout whose money never left, and gives the money back.

@@ -8,7 +8,6 @@ use super::terms::PayoutKind;
 use super::{Payout, State};
 use crate::ids::{DriverId, UserId};
 use crate::money::Francs;
-use crate::payments::ledger::Kind;
 use crate::payments::method::ProviderId;
 use crate::payments::methods::provider_named;
 use crate::time::{Span, Timestamp};
@@ -16,29 +15,6 @@ use crate::web::page::PageRequest;
 
 /// Drivers that are looked at in one weekly run.
 const CANDIDATES_MAX: i64 = 50_000;
-
-/// What is owed on an account: credits less debits. Until the commit nobody else takes anything from it, and nobody posts to
-/// it; who waits for us sees what we wrote.
-///
-/// Only the one row is locked, so that two of these never wait for each other in a circle.
-pub async fn locked_credit(conn: &mut PgConnection, kind: Kind, owner: Uuid) -> Result<Francs, sqlx::Error> {
-    let account = sqlx::query_scalar!(
-        "SELECT id FROM ledger_accounts WHERE kind = $1 AND owner_id = $2 FOR UPDATE",
-        kind.as_str(),
-        owner,
-    )
-    .fetch_optional(&mut *conn)
-    .await?;
-    let Some(account) = account else { return Ok(Francs::ZERO) };
-    // A statement of its own: it sees what those committed who were waited for.
-    let credit = sqlx::query_scalar!(
-        r#"SELECT coalesce(-sum(amount_rwf), 0)::bigint AS "credit!" FROM ledger_entries WHERE account_id = $1"#,
-        account,
-    )
-    .fetch_one(conn)
-    .await?;
-    Ok(Francs(credit))
-}
 
 struct Row {
     id: Uuid,
