@@ -138,6 +138,7 @@ impl Basics {
             vault: vault.clone(),
             config: config.payments.clone(),
             recipients: auth.recipients(),
+            names: auth.names(),
             providers: providers(config, server),
             tell: tell_over(bus.clone()),
         });
@@ -360,6 +361,7 @@ impl Services {
             tokio::spawn(rides::queue::keep_queue(self.rides.clone(), stop.clone())),
             tokio::spawn(watchers::take_suspended_off(self.drivers.clone(), self.rides.clone(), stop.clone())),
             tokio::spawn(watchers::watch_papers(database.pool().clone(), stop.clone())),
+            tokio::spawn(watchers::watch_payments(database.pool().clone(), stop.clone())),
         ];
         let upkeep = (telemetry.clone(), stop.clone());
         tasks.push(tokio::spawn(async move { upkeep.0.run_upkeep(upkeep.1).await }));

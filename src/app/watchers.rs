@@ -16,6 +16,7 @@ use crate::clock;
 use crate::db::Database;
 use crate::drivers::{self, Drivers};
 use crate::ids::{DriverId, UserId};
+use crate::payments;
 use crate::privacy::Privacy;
 use crate::privacy::consent::Purpose;
 use crate::realtime::protocol::close::CloseCode;
@@ -34,6 +35,9 @@ const STANDING_EVERY: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// How often it is looked whether a new day has begun: papers that ended at midnight are seen within this.
 const PAPERS_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// How often it is looked whether a week has begun, or a look at payments is due.
+const PAYMENTS_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// A driver on shift who may not drive (any more) gets no further offers. What counts is how things stand, not what was
 /// heard: so nobody slips through who was on a ride, whose papers expire at midnight, or who was suspended by another
@@ -79,6 +83,21 @@ pub(super) async fn heed_objections(privacy: Privacy, steering: Steering, stop: 
             Err(error) => {
                 tracing::warn!(error = %crate::telemetry::chain(&error), "who objects to hints could not be read");
             }
+        }
+    }
+}
+
+/// Writes down the weekly settlement and the looks at payments; which of the servers does it does not matter.
+pub(super) async fn watch_payments(pool: PgPool, stop: CancellationToken) {
+    let mut interval = tokio::time::interval(PAYMENTS_EVERY);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = interval.tick() => {}
+        }
+        if let Err(error) = payments::jobs::schedule(&pool, clock::now()).await {
+            tracing::warn!(error = %crate::telemetry::chain(&error), "the looks at payments could not be written down");
         }
     }
 }

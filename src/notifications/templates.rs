@@ -71,6 +71,12 @@ pub enum Key {
     AppealGranted,
     /// To the driver: it stays as it is. `reason`.
     AppealRefused,
+    /// To the driver: money is in the wallet. `amount`, `wallet`.
+    PayoutSent,
+    /// To the driver: it did not arrive and is on the account again. `amount`, `wallet`.
+    PayoutFailed,
+    /// To the rider: money is given back. `amount`, `ref`.
+    RefundApproved,
 }
 
 struct Texts {
@@ -157,9 +163,27 @@ const PHONE_CHANGED: Texts = Texts {
     fr: "Votre compte boda a maintenant un autre numéro. Si ce n'est pas vous, contactez-nous vite.",
 };
 
+const PAYOUT_SENT: Texts = Texts {
+    rw: "Twohereje {amount} Frw kuri {wallet}.",
+    en: "{amount} Frw sent to {wallet}.",
+    fr: "{amount} Frw envoyés sur {wallet}.",
+};
+
+const PAYOUT_FAILED: Texts = Texts {
+    rw: "{amount} Frw ntiyageze kuri {wallet}. Yasubijwe kuri konti yawe. Reba nimero wishyurirwaho.",
+    en: "{amount} Frw did not arrive on {wallet} and is back on your account. Check your payout wallet.",
+    fr: "{amount} Frw non reçus sur {wallet}, remis sur votre compte. Vérifiez votre numéro de paiement.",
+};
+
+const REFUND_APPROVED: Texts = Texts {
+    rw: "Kugarurirwa {amount} Frw ku rugendo {ref} byemejwe.",
+    en: "Refund of {amount} Frw approved for {ref}.",
+    fr: "Remboursement de {amount} Frw approuvé pour {ref}.",
+};
+
 impl Key {
     /// Every key.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 28] = [
         Self::OtpCode,
         Self::PasswordResetCode,
         Self::PhoneChangeCode,
@@ -185,6 +209,9 @@ impl Key {
         Self::PaperExpired,
         Self::AppealGranted,
         Self::AppealRefused,
+        Self::PayoutSent,
+        Self::PayoutFailed,
+        Self::RefundApproved,
     ];
 
     /// The name on the wire and in the database.
@@ -215,6 +242,9 @@ impl Key {
             Self::PaperExpired => "paper_expired",
             Self::AppealGranted => "appeal_granted",
             Self::AppealRefused => "appeal_refused",
+            Self::PayoutSent => "payout_sent",
+            Self::PayoutFailed => "payout_failed",
+            Self::RefundApproved => "refund_approved",
         }
     }
 
@@ -256,7 +286,10 @@ impl Key {
             | Self::PaperExpires
             | Self::PaperExpired
             | Self::AppealGranted
-            | Self::AppealRefused => Span::from_minutes(24 * 60),
+            | Self::AppealRefused
+            | Self::PayoutSent
+            | Self::PayoutFailed
+            | Self::RefundApproved => Span::from_minutes(24 * 60),
         }
     }
 
@@ -266,6 +299,9 @@ impl Key {
             Self::PasswordResetCode => PASSWORD_RESET_CODE,
             Self::PhoneChangeCode => PHONE_CHANGE_CODE,
             Self::PhoneChanged => PHONE_CHANGED,
+            Self::PayoutSent => PAYOUT_SENT,
+            Self::PayoutFailed => PAYOUT_FAILED,
+            Self::RefundApproved => REFUND_APPROVED,
             Self::DriverFound => Texts {
                 rw: "Umumotari {name} ({plate}) ari mu nzira. Azahagera nyuma y'iminota {eta}.",
                 en: "{name} ({plate}) is coming. Arrival in {eta} min.",

@@ -21,6 +21,9 @@ pub fn routes() -> OpenApiRouter<Payments> {
         .routes(routes!(driver_balance))
         .routes(routes!(driver_ledger))
         .routes(routes!(trial_balance))
+        .merge(super::methods::http::routes())
+        .merge(super::payouts::http::routes())
+        .merge(super::refunds::http::routes())
 }
 
 /// What a driver holds and owes.

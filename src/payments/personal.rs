@@ -6,6 +6,7 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::error::Error;
 use crate::ids::UserId;
+use crate::payments::methods;
 use crate::personal::{EXPORT_ROWS_MAX, Part, Progress};
 use crate::time::Timestamp;
 use crate::vault::Vault;
@@ -14,7 +15,7 @@ use crate::vault::Vault;
 ///
 /// # Errors
 /// When the database is away.
-pub async fn export(pool: &PgPool, _vault: &Vault, person: UserId) -> Result<Vec<Part>, Error> {
+pub async fn export(pool: &PgPool, vault: &Vault, person: UserId) -> Result<Vec<Part>, Error> {
     let lines = sqlx::query_scalar!(
         r#"SELECT to_jsonb(l) AS "row!: Value" FROM (
                SELECT t.id AS transaction_id, t.at, t.ride_id, t.memo, account.kind AS account, entry.amount_rwf
@@ -27,13 +28,16 @@ pub async fn export(pool: &PgPool, _vault: &Vault, person: UserId) -> Result<Vec
     )
     .fetch_all(pool)
     .await?;
-    Ok(vec![Part::list("ledger.json", lines)])
+    let mut parts = vec![Part::list("ledger.json", lines)];
+    parts.extend(methods::personal::export(pool, vault, person).await?);
+    Ok(parts)
 }
 
-/// Nothing is to be forgotten here.
+/// Wallets and words are forgotten; the ledger is not.
 ///
 /// # Errors
-/// Never.
-pub async fn erase(_conn: &mut PgConnection, _person: UserId, _now: Timestamp) -> Result<Progress, Error> {
+/// When the database is away.
+pub async fn erase(conn: &mut PgConnection, person: UserId, _now: Timestamp) -> Result<Progress, Error> {
+    methods::personal::erase(conn, person).await?;
     Ok(Progress::Done)
 }

@@ -10,14 +10,12 @@
 
 pub mod http;
 mod names;
+pub(super) mod personal;
 mod store;
 
 #[cfg(test)]
 pub(super) mod tests;
 
-use std::sync::Arc;
-
-use futures_util::future::BoxFuture;
 use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -35,6 +33,7 @@ use crate::phone::Phone;
 use crate::time::{Span, Timestamp};
 use crate::vault::Column;
 
+pub use crate::auth::Names;
 pub(super) use store::{flag, payout_wallet, provider as provider_named};
 
 /// What is sealed here.
@@ -44,9 +43,6 @@ pub(super) const PAYOUT_WALLET: &Column = &store::PAYOUT_WALLET;
 
 /// Longest name that a person gives a method.
 const LABEL_CHARS_MAX: usize = 40;
-
-/// Looks up a person's name, given name first; `None` for nobody.
-pub type Names = Arc<dyn Fn(UserId) -> BoxFuture<'static, Result<Option<String>, Error>> + Send + Sync>;
 
 /// Bounds of this room.
 #[derive(Clone, Copy, Debug)]
@@ -162,9 +158,9 @@ fn typed_wallet(
     let mut checks = Checks::new();
     let wallet = match number {
         // What was typed is not repeated: it may be somebody's number with a slip in it.
-        Some(typed) => Phone::parse(typed)
-            .map_err(|error| checks.fault(Fault::new("number", error.masked(), error.fault())))
-            .ok(),
+        Some(typed) => {
+            Phone::parse(typed).map_err(|error| checks.fault(Fault::new("number", error.masked(), error.fault()))).ok()
+        }
         None => own,
     };
     if number.is_none() && own.is_none() {

@@ -72,9 +72,12 @@ fn open(vault: &Vault, column: &Column, row: Uuid, sealed: &[u8]) -> Result<Phon
 
 /// Keeps others from changing this person's methods until the commit.
 pub async fn lock(conn: &mut PgConnection, rider: UserId) -> Result<(), sqlx::Error> {
-    sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended('payment_methods:' || $1::text, 0))", rider.to_string())
-        .execute(conn)
-        .await?;
+    sqlx::query!(
+        "SELECT pg_advisory_xact_lock(hashtextextended('payment_methods:' || $1::text, 0))",
+        rider.to_string()
+    )
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
@@ -155,9 +158,8 @@ pub async fn update(conn: &mut PgConnection, rider: UserId, saved: &Saved) -> Re
 
 /// Forgets one; `false` when there is none.
 pub async fn delete(conn: &mut PgConnection, rider: UserId, id: Uuid) -> Result<bool, sqlx::Error> {
-    let deleted = sqlx::query!("DELETE FROM payment_methods WHERE rider_id = $1 AND id = $2", rider.0, id)
-        .execute(conn)
-        .await?;
+    let deleted =
+        sqlx::query!("DELETE FROM payment_methods WHERE rider_id = $1 AND id = $2", rider.0, id).execute(conn).await?;
     Ok(deleted.rows_affected() == 1)
 }
 

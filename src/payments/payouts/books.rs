@@ -14,7 +14,8 @@ pub fn netting(payout: &Payout, now: Timestamp) -> Result<Option<(NewTransaction
         return Ok(None);
     }
     let debit = Account::DriverPayable(payout.driver);
-    let posting = Posting::new(&[Transfer { debit, credit: Account::DriverCash(payout.driver), amount: payout.netted }])?;
+    let posting =
+        Posting::new(&[Transfer { debit, credit: Account::DriverCash(payout.driver), amount: payout.netted }])?;
     Ok(Some((head(payout, "netting", "cash settled against earnings", now), posting)))
 }
 

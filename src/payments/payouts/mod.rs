@@ -49,6 +49,7 @@ use crate::web::page::{Page, PageRequest, Position};
 
 use terms::{Owed, PayoutKind, WhyNot, judge_amount, judge_wallet};
 
+#[allow(unused_imports, reason = "the engine calls it")]
 pub(super) use outcome::ended;
 pub use weekly::WeeklyRun;
 
@@ -77,15 +78,8 @@ pub enum State {
 
 impl State {
     /// Every state.
-    pub const ALL: [Self; 7] = [
-        Self::AwaitingApproval,
-        Self::Held,
-        Self::InFlight,
-        Self::Paid,
-        Self::Failed,
-        Self::Cancelled,
-        Self::Rejected,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::AwaitingApproval, Self::Held, Self::InFlight, Self::Paid, Self::Failed, Self::Cancelled, Self::Rejected];
 
     /// The name on the wire and in the database.
     pub const fn as_str(self) -> &'static str {
@@ -487,13 +481,7 @@ impl Payments {
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Invalid`]; conflict `payout_not_waiting`.
-    pub async fn reject_payout(
-        &self,
-        admin: UserId,
-        id: Uuid,
-        reason: &str,
-        now: Timestamp,
-    ) -> Result<Payout, Error> {
+    pub async fn reject_payout(&self, admin: UserId, id: Uuid, reason: &str, now: Timestamp) -> Result<Payout, Error> {
         let mut checks = Checks::new();
         let reason = checks.text("reason", reason, super::REASON_CHARS_MAX);
         checks.finish()?;

@@ -77,10 +77,8 @@ impl Payments {
             let id = provider.id();
             match provider.balances().await {
                 Ok(balances) => {
-                    let available = balances
-                        .iter()
-                        .find(|own| own.operation == Operation::Payout)
-                        .map(|own| own.available);
+                    let available =
+                        balances.iter().find(|own| own.operation == Operation::Payout).map(|own| own.available);
                     let asked = store::under_way(&self.pool, id).await?;
                     float.insert(id, available.map(|available| available.checked_sub(asked).unwrap_or(Francs::ZERO)));
                 }

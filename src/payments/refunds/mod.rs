@@ -419,10 +419,8 @@ impl Payments {
                 }
                 Destination::Wallet => self.send_refund(&mut transaction, &mut refund, None, now).await?,
             }
-            let params = [
-                ("amount".to_owned(), refund.amount.amount().to_string()),
-                ("ref".to_owned(), short(refund.ride)),
-            ];
+            let params =
+                [("amount".to_owned(), refund.amount.amount().to_string()), ("ref".to_owned(), short(refund.ride))];
             let new = jobs::New::at(now);
             notifications::tell(&mut transaction, refund.rider, Key::RefundApproved, params.into(), new).await?;
         } else {

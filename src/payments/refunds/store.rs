@@ -23,11 +23,7 @@ fn strange(word: &str) -> sqlx::Error {
 
 /// What was collected by an attempt, and what of it was or is to be given back. Nobody else proposes a refund of it before
 /// the commit.
-pub async fn collected(
-    conn: &mut PgConnection,
-    vault: &Vault,
-    attempt: AttemptId,
-) -> Result<Option<Collected>, Error> {
+pub async fn collected(conn: &mut PgConnection, vault: &Vault, attempt: AttemptId) -> Result<Option<Collected>, Error> {
     let row = sqlx::query!(
         r#"SELECT a.provider, a.amount_rwf, a.wallet_sealed, capture.amount_rwf AS applied_rwf, intent.id AS intent_id,
                   intent.ride_id, intent.payer_id, intent.driver_id

@@ -51,7 +51,7 @@ pub struct Config {
 /// Refuses a further collection from somebody who was asked too often within the hour.
 ///
 /// # Errors
-/// Conflict `too_many_payment_attempts`, as long as the oldest of them is within the hour.
+/// [`Error::TooMany`] with code `too_many_payment_attempts`, as long as the oldest of them is within the hour.
 #[allow(dead_code, reason = "the use cases of intents call it")]
 pub(super) async fn may_try(
     conn: &mut PgConnection,

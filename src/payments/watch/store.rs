@@ -87,7 +87,7 @@ pub async fn aggregated(pool: &PgPool, config: &Config, now: Timestamp) -> Resul
                  UNION ALL
                  SELECT driver_id, amount_rwf FROM payouts WHERE requested_at > $1 AND state NOT IN ('cancelled', 'rejected')
                 ) AS moved
-           GROUP BY moved.person HAVING sum(moved.amount) >= $2 ORDER BY moved.person LIMIT $3"#,
+           GROUP BY moved.person HAVING sum(moved.amount)::bigint >= $2 ORDER BY moved.person LIMIT $3"#,
         day_before(now),
         config.day_from.amount(),
         FINDINGS_MAX,
