@@ -94,7 +94,10 @@ async fn a_payout_is_taken_from_the_account_at_once_and_arrives_once(pool: PgPoo
     // A cash ride of 1 000 at 10 %: 1 000 in the driver's hands, of which 900 are earned.
     write(&pool, &Posting::cash_ride(driver, Francs(1_000), Francs(100)).expect("a posting")).await;
     let quote = payments.payout_quote(driver, Francs(1_000), at(NOW)).await.expect("a quote");
-    assert_eq!((quote.available, quote.netted, quote.fee, quote.net), (Francs(4_900), Francs(1_000), Francs(110), Francs(890)));
+    assert_eq!(
+        (quote.available, quote.netted, quote.fee, quote.net),
+        (Francs(4_900), Francs(1_000), Francs(110), Francs(890))
+    );
     assert_eq!((quote.why_not, quote.next_weekly_at), (None, at("2026-11-30T02:00:00Z")));
 
     let ask = async |name, amount| payments.request_payout(driver, &key(name), Francs(amount), at(NOW)).await;
@@ -165,7 +168,8 @@ async fn one_key_at_once_is_one_payout(pool: PgPool) {
     let driver = earner(&pool, &payments, 1, 50_000).await;
     let asking = (0..10).map(|_| payments.request_payout(driver, &key("k"), Francs(1_000), at(NOW)));
     let asked = futures_util::future::join_all(asking).await;
-    let ids: std::collections::BTreeSet<_> = asked.iter().map(|asked| asked.as_ref().expect("asked").payout.id).collect();
+    let ids: std::collections::BTreeSet<_> =
+        asked.iter().map(|asked| asked.as_ref().expect("asked").payout.id).collect();
     assert_eq!(ids.len(), 1);
     assert_eq!(asked.iter().filter(|asked| !asked.as_ref().expect("asked").replayed).count(), 1);
     assert_eq!(sum(&pool, Kind::DriverPayable).await, -49_000);
@@ -195,7 +199,8 @@ async fn a_large_payout_waits_for_two_admins_who_are_not_the_payee(pool: PgPool)
     let (payments, ..) = service(&pool);
     let driver = earner(&pool, &payments, 1, 900_000).await;
     let (one, two) = (fixture::person(&pool, 2, "admin").await, fixture::person(&pool, 3, "admin").await);
-    let ask = async |name| payments.request_payout(driver, &key(name), Francs(250_000), at(NOW)).await.expect("asked").payout;
+    let ask =
+        async |name| payments.request_payout(driver, &key(name), Francs(250_000), at(NOW)).await.expect("asked").payout;
     let payout = ask("a").await;
     assert_eq!((payout.state, sum(&pool, Kind::DriverPayable).await), (State::AwaitingApproval, -650_000));
     let approve = async |admin, id| payments.approve_payout(admin, id, at(NOW)).await;
@@ -204,7 +209,10 @@ async fn a_large_payout_waits_for_two_admins_who_are_not_the_payee(pool: PgPool)
     assert_eq!(approve(one, payout.id).await.expect_err("twice").code(), "approved_already");
     assert_eq!(approve(two, payout.id).await.expect("yes").state, State::InFlight);
     assert_eq!(approve(two, payout.id).await.expect_err("gone").code(), "payout_not_waiting");
-    assert_eq!(payments.cancel_payout(driver, payout.id, at(NOW)).await.expect_err("gone").code(), "payout_not_waiting");
+    assert_eq!(
+        payments.cancel_payout(driver, payout.id, at(NOW)).await.expect_err("gone").code(),
+        "payout_not_waiting"
+    );
 
     let second = ask("b").await;
     let rejected = payments.reject_payout(one, second.id, "is being looked at", at(NOW)).await.expect("no");
