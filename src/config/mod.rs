@@ -16,6 +16,7 @@ mod money;
 mod papers;
 mod people;
 mod privacy;
+mod providers;
 mod reader;
 mod riding;
 mod settings;
@@ -103,6 +104,8 @@ pub struct Config {
     pub storage: storage::Config,
     /// Money.
     pub payments: payments::Config,
+    /// Who moves money; not asked with the sandbox on.
+    pub providers: payments::providers::Config,
     /// People's data: rights, how long it is kept, where it lies.
     pub privacy: crate::privacy::Config,
     /// Stand-ins for the outside world.
@@ -218,6 +221,7 @@ fn build(reader: &mut Reader<'_>) -> Config {
         drivers,
         tokens: people::tokens(reader),
         payments: money::payments(reader),
+        providers: providers::providers(reader, &sandbox),
         data_dir,
         sandbox,
         demo,
