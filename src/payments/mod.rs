@@ -24,6 +24,7 @@
 #[allow(dead_code, reason = "the engine comes next")]
 mod attempt;
 mod cases;
+#[allow(dead_code, reason = "the engine calls some of it")]
 mod effects;
 #[allow(dead_code, reason = "the rooms that use it come next")]
 mod engine;
@@ -34,10 +35,13 @@ pub mod jobs;
 mod ladder;
 pub mod ledger;
 pub mod method;
+#[allow(dead_code, reason = "the engine calls some of it")]
 pub mod methods;
+#[allow(dead_code, reason = "the engine calls some of it")]
 pub mod payouts;
 pub mod personal;
 pub mod providers;
+#[allow(dead_code, reason = "the engine calls some of it")]
 pub mod refunds;
 pub mod split;
 

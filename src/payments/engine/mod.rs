@@ -5,5 +5,4 @@
 
 mod prepare;
 
-#[expect(unused_imports, reason = "the rooms that use it come next")]
 pub(in crate::payments) use prepare::prepare;

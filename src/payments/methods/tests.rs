@@ -1,6 +1,6 @@
 //! Saved wallets against a real Postgres and a provider that says what it is told to say.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::HeaderMap;
 use chrono::NaiveDate;
