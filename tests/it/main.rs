@@ -43,6 +43,7 @@ mod money;
 mod onboarding;
 mod operations;
 mod outages;
+mod payouts;
 mod people_of_rides;
 mod products;
 mod random_input;

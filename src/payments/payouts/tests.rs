@@ -156,7 +156,8 @@ async fn twenty_at_once_take_no_franc_more_than_there_is(pool: PgPool) {
     let (payable, cash) = (sum(&pool, Kind::DriverPayable).await, sum(&pool, Kind::DriverCash).await);
     assert!(payable <= 0, "{payable}");
     assert_eq!(payable + cash, -5_500 + 200 + 5_000, "nothing is lost");
-    let same = (0..20).map(|_| payments.request_payout(driver, &key("k0"), Francs(1_000), at(NOW)));
+    let first = key("k0");
+    let same = (0..20).map(|_| payments.request_payout(driver, &first, Francs(1_000), at(NOW)));
     let same = futures_util::future::join_all(same).await;
     let count: i64 = sqlx::query_scalar("SELECT count(*) FROM payment_attempts").fetch_one(&pool).await.expect("reads");
     assert_eq!(count, 5, "a key is one order: {same:?}");
@@ -166,7 +167,8 @@ async fn twenty_at_once_take_no_franc_more_than_there_is(pool: PgPool) {
 async fn one_key_at_once_is_one_payout(pool: PgPool) {
     let (payments, ..) = service(&pool);
     let driver = earner(&pool, &payments, 1, 50_000).await;
-    let asking = (0..10).map(|_| payments.request_payout(driver, &key("k"), Francs(1_000), at(NOW)));
+    let one = key("k");
+    let asking = (0..10).map(|_| payments.request_payout(driver, &one, Francs(1_000), at(NOW)));
     let asked = futures_util::future::join_all(asking).await;
     let ids: std::collections::BTreeSet<_> =
         asked.iter().map(|asked| asked.as_ref().expect("asked").payout.id).collect();

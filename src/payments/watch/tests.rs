@@ -15,7 +15,7 @@ async fn attempt(pool: &PgPool, person: UserId, amount: i64, state: &str, at: Ti
     sqlx::query(
         "INSERT INTO payment_attempts (id, operation, provider, subject_id, person_id, amount_rwf, wallet_sealed, wallet_index,
                                        state, base_url, callback_token, created_at)
-         VALUES ($1, 'collection', 'mtn', $1, $2, $3, '\\x01', '\\x01', $4, '', $1::text, $5)",
+         VALUES ($1, 'collection', 'mtn', $1, $2, $3, '\\x01', '\\x01', $4, '', gen_random_uuid()::text, $5)",
     )
     .bind(Uuid::new_v4())
     .bind(person.0)
