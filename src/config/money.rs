@@ -18,6 +18,8 @@ pub fn payments(reader: &mut Reader<'_>) -> payments::Config {
         payouts,
         adjustment_max: Francs(adjustment_max),
         watch: watch(reader),
+        promotions: promotions(reader),
+        receipts: receipts(reader),
     }
 }
 
@@ -52,5 +54,40 @@ fn watch(reader: &mut Reader<'_>) -> payments::watch::Config {
             section.whole::<i64>("wallet_change_hours", 1..=720).saturating_mul(60),
         ),
         attempts_an_hour_max: section.whole("attempts_an_hour_max", 1..=1_000),
+    }
+}
+
+fn promotions(reader: &mut Reader<'_>) -> payments::promotions::Config {
+    let mut section = reader.section("promotions");
+    let mut francs = |name: &str, most: i64| Francs(section.whole(name, 0..=most));
+    let approval_above = francs("approval_above_rwf", 1_000_000_000);
+    let referral_reward = francs("referral_reward_rwf", 100_000);
+    let referral_budget = francs("referral_budget_rwf", 1_000_000_000);
+    let (tip_min, tip_max) = (francs("tip_min_rwf", 10_000), francs("tip_max_rwf", 1_000_000));
+    section.require(
+        Francs(1) <= tip_min && tip_min <= tip_max,
+        "tip_min_rwf",
+        "tip_max_rwf",
+        "must be at least 1 and no more than it",
+    );
+    let tip_within = Span::from_minutes(section.whole("tip_days", 1..=365) * 24 * 60);
+    let sweep_every = section.span("sweep_s", 1..=3_600);
+    payments::promotions::Config {
+        approval_above,
+        referral_reward,
+        referral_budget,
+        tip_min,
+        tip_max,
+        tip_within,
+        sweep_every,
+    }
+}
+
+fn receipts(reader: &mut Reader<'_>) -> payments::receipts::Config {
+    let mut section = reader.section("receipts");
+    payments::receipts::Config {
+        seller: section.text("seller"),
+        tin: section.optional_text("tin"),
+        address: section.optional_text("address"),
     }
 }

@@ -8,6 +8,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::{DriverBalance, DriverTransaction, KindTotal, Payments, TrialBalance};
+use super::{promotions, receipts};
 use crate::clock;
 use crate::time::Timestamp;
 use crate::web::body::{Json, Query};
@@ -24,6 +25,8 @@ pub fn routes() -> OpenApiRouter<Payments> {
         .merge(super::methods::http::routes())
         .merge(super::payouts::http::routes())
         .merge(super::refunds::http::routes())
+        .merge(promotions::http::routes())
+        .merge(receipts::http::routes())
 }
 
 /// What a driver holds and owes.

@@ -40,7 +40,9 @@ pub mod methods;
 #[allow(dead_code, reason = "the engine calls some of it")]
 pub mod payouts;
 pub mod personal;
+pub mod promotions;
 pub mod providers;
+pub mod receipts;
 #[allow(dead_code, reason = "the engine calls some of it")]
 pub mod refunds;
 pub mod split;
@@ -94,6 +96,10 @@ pub struct Config {
     pub adjustment_max: Francs,
     /// Of the watch.
     pub watch: watch::Config,
+    /// Promotions, referrals and tips.
+    pub promotions: promotions::Config,
+    /// Who sells, on receipts.
+    pub receipts: receipts::Config,
 }
 
 /// Longest reason that an admin gives, in characters.
@@ -177,31 +183,35 @@ impl fmt::Debug for Payments {
 #[cfg(test)]
 impl Config {
     /// As by default, with small bounds.
-    pub const FOR_TESTS: Self = Self {
-        commission: BasisPoints(900),
-        methods: methods::Config { saved_max: 3, hold: Span::from_minutes(24 * 60) },
-        payouts: payouts::terms::Config {
-            amount_min: Francs(500),
-            amount_max: Francs(500_000),
-            fee: Francs(100),
-            fee_share: BasisPoints(100),
-            tax: BasisPoints(1_800),
-            a_day_max: 30,
-            approval_from: Francs(200_000),
-            weekly_min: Francs(500),
-        },
-        adjustment_max: Francs(100_000),
-        watch: watch::Config {
-            single_from: Francs(10_000_000),
-            day_from: Francs(10_000_000),
-            payouts_a_day_max: 3,
-            small_fare: Francs(1_000),
-            small_rides_a_day_max: 3,
-            declines_a_day_max: 3,
-            wallet_change_window: Span::from_minutes(72 * 60),
-            attempts_an_hour_max: 3,
-        },
-    };
+    pub fn for_tests() -> Self {
+        Self {
+            commission: BasisPoints(900),
+            methods: methods::Config { saved_max: 3, hold: Span::from_minutes(24 * 60) },
+            payouts: payouts::terms::Config {
+                amount_min: Francs(500),
+                amount_max: Francs(500_000),
+                fee: Francs(100),
+                fee_share: BasisPoints(100),
+                tax: BasisPoints(1_800),
+                a_day_max: 30,
+                approval_from: Francs(200_000),
+                weekly_min: Francs(500),
+            },
+            adjustment_max: Francs(100_000),
+            watch: watch::Config {
+                single_from: Francs(10_000_000),
+                day_from: Francs(10_000_000),
+                payouts_a_day_max: 3,
+                small_fare: Francs(1_000),
+                small_rides_a_day_max: 3,
+                declines_a_day_max: 3,
+                wallet_change_window: Span::from_minutes(72 * 60),
+                attempts_an_hour_max: 3,
+            },
+            promotions: promotions::Config::for_tests(),
+            receipts: receipts::Config::for_tests(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -212,7 +222,7 @@ impl Parts {
         Self {
             pool,
             vault: Vault::for_tests(),
-            config: Config::FOR_TESTS,
+            config: Config::for_tests(),
             recipients: Arc::new(|_| std::future::ready(Ok(None)).boxed()),
             names: Arc::new(|_| std::future::ready(Ok(Some("Keza Uwase".to_owned()))).boxed()),
             providers: Providers::default(),

@@ -28,16 +28,43 @@ pub async fn export(pool: &PgPool, vault: &Vault, person: UserId) -> Result<Vec<
     )
     .fetch_all(pool)
     .await?;
-    let mut parts = vec![Part::list("ledger.json", lines)];
+    let promotions = sqlx::query_scalar!(
+        r#"SELECT to_jsonb(l) AS "row!: Value" FROM (
+               SELECT p.code, u.ride_id, u.reserved_rwf, u.used_rwf, u.state, u.reserved_at
+               FROM promotion_uses u JOIN promotions p ON p.id = u.promotion_id
+               WHERE u.rider_id = $1 ORDER BY u.reserved_at DESC LIMIT $2) AS l"#,
+        person.0,
+        EXPORT_ROWS_MAX
+    )
+    .fetch_all(pool)
+    .await?;
+    // Who the other one is, is the other one's.
+    let referrals = sqlx::query_scalar!(
+        r#"SELECT to_jsonb(l) AS "row!: Value" FROM (
+               SELECT CASE WHEN referee_id = $1 THEN 'you came by a code' ELSE 'you brought somebody' END AS what,
+                      state, reward_rwf, given_at,
+                      (SELECT code FROM referral_codes WHERE rider_id = $1) AS your_code
+               FROM referrals WHERE referee_id = $1 OR referrer_id = $1 ORDER BY given_at DESC LIMIT $2) AS l"#,
+        person.0,
+        EXPORT_ROWS_MAX
+    )
+    .fetch_all(pool)
+    .await?;
+    let mut parts = vec![
+        Part::list("ledger.json", lines),
+        Part::list("promotions.json", promotions),
+        Part::list("referrals.json", referrals),
+    ];
     parts.extend(methods::personal::export(pool, vault, person).await?);
     Ok(parts)
 }
 
-/// Wallets and words are forgotten; the ledger is not.
+/// Wallets, words and the code for friends are forgotten; all else is ids and amounts, which the law wants kept.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn erase(conn: &mut PgConnection, person: UserId, _now: Timestamp) -> Result<Progress, Error> {
     methods::personal::erase(conn, person).await?;
+    sqlx::query!("DELETE FROM referral_codes WHERE rider_id = $1", person.0).execute(conn).await?;
     Ok(Progress::Done)
 }

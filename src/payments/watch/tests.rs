@@ -92,7 +92,7 @@ async fn each_pattern_opens_one_case_however_often_it_is_looked_at(pool: PgPool)
 async fn who_tries_too_often_has_to_wait_until_the_oldest_try_is_an_hour_old(pool: PgPool) {
     let person = UserId(fixture::rider(&pool, 1).await.0);
     let mut conn = pool.acquire().await.expect("a connection");
-    let config = PaymentsConfig::FOR_TESTS.watch;
+    let config = PaymentsConfig::for_tests().watch;
     for minute in 0..3 {
         may_try(&mut conn, &config, person, at(NOW)).await.expect("may try");
         attempt(&pool, person, 100, "failed", at(NOW) + Span::from_minutes(minute)).await;
