@@ -140,6 +140,7 @@ impl Basics {
             vault: vault.clone(),
             config: payments_config(config, server),
             recipients: auth.recipients(),
+            names: auth.names(),
             providers: providers(config, server)?,
             tell: tell_over(bus.clone()),
             sandbox_url: sandbox_url.map(str::to_owned),

@@ -6,6 +6,7 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::error::Error;
 use crate::ids::UserId;
+use crate::payments::methods;
 use crate::personal::{EXPORT_ROWS_MAX, Part, Progress};
 use crate::time::Timestamp;
 use crate::vault::Vault;
@@ -14,7 +15,7 @@ use crate::vault::Vault;
 ///
 /// # Errors
 /// When the database is away.
-pub async fn export(pool: &PgPool, _vault: &Vault, person: UserId) -> Result<Vec<Part>, Error> {
+pub async fn export(pool: &PgPool, vault: &Vault, person: UserId) -> Result<Vec<Part>, Error> {
     let lines = sqlx::query_scalar!(
         r#"SELECT to_jsonb(l) AS "row!: Value" FROM (
                SELECT t.id AS transaction_id, t.at, t.ride_id, t.memo, account.kind AS account, entry.amount_rwf
@@ -68,17 +69,19 @@ pub async fn export(pool: &PgPool, _vault: &Vault, person: UserId) -> Result<Vec
     )
     .fetch_all(pool)
     .await?;
-    Ok(vec![
+    let mut parts = vec![
         Part::list("ledger.json", lines),
         Part::list("payments.json", owed),
         Part::list("payments_at_providers.json", asked),
         Part::list("promotions.json", promotions),
         Part::list("referrals.json", referrals),
-    ])
+    ];
+    parts.extend(methods::personal::export(pool, vault, person).await?);
+    Ok(parts)
 }
 
-/// The code for friends is forgotten, and the numbers of wallets but of what a provider is still asked about; all else is
-/// ids and amounts, which the law wants kept.
+/// Saved wallets, words and the code for friends are forgotten, and the numbers of wallets but of what a provider is still
+/// asked about; all else is ids and amounts, which the law wants kept.
 ///
 /// # Errors
 /// When the database is away.
@@ -90,6 +93,7 @@ pub async fn erase(conn: &mut PgConnection, person: UserId, _now: Timestamp) -> 
     )
     .execute(&mut *conn)
     .await?;
+    methods::personal::erase(conn, person).await?;
     sqlx::query!("DELETE FROM referral_codes WHERE rider_id = $1", person.0).execute(conn).await?;
     Ok(Progress::Done)
 }

@@ -45,6 +45,7 @@ mod money;
 mod onboarding;
 mod operations;
 mod outages;
+mod payouts;
 mod people_of_rides;
 mod products;
 mod promotions;
