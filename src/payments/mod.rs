@@ -22,6 +22,8 @@
 //! ever changed, a correction is another transaction.
 
 mod cases;
+mod choosing;
+mod disputes;
 mod effects;
 pub mod http;
 mod intent;
@@ -31,6 +33,7 @@ pub mod method;
 pub mod personal;
 pub mod providers;
 pub mod split;
+pub mod terms;
 
 mod store;
 
@@ -48,6 +51,7 @@ use crate::fares;
 use crate::ids::{DriverId, RideId, UserId};
 use crate::money::{BasisPoints, Francs};
 use crate::notifications::Recipients;
+use crate::pricing::Prices;
 use crate::time::Timestamp;
 use crate::vault::Vault;
 use crate::web::page::{Page, PageRequest, Position};
@@ -57,6 +61,8 @@ use ledger::{Kind, Posting, PostingError};
 use providers::Providers;
 
 pub use cases::{NewCase, Severity};
+pub use choosing::Promised;
+pub use disputes::{Dispute, NewDispute};
 pub use effects::Tiding;
 pub use intent::{NewIntent, Purpose};
 pub use method::{PaymentMethod, Plan, ProviderId};
@@ -121,6 +127,8 @@ pub struct Parts {
     pub vault: Vault,
     /// Settings.
     pub config: Config,
+    /// What the platform keeps, by date.
+    pub prices: Prices,
     /// How people are reached: whose own telephone is their wallet unless they saved another.
     pub recipients: Recipients,
     /// Who moves money.
@@ -148,6 +156,7 @@ impl Parts {
     pub fn for_tests(pool: PgPool) -> Self {
         use futures_util::FutureExt as _;
         Self {
+            prices: Prices::for_tests(pool.clone()),
             pool,
             vault: Vault::for_tests(),
             config: Config { commission: BasisPoints(900) },

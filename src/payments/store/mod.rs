@@ -1,6 +1,7 @@
 //! All SQL of this service; the ledger's tables here, the others in files of their own.
 
 pub(super) mod cases;
+pub(super) mod disputes;
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgExecutor, PgPool};
