@@ -6,6 +6,7 @@ use crate::auth;
 use crate::clock;
 use crate::config::Config;
 use crate::drivers;
+use crate::payments;
 use crate::privacy;
 use crate::rides;
 use crate::telemetry::Telemetry;
@@ -15,7 +16,7 @@ use crate::vault::{Column, KeysError};
 
 /// All that is sealed anywhere, as the services tell it.
 fn sealed_columns() -> Vec<&'static Column> {
-    [auth::SEALED, drivers::SEALED, privacy::SEALED, rides::SEALED].concat()
+    [auth::SEALED, drivers::SEALED, payments::SEALED, privacy::SEALED, rides::SEALED].concat()
 }
 
 /// The keys that seal, and how much each has sealed.

@@ -1,12 +1,12 @@
 //! What this service has about a person. The ledger forgets nothing: ten years are the law's, and all it holds of a person
-//! is the id.
+//! is the id. What a person wrote about a fare is forgotten.
 
 use serde_json::Value;
 use sqlx::{PgConnection, PgPool};
 
 use crate::error::Error;
 use crate::ids::UserId;
-use crate::personal::{EXPORT_ROWS_MAX, Part, Progress};
+use crate::personal::{ERASE_ROWS_MAX, EXPORT_ROWS_MAX, Part, Progress};
 use crate::time::Timestamp;
 use crate::vault::Vault;
 
@@ -27,13 +27,30 @@ pub async fn export(pool: &PgPool, _vault: &Vault, person: UserId) -> Result<Vec
     )
     .fetch_all(pool)
     .await?;
-    Ok(vec![Part::list("ledger.json", lines)])
+    let disputes = sqlx::query_scalar!(
+        r#"SELECT to_jsonb(d) AS "row!: Value" FROM (
+               SELECT ride_id, reason, comment, charged_rwf, opened_at
+               FROM fare_disputes WHERE rider_id = $1 ORDER BY opened_at DESC LIMIT $2) AS d"#,
+        person.0,
+        EXPORT_ROWS_MAX
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(vec![Part::list("ledger.json", lines), Part::list("fare_disputes.json", disputes)])
 }
 
-/// Nothing is to be forgotten here.
+/// Forgets what the person wrote; amounts stay.
 ///
 /// # Errors
-/// Never.
-pub async fn erase(_conn: &mut PgConnection, _person: UserId, _now: Timestamp) -> Result<Progress, Error> {
-    Ok(Progress::Done)
+/// When the database refuses.
+pub async fn erase(conn: &mut PgConnection, person: UserId, _now: Timestamp) -> Result<Progress, Error> {
+    let disputes = sqlx::query!(
+        "UPDATE fare_disputes SET comment = NULL WHERE ride_id IN (
+             SELECT ride_id FROM fare_disputes WHERE rider_id = $1 AND comment IS NOT NULL LIMIT $2)",
+        person.0,
+        ERASE_ROWS_MAX
+    )
+    .execute(conn)
+    .await?;
+    Ok(Progress::after(&[disputes.rows_affected()]))
 }

@@ -10,6 +10,9 @@
 
 mod authority;
 mod sms;
+pub mod mtn;
+pub mod airtel;
+pub mod card;
 
 use std::io;
 use std::net::SocketAddr;

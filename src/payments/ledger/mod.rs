@@ -4,6 +4,9 @@
 //! [`Posting`] can only be made of [`Transfer`]s, and a transfer takes from one account exactly what it gives another.
 //! Debits are positive, credits negative. The database checks the sum again when a transaction commits.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use uuid::Uuid;
@@ -260,7 +263,7 @@ impl Posting {
 }
 
 #[cfg(test)]
-mod tests {
+mod arithmetic {
     use proptest::prelude::{Strategy, any, prop, prop_assert, prop_assert_eq, proptest};
     use uuid::Uuid;
 

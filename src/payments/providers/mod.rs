@@ -82,13 +82,15 @@ pub enum Reason {
     Misconfigured,
     /// The amount is not one that the provider moves.
     Amount,
+    /// The provider cannot be reached now: nothing was sent.
+    Unavailable,
     /// Something else, final.
     Other,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::InsufficientFunds,
         Self::PayerTimeout,
         Self::PayerDeclined,
@@ -100,6 +102,7 @@ impl Reason {
         Self::OwnAccount,
         Self::Misconfigured,
         Self::Amount,
+        Self::Unavailable,
         Self::Other,
     ];
 
@@ -117,6 +120,7 @@ impl Reason {
             Self::OwnAccount => "own_account",
             Self::Misconfigured => "misconfigured",
             Self::Amount => "amount",
+            Self::Unavailable => "unavailable",
             Self::Other => "other",
         }
     }

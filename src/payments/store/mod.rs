@@ -1,17 +1,21 @@
 //! All SQL of this service; the ledger's tables here, the others in files of their own.
 
+pub(super) mod attempts;
 pub(super) mod cases;
 pub(super) mod disputes;
+mod posting;
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgExecutor, PgPool};
+use sqlx::{PgExecutor, PgPool};
 use uuid::Uuid;
 
 use crate::ids::{DriverId, RideId};
 use crate::money::Francs;
-use crate::payments::ledger::{Kind, Posting};
+use crate::payments::ledger::Kind;
 use crate::time::Timestamp;
 use crate::web::page::PageRequest;
+
+pub(super) use posting::{is_overdrawn, locked_balance, post, post_all};
 
 /// The head of a transaction that is to be written.
 #[derive(Clone, Debug)]
@@ -68,77 +72,12 @@ impl KindTotal {
     }
 }
 
-/// Writes a posting, unless one was written for the same cause before: then `false`. A concurrent writer of the same
-/// cause is waited for.
-pub(super) async fn post(
-    conn: &mut PgConnection,
-    new: &NewTransaction,
-    posting: &Posting,
-) -> Result<bool, sqlx::Error> {
-    let id = Uuid::now_v7();
-    let written = sqlx::query!(
-        "INSERT INTO ledger_transactions (id, cause, ride_id, at, memo) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT ON CONSTRAINT ledger_transactions_cause DO NOTHING",
-        id,
-        new.cause,
-        new.ride.map(Uuid::from),
-        DateTime::<Utc>::from(new.at),
-        new.memo,
-    )
-    .execute(&mut *conn)
-    .await?;
-    if written.rows_affected() == 0 {
-        return Ok(false);
-    }
-    let entries = posting.entries();
-    let kinds: Vec<_> = entries.iter().map(|entry| entry.account.kind().as_str().to_owned()).collect();
-    let owners: Vec<_> = entries.iter().map(|entry| entry.account.owner()).collect();
-    let amounts: Vec<_> = entries.iter().map(|entry| entry.amount.amount()).collect();
-    open_accounts(conn, &kinds, &owners).await?;
-    let lines = sqlx::query!(
-        "INSERT INTO ledger_entries (transaction_id, line, account_id, amount_rwf)
-         SELECT $1, wanted.line::smallint, account.id, wanted.amount
-         FROM unnest($2::text[], $3::uuid[], $4::bigint[]) WITH ORDINALITY AS wanted (kind, owner, amount, line)
-         JOIN ledger_accounts account ON account.kind = wanted.kind AND account.owner_id IS NOT DISTINCT FROM wanted.owner",
-        id,
-        &kinds,
-        &owners as &[Option<Uuid>],
-        &amounts,
-    )
-    .execute(&mut *conn)
-    .await?;
-    // A line that found no account would leave the transaction off balance: the database would refuse the commit.
-    debug_assert_eq!(usize::try_from(lines.rows_affected()), Ok(entries.len()));
-    Ok(true)
-}
-
-/// Makes the accounts that do not exist yet. Postings name their accounts in one order, so two of them never wait for
-/// each other in a circle.
-async fn open_accounts(conn: &mut PgConnection, kinds: &[String], owners: &[Option<Uuid>]) -> Result<(), sqlx::Error> {
-    // The look before the insert spares a number of the sequence for every posting on old accounts.
-    sqlx::query!(
-        "INSERT INTO ledger_accounts (kind, owner_id)
-         SELECT wanted.kind, wanted.owner
-         FROM unnest($1::text[], $2::uuid[]) WITH ORDINALITY AS wanted (kind, owner, line)
-         WHERE NOT EXISTS (SELECT FROM ledger_accounts account
-                           WHERE account.kind = wanted.kind AND account.owner_id IS NOT DISTINCT FROM wanted.owner)
-         ORDER BY wanted.line
-         ON CONFLICT ON CONSTRAINT ledger_accounts_unique DO NOTHING",
-        kinds,
-        owners as &[Option<Uuid>],
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
 /// The sums of a driver's accounts, those that exist.
 pub(super) async fn driver_sums(db: impl PgExecutor<'_>, driver: DriverId) -> Result<Vec<DriverEntry>, sqlx::Error> {
     let rows = sqlx::query!(
-        r#"SELECT account.kind, sum(entry.amount_rwf)::bigint AS "balance!"
-           FROM ledger_accounts account JOIN ledger_entries entry ON entry.account_id = account.id
-           WHERE account.owner_id = $1
-           GROUP BY account.kind"#,
+        r#"SELECT account.kind, balance.debit_rwf - balance.credit_rwf AS "balance!"
+           FROM ledger_accounts account JOIN ledger_balances balance ON balance.account_id = account.id
+           WHERE account.owner_id = $1"#,
         driver.0,
     )
     .fetch_all(db)
@@ -187,11 +126,11 @@ pub(super) async fn kind_totals(pool: &PgPool) -> Result<Vec<KindTotal>, sqlx::E
     let names: Vec<_> = Kind::ALL.iter().map(|kind| kind.as_str().to_owned()).collect();
     let rows = sqlx::query!(
         r#"SELECT wanted.kind AS "kind!", count(DISTINCT account.id) AS "accounts!",
-                  coalesce(sum(entry.amount_rwf) FILTER (WHERE entry.amount_rwf > 0), 0)::bigint AS "debit!",
-                  coalesce(-sum(entry.amount_rwf) FILTER (WHERE entry.amount_rwf < 0), 0)::bigint AS "credit!"
+                  coalesce(sum(balance.debit_rwf), 0)::bigint AS "debit!",
+                  coalesce(sum(balance.credit_rwf), 0)::bigint AS "credit!"
            FROM unnest($1::text[]) WITH ORDINALITY AS wanted (kind, place)
            LEFT JOIN ledger_accounts account ON account.kind = wanted.kind
-           LEFT JOIN ledger_entries entry ON entry.account_id = account.id
+           LEFT JOIN ledger_balances balance ON balance.account_id = account.id
            GROUP BY wanted.kind, wanted.place
            ORDER BY wanted.place"#,
         &names,

@@ -78,6 +78,8 @@ const KINDS: &[(&str, &str, Kind)] = &[
     ("/admin/road-closures/", "{id}", Kind::Closure),
     ("/admin/jobs/", "{id}", Kind::Job),
     ("/admin/breaches/", "{id}", Kind::Breach),
+    ("/admin/tariffs/", "{id}", Kind::Plain(NOBODY)),
+    ("/admin/terms/", "{id}", Kind::Plain(NOBODY)),
     ("/me/consents/", "{purpose}", Kind::Plain("marketing")),
     ("/me/exports/", "{id}", Kind::Export),
     ("/admin/privacy/people/", "{purpose}", Kind::Plain("marketing")),
