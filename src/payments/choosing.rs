@@ -11,6 +11,19 @@ use crate::ids::{RideId, RiderId};
 use crate::money::Francs;
 use crate::time::Timestamp;
 
+/// What is sold to whom, as far as a promotion asks.
+#[derive(Clone, Copy, Debug)]
+pub struct Sold<'a> {
+    /// To whom.
+    pub rider: RiderId,
+    /// `boda` or `delivery`.
+    pub ride_type: &'a str,
+    /// What is to be paid.
+    pub price: Francs,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// What a promotion would take over of a fare.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Promised {
@@ -34,43 +47,30 @@ impl Payments {
         Ok(())
     }
 
-    /// Refuses a saved method that is not the rider's, or is of another kind.
+    /// Refuses a saved method that is not the rider's, or is of another provider.
     ///
     /// # Errors
     /// [`Error::Invalid`] naming `payment_method_id`.
     pub async fn check_saved_method(&self, _rider: RiderId, id: Uuid, _method: PaymentMethod) -> Result<(), Error> {
         // Nobody can save one yet.
-        Err(Error::invalid("payment_method_id", id, "is not a saved method of yours"))
+        Err(Error::invalid("payment_method_id", id, "is not a method of yours at this provider"))
     }
 
     /// What a code would take over; nothing is reserved.
     ///
     /// # Errors
-    /// [`Error::Invalid`] naming `promo_code`.
-    pub async fn quote_promotion(
-        &self,
-        _rider: RiderId,
-        code: &str,
-        _fare: Francs,
-        _at: Timestamp,
-    ) -> Result<Promised, Error> {
+    /// [`Error::Invalid`] naming `promo_code`; why it is not good for this ride.
+    pub async fn promised(&self, code: &str, _sold: &Sold<'_>) -> Result<Promised, Error> {
         // There are no codes yet.
-        Err(Error::invalid("promo_code", code, "is not a code that is in force"))
+        Err(Error::invalid("promo_code", code, "is not a code we know"))
     }
 
-    /// Reserves a code for a ride, and says under which id. Asked again for the same ride, it is the same reservation.
+    /// Reserves a code for a ride, and says under which id; none when it takes nothing over. Asked again for the same ride,
+    /// it is the same reservation.
     ///
     /// # Errors
-    /// As [`Payments::quote_promotion`].
-    pub async fn reserve_promotion(
-        &self,
-        rider: RiderId,
-        code: &str,
-        _ride: RideId,
-        fare: Francs,
-        at: Timestamp,
-    ) -> Result<Uuid, Error> {
-        let promised = self.quote_promotion(rider, code, fare, at).await?;
-        Err(Error::invalid("promo_code", promised.code, "cannot be reserved"))
+    /// As [`Payments::promised`].
+    pub async fn reserve(&self, code: &str, _ride: RideId, sold: &Sold<'_>) -> Result<Option<Uuid>, Error> {
+        self.promised(code, sold).await.map(|_| None)
     }
 }

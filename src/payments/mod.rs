@@ -67,7 +67,7 @@ use ledger::{Kind, Posting, PostingError};
 use providers::Providers;
 
 pub use cases::{NewCase, Severity};
-pub use choosing::Promised;
+pub use choosing::{Promised, Sold};
 pub use disputes::{Dispute, NewDispute};
 pub use effects::Tiding;
 pub use intent::{NewIntent, Purpose};

@@ -5,8 +5,9 @@
 //! driver's share and theirs to declare.
 
 use super::Payments;
-use super::jobs::{ChargeCancellation, SettleRide};
+use super::jobs::SettleRide;
 use super::split::{Split, SplitError};
+use crate::error::Error;
 use crate::money::Francs;
 use crate::pricing::TermsNumbers;
 use crate::time::Timestamp;
@@ -15,42 +16,42 @@ impl Payments {
     /// Who gets what of a fare, by the terms that held at an instant: together `fare` and the service fee.
     ///
     /// # Errors
-    /// [`SplitError`] for a negative fare.
-    pub fn ride_split(&self, fare: Francs, ride_type: &str, at: Timestamp) -> Result<Split, SplitError> {
-        ride_split(fare, &self.parts.prices.book().terms_at(ride_type, at).numbers)
+    /// For a negative fare.
+    pub(in crate::payments) async fn ride_split(
+        &self,
+        fare: Francs,
+        ride_type: &str,
+        at: Timestamp,
+    ) -> Result<Split, Error> {
+        let book = self.parts.prices.book();
+        ride_split(fare, &book.terms_at(ride_type, at).numbers).map_err(Error::internal)
     }
 
     /// Who gets what of a completed ride, by the terms it was sold by: it may have been quoted before these changed.
     ///
     /// # Errors
     /// As [`Payments::ride_split`].
-    pub fn split_of(&self, ride: &SettleRide) -> Result<Split, SplitError> {
+    pub(in crate::payments) async fn split_of(&self, ride: &SettleRide) -> Result<Split, Error> {
         let book = self.parts.prices.book();
-        let named = ride.terms.as_deref().and_then(|name| book.terms_named(name));
-        let terms = named.unwrap_or_else(|| book.terms_at(&ride.ride_type, ride.completed_at));
-        ride_split(ride.fare_rwf, &terms.numbers)
+        match ride.terms.as_deref().and_then(|name| book.terms_named(name)) {
+            Some(terms) => ride_split(ride.fare_rwf, &terms.numbers).map_err(Error::internal),
+            None => self.ride_split(ride.fare_rwf, &ride.ride_type, ride.completed_at).await,
+        }
     }
 
     /// Who gets what of the fee of a ride that was called off: the driver the compensation, the platform what is left.
     ///
     /// # Errors
-    /// [`SplitError`] when the compensation is more than the fee.
-    pub fn cancellation_split(
+    /// When the compensation is more than the fee.
+    pub(in crate::payments) async fn cancellation_split(
         &self,
         fee: Francs,
         compensation: Francs,
         ride_type: &str,
         at: Timestamp,
-    ) -> Result<Split, SplitError> {
-        cancellation_split(fee, compensation, &self.parts.prices.book().terms_at(ride_type, at).numbers)
-    }
-
-    /// As [`Payments::cancellation_split`], of a job.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn split_of_cancellation(&self, charge: &ChargeCancellation) -> Result<Split, SplitError> {
-        self.cancellation_split(charge.fee_rwf, charge.compensation_rwf, &charge.ride_type, charge.at)
+    ) -> Result<Split, Error> {
+        let book = self.parts.prices.book();
+        cancellation_split(fee, compensation, &book.terms_at(ride_type, at).numbers).map_err(Error::internal)
     }
 }
 

@@ -22,7 +22,7 @@ use crate::error::{Checks, Error, Fault};
 use crate::geo::LatLng;
 use crate::ids::{QuoteId, RideId, RiderId, UserId};
 use crate::money::BasisPoints;
-use crate::payments::{PaymentMethod, Plan};
+use crate::payments::{PaymentMethod, Plan, Sold};
 use crate::phone::Phone;
 use crate::realtime::protocol::view::RideView;
 use crate::time::{Span, Timestamp};
@@ -190,7 +190,10 @@ impl Rides {
         self.refuse_no_go(&way)?;
         let Priced { price, fare, express } = self.price(&way, wish, now)?;
         let promotion = match promo_code {
-            Some(code) => Some(self.inner.payments.quote_promotion(rider, &code, price.to_pay(), now).await?),
+            Some(code) => {
+                let sold = Sold { rider, ride_type: ride_type.as_str(), price: price.to_pay(), at: now };
+                Some(self.inner.payments.promised(&code, &sold).await?)
+            }
             None => None,
         };
         let quote = Quote {
@@ -340,7 +343,10 @@ impl Rides {
             payments.check_saved_method(rider, saved, method).await?;
         }
         let promotion = match &checked.promo_code {
-            Some(code) => Some(payments.reserve_promotion(rider, code, id, price.to_pay(), now).await?),
+            Some(code) => {
+                let sold = Sold { rider, ride_type: checked.ride_type.as_str(), price: price.to_pay(), at: now };
+                payments.reserve(code, id, &sold).await?
+            }
             None => None,
         };
         Ok(Plan { saved_method: choice.saved_method, uses_credit: choice.uses_credit.unwrap_or(true), promotion })
