@@ -15,6 +15,7 @@ mod ground;
 mod health;
 mod keys;
 mod operations;
+mod rehearsal;
 mod router;
 mod schema;
 mod seed;

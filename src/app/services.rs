@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::ground::Ground;
 use super::sessions::{keep_ended, keep_keys};
 use super::streets::Streets;
-use super::{Error, Server, schema, watchers};
+use super::{Error, Server, rehearsal, schema, watchers};
 use crate::analytics::Analytics;
 use crate::auth::{self, Auth};
 use crate::bus::{Bus, Message, Topic};
@@ -142,7 +142,7 @@ impl Basics {
             vault: vault.clone(),
             config: config.payments.clone(),
             recipients: auth.recipients(),
-            providers: providers(config, server),
+            providers: providers(config, server)?,
             tell: tell_over(bus.clone()),
         });
         let privacy = Privacy::new(privacy::Parts {
@@ -186,9 +186,15 @@ fn storage(config: &Config, http: &reqwest::Client, vault: Vault) -> Result<Stor
     })
 }
 
-/// Who moves money.
-fn providers(_config: &Config, _server: Option<&Server>) -> Providers {
-    Providers::default()
+/// Who moves money. With the sandbox running all of them are there, whatever is configured.
+fn providers(config: &Config, server: Option<&Server>) -> Result<Providers, Error> {
+    let clock: jobs::Clock = Arc::new(clock::now);
+    let opened = match server.and_then(|server| server.sandbox.as_ref()) {
+        Some(addresses) => rehearsal::providers(addresses).open(true, &clock),
+        // A command beside a rehearsal does not know where its sandbox listens.
+        None => config.providers.open(config.sandbox.enabled, &clock),
+    };
+    opened.map_err(|error| Error::service("the client of providers of payments cannot be built", error))
 }
 
 /// The authority that is asked about papers.

@@ -16,6 +16,7 @@ mod money;
 mod papers;
 mod people;
 mod privacy;
+mod providers;
 mod reader;
 mod riding;
 mod settings;
@@ -105,6 +106,8 @@ pub struct Config {
     pub payments: payments::Config,
     /// Tariffs and terms.
     pub prices: pricing::Config,
+    /// Who moves money; not asked with the sandbox on.
+    pub providers: payments::providers::Config,
     /// People's data: rights, how long it is kept, where it lies.
     pub privacy: crate::privacy::Config,
     /// Stand-ins for the outside world.
@@ -222,6 +225,7 @@ fn build(reader: &mut Reader<'_>) -> Config {
         tokens: people::tokens(reader),
         prices: money::prices(reader, payments.commission),
         payments,
+        providers: providers::providers(reader, &sandbox),
         data_dir,
         sandbox,
         demo,
