@@ -17,7 +17,7 @@ use crate::ids::UserId;
 use crate::phone::Phone;
 use crate::privacy::Swept;
 use crate::redact::Secret;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{self, Sandbox};
 use crate::simulation;
 use crate::telemetry::Telemetry;
 use crate::time::Timestamp;
@@ -162,8 +162,10 @@ pub async fn set_agency(config: Config, phone: Phone, agency: Agency) -> Result<
 pub async fn run_sandbox(config: Config) -> Result<(), Error> {
     Telemetry::install(&config.log)?;
     let stop = stop_signal();
-    let sandbox = Sandbox::start(config.sandbox.listen).await?;
+    let sandbox = Sandbox::start_with(config.sandbox.listen, config.sandbox.prompt_delay).await?;
     println!("ready {}", sandbox.url());
+    // Beside what programs read.
+    eprintln!("{}", sandbox::introduction(sandbox.addresses()));
     stop.cancelled().await;
     sandbox.stop().await;
     Ok(())

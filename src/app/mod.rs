@@ -155,7 +155,7 @@ async fn serve_with(
     let address = listener.local_addr().map_err(|source| Error::Listen { address: config.server.listen, source })?;
     let vault = schema::bring_up_to_date(config, database).await?;
     let sandbox = match &config.sandbox {
-        sandbox if sandbox.enabled => Some(Sandbox::start(sandbox.listen).await?),
+        sandbox if sandbox.enabled => Some(Sandbox::start_with(sandbox.listen, sandbox.prompt_delay).await?),
         _ => None,
     };
     let server = Server {
@@ -164,6 +164,9 @@ async fn serve_with(
         own_url: own_url(config, address),
         ready: Arc::new(AtomicBool::new(false)),
     };
+    if let Some(sandbox) = &sandbox {
+        sandbox.call_back_at(&format!("{}/api/v1/callbacks", server.own_url));
+    }
     if config.storage.bucket.is_none() && (config.bus.redis.is_some() || config.jobs.workers_max == 0) {
         // Not refused: two processes on one machine may well share the directory.
         let message = "files lie on this machine's disk, and the configuration looks like several processes: each of them \

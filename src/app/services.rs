@@ -342,6 +342,7 @@ impl Services {
             tokio::spawn(deliver_notices(self.bus.clone(), Arc::clone(&self.hub), stop.clone())),
             tokio::spawn(watchers::gauges(self.rides.clone(), database.clone(), stop.clone())),
             tokio::spawn(rides::tidy(self.rides.clone(), stop.clone())),
+            tokio::spawn(payments::promotions::sweep::keep_promotions(self.payments.clone(), stop.clone())),
             tokio::spawn(rides::pickup::watch_pickups(self.rides.clone(), stop.clone())),
             tokio::spawn(show_tiles(self.locations.clone(), Arc::clone(&self.hub), stop.clone())),
             tokio::spawn(self.maps.clone().run(stop.clone())),

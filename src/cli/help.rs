@@ -79,14 +79,25 @@ usage or configuration.";
 
 /// Below `boda sandbox --help`.
 pub const SANDBOX: &str = "\
-An SMS gateway that speaks the protocol of Africa's Talking and keeps what it is given:
-GET /_sim/sms shows it. `boda serve --sandbox` starts one by itself; this is for a server in
-another process, which is told by BODA__SMS__PROVIDER=africastalking and BODA__SMS__BASE_URL.
-Listens on loopback only, because whoever reaches it reads every sign-in code.
+MTN MoMo (in francs, and in euros with users that provision themselves), Airtel Money (v1, and the
+signed v2 and v3), a card gateway, and an SMS gateway that speaks the protocol of Africa's Talking:
+what has been written for the real ones works against these. Prints its addresses and credentials,
+to standard error.
+The control is on the port of --listen, MTN, Airtel and the card gateway on the three that follow;
+GET /_sim lists what can be done there: faults, time, wallets, statements, texts.
+
+`boda serve --sandbox` starts one by itself; this is for a server in another process, which is told
+by BODA__SMS__PROVIDER=africastalking and BODA__SMS__BASE_URL, and for partners who develop against
+it. Listens on loopback only, because whoever reaches it reads every sign-in code. How an order
+ends is in the last digits of the number: docs/PAYMENTS.md lists them.
 
 Examples:
   boda sandbox --listen 127.0.0.1:9100
+  curl http://127.0.0.1:9100/_sim
   curl 'http://127.0.0.1:9100/_sim/sms?limit=5'
+  curl 'http://127.0.0.1:9100/_sim/transactions?provider=mtn&limit=5'
+  curl -d '{\"seconds\": 300}' http://127.0.0.1:9100/_sim/clock/advance
+  curl -d '{\"kind\": \"status\", \"count\": 1}' http://127.0.0.1:9100/_sim/faults
 
 Exit codes: 0 stopped when asked to, 1 could not start, 64 wrong usage or configuration.";
 

@@ -19,8 +19,10 @@ const SENDER_CHARS_MAX: usize = 11;
 pub struct SandboxConfig {
     /// Whether `serve` starts them; always so in demo mode.
     pub enabled: bool,
-    /// Where; port 0 takes a free one. Loopback.
+    /// Where; port 0 takes free ones, another one is followed by three more. Loopback.
     pub listen: SocketAddr,
+    /// How long the people of the sandbox take to answer a payment on their phones.
+    pub prompt_delay: Span,
 }
 
 /// A simulated city.
@@ -176,7 +178,11 @@ pub fn demo(reader: &mut Reader<'_>) -> DemoConfig {
 
 pub fn sandbox(reader: &mut Reader<'_>, demo: &DemoConfig) -> SandboxConfig {
     let mut s = reader.section("sandbox");
-    let config = SandboxConfig { enabled: s.flag("enabled") || demo.enabled, listen: s.address("listen") };
+    let config = SandboxConfig {
+        enabled: s.flag("enabled") || demo.enabled,
+        listen: s.address("listen"),
+        prompt_delay: s.span("prompt_delay_ms", 0..=600_000),
+    };
     let reason = "is not a loopback address, and whoever reaches the sandbox reads every sign-in code";
     s.require(config.listen.ip().is_loopback(), "listen", "sandbox.listen", reason);
     config

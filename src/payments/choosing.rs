@@ -60,9 +60,10 @@ impl Payments {
     ///
     /// # Errors
     /// [`Error::Invalid`] naming `promo_code`; why it is not good for this ride.
-    pub async fn promised(&self, code: &str, _sold: &Sold<'_>) -> Result<Promised, Error> {
-        // There are no codes yet.
-        Err(Error::invalid("promo_code", code, "is not a code we know"))
+    pub async fn promised(&self, code: &str, sold: &Sold<'_>) -> Result<Promised, Error> {
+        let Sold { rider, ride_type, price, at } = *sold;
+        let amount = self.quote_promotion(rider, code, price, ride_type, at).await;
+        Ok(Promised { code: code.to_owned(), amount: amount.map_err(|error| of_field(error, code))? })
     }
 
     /// Reserves a code for a ride, and says under which id; none when it takes nothing over. Asked again for the same ride,
@@ -70,7 +71,17 @@ impl Payments {
     ///
     /// # Errors
     /// As [`Payments::promised`].
-    pub async fn reserve(&self, code: &str, _ride: RideId, sold: &Sold<'_>) -> Result<Option<Uuid>, Error> {
-        self.promised(code, sold).await.map(|_| None)
+    pub async fn reserve(&self, code: &str, ride: RideId, sold: &Sold<'_>) -> Result<Option<Uuid>, Error> {
+        let Sold { rider, ride_type, price, at } = *sold;
+        let reserved = self.reserve_promotion(rider, code, ride, price, ride_type, at).await;
+        reserved.map_err(|error| of_field(error, code))
+    }
+}
+
+/// Names the field of the booking.
+fn of_field(error: Error, code: &str) -> Error {
+    match error {
+        Error::Invalid(_) => Error::invalid("promo_code", code, "is not a code we know"),
+        other => other,
     }
 }

@@ -8,6 +8,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::{DriverBalance, DriverTransaction, KindTotal, Payments, TrialBalance};
+use super::{promotions, receipts};
 use crate::clock;
 use crate::time::Timestamp;
 use crate::web::body::{Json, Query};
@@ -21,6 +22,8 @@ pub fn routes() -> OpenApiRouter<Payments> {
         .routes(routes!(driver_balance))
         .routes(routes!(driver_ledger))
         .routes(routes!(trial_balance))
+        .merge(promotions::http::routes())
+        .merge(receipts::http::routes())
 }
 
 /// What a driver holds and owes.

@@ -37,7 +37,9 @@ mod ladder;
 pub mod ledger;
 pub mod method;
 pub mod personal;
+pub mod promotions;
 pub mod providers;
+pub mod receipts;
 pub mod split;
 pub mod terms;
 
@@ -82,6 +84,10 @@ pub const SEALED: &[&Column] = &[&store::attempts::WALLET];
 pub struct Config {
     /// What the platform keeps of a fare; at most the whole.
     pub commission: BasisPoints,
+    /// Promotions, referrals and tips.
+    pub promotions: promotions::Config,
+    /// Who sells, on receipts.
+    pub receipts: receipts::Config,
 }
 
 /// What a driver holds and owes.
@@ -168,7 +174,11 @@ impl Parts {
             prices: Prices::for_tests(pool.clone()),
             pool,
             vault: Vault::for_tests(),
-            config: Config { commission: BasisPoints(900) },
+            config: Config {
+                commission: BasisPoints(900),
+                promotions: promotions::Config::for_tests(),
+                receipts: receipts::Config::for_tests(),
+            },
             recipients: Arc::new(|_| std::future::ready(Ok(None)).boxed()),
             providers: Providers::default(),
             tell: Arc::new(|_| {}),

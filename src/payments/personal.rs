@@ -27,23 +27,42 @@ pub async fn export(pool: &PgPool, _vault: &Vault, person: UserId) -> Result<Vec
     )
     .fetch_all(pool)
     .await?;
-    let disputes = sqlx::query_scalar!(
-        r#"SELECT to_jsonb(d) AS "row!: Value" FROM (
-               SELECT ride_id, reason, comment, charged_rwf, opened_at
-               FROM fare_disputes WHERE rider_id = $1 ORDER BY opened_at DESC LIMIT $2) AS d"#,
+    let promotions = sqlx::query_scalar!(
+        r#"SELECT to_jsonb(l) AS "row!: Value" FROM (
+               SELECT p.code, u.ride_id, u.reserved_rwf, u.used_rwf, u.state, u.reserved_at
+               FROM promotion_uses u JOIN promotions p ON p.id = u.promotion_id
+               WHERE u.rider_id = $1 ORDER BY u.reserved_at DESC LIMIT $2) AS l"#,
         person.0,
         EXPORT_ROWS_MAX
     )
     .fetch_all(pool)
     .await?;
-    Ok(vec![Part::list("ledger.json", lines), Part::list("fare_disputes.json", disputes)])
+    // Who the other one is, is the other one's.
+    let referrals = sqlx::query_scalar!(
+        r#"SELECT to_jsonb(l) AS "row!: Value" FROM (
+               SELECT CASE WHEN referee_id = $1 THEN 'you came by a code' ELSE 'you brought somebody' END AS what,
+                      state, reward_rwf, given_at,
+                      (SELECT code FROM referral_codes WHERE rider_id = $1) AS your_code
+               FROM referrals WHERE referee_id = $1 OR referrer_id = $1 ORDER BY given_at DESC LIMIT $2) AS l"#,
+        person.0,
+        EXPORT_ROWS_MAX
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(vec![
+        Part::list("ledger.json", lines),
+        Part::list("promotions.json", promotions),
+        Part::list("referrals.json", referrals),
+        Part::list("fare_disputes.json", disputed(pool, person).await?),
+    ])
 }
 
-/// Forgets what the person wrote; amounts stay.
+/// The code for friends is forgotten, and what was written about fares; all else is ids and amounts, which the law wants kept.
 ///
 /// # Errors
-/// When the database refuses.
+/// When the database is away.
 pub async fn erase(conn: &mut PgConnection, person: UserId, _now: Timestamp) -> Result<Progress, Error> {
+    sqlx::query!("DELETE FROM referral_codes WHERE rider_id = $1", person.0).execute(&mut *conn).await?;
     let disputes = sqlx::query!(
         "UPDATE fare_disputes SET comment = NULL WHERE ride_id IN (
              SELECT ride_id FROM fare_disputes WHERE rider_id = $1 AND comment IS NOT NULL LIMIT $2)",
@@ -53,4 +72,18 @@ pub async fn erase(conn: &mut PgConnection, person: UserId, _now: Timestamp) -> 
     .execute(conn)
     .await?;
     Ok(Progress::after(&[disputes.rows_affected()]))
+}
+
+/// What the person said against fares.
+async fn disputed(pool: &PgPool, person: UserId) -> Result<Vec<Value>, Error> {
+    let rows = sqlx::query_scalar!(
+        r#"SELECT to_jsonb(d) AS "row!: Value" FROM (
+               SELECT ride_id, reason, comment, charged_rwf, opened_at
+               FROM fare_disputes WHERE rider_id = $1 ORDER BY opened_at DESC LIMIT $2) AS d"#,
+        person.0,
+        EXPORT_ROWS_MAX
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rows)
 }

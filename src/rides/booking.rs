@@ -259,6 +259,7 @@ impl Rides {
             Booker::Agent(agent) => (Some(agent), Actor { role: "agent", id: Some(agent) }),
         };
         let ride = Ride { booked_by, ..ride };
+        let has_promotion = ride.payment_plan.promotion.is_some();
         let order = Order { scheduled_max: Some(self.inner.config.products.scheduled_max), ..ride.order() };
         let order = self.standing_of(rider, now).await?.on(order);
         let input = Input::RequestRide { ride: id, rider, pin: ride.pin, order };
@@ -273,6 +274,13 @@ impl Rides {
                 };
                 let replayed = self.replay(id, request_hash, is_theirs).await?;
                 replayed.ok_or_else(|| Error::internal("a requested ride is not there"))
+            }
+            Err(Unanswered::Refused(refusal)) => {
+                // Where nobody knows whether it was booked, a sweep gives back what was kept for a ride that is not there.
+                if has_promotion {
+                    self.inner.payments.release_promotion(id, now).await?;
+                }
+                Err(self.refusal(refusal))
             }
             Err(refused) => Err(self.refused(refused)),
         }

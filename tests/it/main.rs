@@ -20,6 +20,7 @@ mod process;
 mod proxy;
 mod raw;
 mod redis;
+mod walk;
 
 mod access;
 mod at_rest;
@@ -46,6 +47,7 @@ mod operations;
 mod outages;
 mod people_of_rides;
 mod products;
+mod promotions;
 mod random_input;
 mod roads;
 mod second_factor;

@@ -39,6 +39,8 @@ pub fn body(route: &str) -> Value {
         "POST /auth/partner/token" => {
             json!({"partner_id": "00000000-0000-4000-8000-000000000000", "secret": "none of theirs"})
         }
+        "POST /riders/me/referral" => json!({"code": "NOBODYS"}),
+        "POST /admin/promotions/{id}/end" => json!({"reason": "for the matrix"}),
         "POST /admin/partners" => json!({"name": "for the matrix", "scopes": ["places:read"]}),
         "POST /admin/partners/{id}/revoke" => json!({"reason": "for the matrix"}),
         "PUT /admin/users/{id}/phone" => json!({"phone": fresh_phone(), "reason": "for the matrix"}),

@@ -66,6 +66,7 @@ const KINDS: &[(&str, &str, Kind)] = &[
     ("/offers/", "{offer_id}", Kind::Offer),
     ("/agent/rides/", "{id}", Kind::AgentRide),
     ("/admin/rides/", "{id}", Kind::Ride),
+    ("/admin/promotions/", "{id}", Kind::Plain(NOBODY)),
     ("/drivers/me/documents/", "{kind}", Kind::Plain("photo")),
     ("/admin/drivers/{id}/documents/", "{id}", Kind::Applicant),
     ("/admin/drivers/", "{id}", Kind::Driver),
