@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use super::reader::Reader;
 use crate::money::{BasisPoints, Francs};
 use crate::payments::{self, ProviderId, engine};
+use crate::pricing;
 use crate::time::Span;
 
 pub fn payments(reader: &mut Reader<'_>) -> payments::Config {
@@ -106,5 +107,15 @@ fn receipts(reader: &mut Reader<'_>) -> payments::receipts::Config {
         seller: section.text("seller"),
         tin: section.optional_text("tin"),
         address: section.optional_text("address"),
+    }
+}
+
+pub fn prices(reader: &mut Reader<'_>, commission: BasisPoints) -> pricing::Config {
+    let mut s = reader.section("pricing");
+    let days: i64 = s.whole("dispute_within_days", 1..=365);
+    pricing::Config {
+        commission,
+        reload_every: s.span("reload_every_s", 1..=60),
+        dispute_within: Span::from_secs(days * 86_400),
     }
 }

@@ -32,6 +32,9 @@ pub struct SettleRide {
     /// `boda` or `delivery`: what the terms are asked for.
     #[serde(default = "boda")]
     pub ride_type: String,
+    /// By which terms it was sold; those of its end when left out.
+    #[serde(default)]
+    pub terms: Option<String>,
     /// When it ended: the time of the transaction in the books.
     pub completed_at: Timestamp,
 }

@@ -27,6 +27,8 @@ mod callbacks;
 mod books;
 mod cases;
 mod check;
+mod choosing;
+mod disputes;
 mod effects;
 pub mod engine;
 pub mod http;
@@ -47,6 +49,7 @@ pub mod reconciliation;
 pub mod refunds;
 pub mod rehearsal;
 pub mod split;
+pub mod terms;
 
 mod store;
 
@@ -67,6 +70,7 @@ use crate::money::{BasisPoints, Francs};
 use crate::notifications::Recipients;
 #[cfg(test)]
 use crate::time::Span;
+use crate::pricing::Prices;
 use crate::time::Timestamp;
 use crate::vault::{Column, Vault};
 
@@ -79,6 +83,8 @@ use providers::Providers;
 
 pub use cases::{NewCase, Severity};
 pub use check::{Finding, Report};
+pub use choosing::{Promised, Sold};
+pub use disputes::{Dispute, NewDispute};
 pub use effects::Tiding;
 pub use intent::{NewIntent, Purpose};
 pub use method::{PaymentMethod, Plan, ProviderId};
@@ -171,6 +177,8 @@ pub struct Parts {
     pub vault: Vault,
     /// Settings.
     pub config: Config,
+    /// What the platform keeps, by date.
+    pub prices: Prices,
     /// How people are reached: whose own telephone is their wallet unless they saved another.
     pub recipients: Recipients,
     /// What people are called: compared with the holders of their wallets.
@@ -242,6 +250,7 @@ impl Parts {
     pub fn for_tests(pool: PgPool) -> Self {
         use futures_util::FutureExt as _;
         Self {
+            prices: Prices::for_tests(pool.clone()),
             pool,
             vault: Vault::for_tests(),
             config: Config::for_tests(),

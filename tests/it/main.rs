@@ -36,6 +36,7 @@ mod dispatching;
 mod drivers;
 mod edge;
 mod encryption;
+mod fares;
 mod geofences;
 mod history;
 mod ledger;

@@ -138,6 +138,11 @@ const IMPERSONAL: &[(&str, &str)] = &[
     ("rides.cancel_reason", "a word of a list"),
     ("rides.cancellation_cause", "a word of a list"),
     ("rides.cancelled_by", "a word of a list"),
+    ("fare_disputes.reason", "a word of a list"),
+    ("fare_proofs.*", "distances, times and prices; no place"),
+    ("price_versions.*", "the platform's prices: who decided them is an id"),
+    ("quotes.price_basis", "a time and the platform's words"),
+    ("rides.price_basis", "a time and the platform's words"),
     ("rides.payment_method", "a word of a list"),
     ("rides.pin", "four random digits"),
     ("rides.request_hash", "a hash of the booking; taken as well"),
@@ -297,6 +302,13 @@ async fn rides(pool: &PgPool, person: UserId, other: UserId) {
         "INSERT INTO ratings (ride_id, by_role, by_id, about_id, stars, comment, created_at)
          VALUES ($1, 'driver', $2, $3, 5, 'MARK7F3A', now()), ($1, 'customer', $3, $2, 5, 'MARK7F3A', now())",
         &[driven.0, person.0, other.0],
+    )
+    .await;
+    execute(
+        pool,
+        "INSERT INTO fare_disputes (ride_id, id, rider_id, reason, comment, charged_rwf, opened_at)
+         VALUES ($2, gen_random_uuid(), $1, 'other', 'MARK7F3A', 1000, now())",
+        &[person.0, ridden.0],
     )
     .await;
     execute(

@@ -50,6 +50,7 @@ pub fn body(route: &str) -> Value {
         "POST /rides/{id}/payment" => json!({"method": "mtn_momo"}),
         "POST /rides/{id}/cancel" => json!({"reason": "other"}),
         "POST /agent/rides/{id}/cancel" => json!({"reason": "changed_mind"}),
+        "POST /rides/{id}/fare-dispute" => json!({"reason": "other"}),
         "POST /rides/{id}/rating" => json!({"stars": 5}),
         "POST /rides/{id}/start" => json!({"pin": "0000"}),
         "POST /rides/{id}/reschedule" => json!({"pickup_at": "2027-01-27T07:30:00+02:00"}),

@@ -90,6 +90,8 @@ const KINDS: &[(&str, &str, Kind)] = &[
     ("/admin/cooperatives/", "{name}", Kind::Plain("nobodys")),
     ("/admin/reconciliation/", "{provider}", Kind::Plain("mtn")),
     ("/admin/breaches/", "{id}", Kind::Breach),
+    ("/admin/tariffs/", "{id}", Kind::Plain(NOBODY)),
+    ("/admin/terms/", "{id}", Kind::Plain(NOBODY)),
     ("/me/consents/", "{purpose}", Kind::Plain("marketing")),
     ("/me/exports/", "{id}", Kind::Export),
     ("/admin/privacy/people/", "{purpose}", Kind::Plain("marketing")),
