@@ -9,6 +9,9 @@ use crate::money::{BasisPoints, Francs, divide_half_up};
 use crate::payments::methods::PayoutWallet;
 use crate::time::{Span, Timestamp};
 
+/// After the midnight between Sunday and Monday.
+const DUE_AFTER_MIDNIGHT: Span = Span::from_minutes(4 * 60);
+
 /// Bounds and prices.
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
@@ -201,8 +204,13 @@ pub fn judge_amount(config: &Config, amount: Francs, owed: Owed, today: i64) -> 
 
 /// The Monday whose settlement is the last that was due: each is due at 04:00 in Kigali.
 pub fn week_of(as_of: Timestamp) -> NaiveDate {
-    let day = (as_of - Span::from_minutes(4 * 60)).kigali_day();
+    let day = (as_of - DUE_AFTER_MIDNIGHT).kigali_day();
     day.checked_sub_days(Days::new(day.weekday().num_days_from_monday().into())).unwrap_or(day)
+}
+
+/// When the settlement of a week is due: four in the morning, when the rides of the night are in the books.
+pub fn due_at(week: NaiveDate) -> Timestamp {
+    Timestamp::start_of_kigali_day(week) + DUE_AFTER_MIDNIGHT
 }
 
 #[cfg(test)]
@@ -234,6 +242,7 @@ mod tests {
             ("2026-11-29T23:30:00Z", day(2026, 11, 23)),
         ] {
             assert_eq!(week_of(at(now)), week, "{now}");
+            assert!(due_at(week) <= at(now), "{now}");
         }
     }
 

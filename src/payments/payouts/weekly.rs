@@ -9,7 +9,7 @@ use chrono::{Days, NaiveDate};
 use uuid::Uuid;
 
 use super::outcome::float_low;
-use super::terms::{PayoutKind, judge_wallet, week_of};
+use super::terms::{PayoutKind, due_at, judge_wallet, week_of};
 use super::{Payout, State, begin, give_back, owed, send, store};
 use crate::audit::{self, Act};
 use crate::error::Error;
@@ -18,13 +18,10 @@ use crate::money::Francs;
 use crate::payments::method::ProviderId;
 use crate::payments::providers::{Operation, Trouble};
 use crate::payments::{Payments, cases, methods};
-use crate::time::{Span, Timestamp};
+use crate::time::Timestamp;
 
 /// Payouts that are looked at again in one go, for each provider.
 const HELD_MAX: i64 = 500;
-
-/// Four in the morning: the week's rides are over and in the books.
-const DUE_AFTER_MIDNIGHT: Span = Span::from_minutes(4 * 60);
 
 /// What a run did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,7 +42,7 @@ pub struct WeeklyRun {
 pub(super) fn next_at(now: Timestamp) -> Timestamp {
     let week = week_of(now);
     let next = week.checked_add_days(Days::new(7)).unwrap_or(week);
-    Timestamp::start_of_kigali_day(next) + DUE_AFTER_MIDNIGHT
+    due_at(next)
 }
 
 /// What is left of our own money, by provider. Unknown where a provider cannot say: then it is asked for and may refuse.
