@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::terms::week_of;
+use super::terms::{due_at, week_of};
 use crate::error::Error;
 use crate::jobs::{self, Context, Job, New, Registry};
 use crate::payments::Payments;
@@ -53,6 +53,9 @@ impl Job for LookRound {
     const LEASE: Span = Span::from_minutes(5);
 }
 
+/// How long after it was due the weekly settlement is still begun by itself.
+const WEEKLY_WITHIN: Span = Span::from_minutes(24 * 60);
+
 /// Between two looks.
 const LOOK_EVERY: Span = Span::from_minutes(5);
 
@@ -64,8 +67,11 @@ const LOOK_EVERY: Span = Span::from_minutes(5);
 pub async fn schedule(pool: &PgPool, now: Timestamp) -> Result<(), Error> {
     let mut conn = pool.acquire().await?;
     let week = week_of(now);
-    jobs::enqueue(&mut conn, &PayWeekly { as_of: now }, New::at(now).dedupe(format!("payments.pay_weekly:{week}")))
-        .await?;
+    // A server that was away on Monday makes up for it; what is later is run by hand, so that nobody is paid by surprise.
+    if now.since(due_at(week)) <= WEEKLY_WITHIN {
+        jobs::enqueue(&mut conn, &PayWeekly { as_of: now }, New::at(now).dedupe(format!("payments.pay_weekly:{week}")))
+            .await?;
+    }
     let slot = now.as_millis() / LOOK_EVERY.as_millis();
     jobs::enqueue(&mut conn, &LookRound { slot }, New::at(now).dedupe(format!("payments.look_round:{slot}"))).await?;
     Ok(())
