@@ -60,6 +60,7 @@ const APPROVALS: i64 = 2;
 /// Where a payout is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = PayoutState)]
 pub enum State {
     /// Two admins have to say yes.
     AwaitingApproval,

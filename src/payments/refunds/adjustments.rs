@@ -19,6 +19,7 @@ use crate::web::page::{Page, PageRequest, Position};
 /// Which of a person's accounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = AdjustedAccount)]
 pub enum On {
     /// What the platform owes a rider.
     RiderCredit,

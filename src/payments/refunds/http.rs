@@ -50,6 +50,7 @@ struct RiderRefundView {
 
 /// A refund, as admins see it.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AdminRefundView)]
 struct RefundView {
     id: Uuid,
     /// The collection it gives back of.
@@ -241,7 +242,7 @@ async fn approve(
 
 /// Why.
 #[derive(Debug, Deserialize, ToSchema)]
-struct RejectRequest {
+struct DecisionReason {
     /// Up to 500 characters, nothing personal.
     #[schema(example = "the ride took place")]
     reason: String,
@@ -250,7 +251,7 @@ struct RejectRequest {
 /// Reject a refund
 #[utoipa::path(
     post, path = "/admin/refunds/{id}/reject", tag = "admin", params(("id" = Uuid, Path)), security(("bearer" = [])),
-    request_body = RejectRequest,
+    request_body = DecisionReason,
     responses(
         (status = 200, body = RefundView),
         (status = 401, body = ErrorBody, description = "`unauthenticated`, `token_expired`"),
@@ -264,7 +265,7 @@ async fn reject(
     State(payments): State<Payments>,
     Admin(admin): Admin,
     Path(id): Path<Uuid>,
-    Json(request): Json<RejectRequest>,
+    Json(request): Json<DecisionReason>,
 ) -> Result<Json<RefundView>, ApiError> {
     Ok(Json(payments.decide_refund(admin, id, Decision::Reject(&request.reason), clock::now()).await?.into()))
 }
@@ -391,7 +392,7 @@ async fn approve_adjustment(
 /// Reject an adjustment
 #[utoipa::path(
     post, path = "/admin/adjustments/{id}/reject", tag = "admin", params(("id" = Uuid, Path)),
-    security(("bearer" = [])), request_body = RejectRequest,
+    security(("bearer" = [])), request_body = DecisionReason,
     responses(
         (status = 200, body = AdjustmentView),
         (status = 401, body = ErrorBody, description = "`unauthenticated`, `token_expired`"),
@@ -405,7 +406,7 @@ async fn reject_adjustment(
     State(payments): State<Payments>,
     Admin(admin): Admin,
     Path(id): Path<Uuid>,
-    Json(request): Json<RejectRequest>,
+    Json(request): Json<DecisionReason>,
 ) -> Result<Json<AdjustmentView>, ApiError> {
     let decision = Decision::Reject(&request.reason);
     Ok(Json(payments.decide_adjustment(admin, id, decision, clock::now()).await?.into()))

@@ -49,6 +49,7 @@ pub(super) use outcome::ended;
 /// Where a refund goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = RefundDestination)]
 pub enum Destination {
     /// To the wallet or card it came from.
     Wallet,
@@ -74,6 +75,7 @@ impl Destination {
 /// Who bears a refund.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = RefundBearer)]
 pub enum Bearer {
     /// We do.
     Platform,
@@ -99,6 +101,7 @@ impl Bearer {
 /// Where a refund is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = RefundState)]
 pub enum State {
     /// Another admin has to decide.
     Proposed,
