@@ -207,7 +207,7 @@ const REFUND_APPROVED: Texts = Texts {
 
 impl Key {
     /// Every key.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 31] = [
         Self::OtpCode,
         Self::PasswordResetCode,
         Self::PhoneChangeCode,
