@@ -142,6 +142,7 @@ impl Basics {
             recipients: auth.recipients(),
             providers: providers(config, server)?,
             tell: tell_over(bus.clone()),
+            sandbox_url: sandbox_url.map(str::to_owned),
         });
         let privacy = Privacy::new(privacy::Parts {
             config: config.privacy.clone(),
@@ -383,6 +384,7 @@ impl Services {
             tokio::spawn(watchers::take_suspended_off(self.drivers.clone(), self.rides.clone(), stop.clone())),
             tokio::spawn(self.payments.clone().keep_hints(stop.clone())),
             tokio::spawn(watchers::watch_papers(database.pool().clone(), stop.clone())),
+            tokio::spawn(watchers::watch_money(self.payments.clone(), database.pool().clone(), stop.clone())),
         ];
         let upkeep = (telemetry.clone(), stop.clone());
         tasks.push(tokio::spawn(async move { upkeep.0.run_upkeep(upkeep.1).await }));

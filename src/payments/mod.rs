@@ -24,7 +24,9 @@
 mod attempt;
 mod breaker;
 mod callbacks;
+mod books;
 mod cases;
+mod check;
 mod effects;
 pub mod engine;
 pub mod http;
@@ -39,6 +41,8 @@ pub mod personal;
 pub mod promotions;
 pub mod providers;
 pub mod receipts;
+pub mod reconciliation;
+pub mod rehearsal;
 pub mod split;
 
 mod store;
@@ -59,7 +63,6 @@ use crate::money::{BasisPoints, Francs};
 use crate::notifications::Recipients;
 use crate::time::Timestamp;
 use crate::vault::{Column, Vault};
-use crate::web::page::{Page, PageRequest, Position};
 
 use callbacks::Hints;
 use engine::Shared;
@@ -69,10 +72,12 @@ use ledger::{Kind, Posting, PostingError};
 use providers::Providers;
 
 pub use cases::{NewCase, Severity};
+pub use check::{Finding, Report};
 pub use effects::Tiding;
 pub use intent::{NewIntent, Purpose};
 pub use method::{PaymentMethod, Plan, ProviderId};
-pub use store::{DriverEntry, DriverTransaction, KindTotal};
+pub use store::books::StatementItem;
+pub use store::{DriverEntry, KindTotal};
 
 /// Every column of this service that is sealed.
 pub const SEALED: &[&Column] = &[&store::attempts::WALLET];
@@ -155,6 +160,8 @@ pub struct Parts {
     pub providers: Providers,
     /// Tells apps.
     pub tell: Tell,
+    /// Where the stand-ins of the outside world listen, if they run: they have statements for programs.
+    pub sandbox_url: Option<String>,
 }
 
 /// The service. Clones share everything.
@@ -192,6 +199,7 @@ impl Parts {
             recipients: Arc::new(|_| std::future::ready(Ok(None)).boxed()),
             providers: Providers::default(),
             tell: Arc::new(|_| {}),
+            sandbox_url: None,
         }
     }
 }
@@ -260,35 +268,18 @@ impl Payments {
         Ok(DriverBalance { cash_collected, commission_owed })
     }
 
-    /// The driver's own lines of the ledger, newest first.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub async fn driver_ledger(&self, driver: DriverId, page: &PageRequest) -> Result<Page<DriverTransaction>, Error> {
-        let rows = store::driver_transactions(&self.pool, driver, page).await?;
-        Ok(Page::new(rows, page, DriverTransaction::position))
-    }
-
     /// The sums of all accounts by kind, shown to an admin.
     ///
     /// # Errors
     /// When the database is away.
     pub async fn trial_balance(&self, admin: UserId, now: Timestamp) -> Result<TrialBalance, Error> {
-        let kinds = store::kind_totals(&self.pool).await?;
-        let difference = Francs::checked_sum(kinds.iter().map(KindTotal::balance))
-            .ok_or_else(|| Error::internal("the sum of the ledger does not fit"))?;
+        let balance = self.trial_balance_unseen(None).await?;
         audit::record_read(&self.pool, &Act::of_admin(admin, "ledger.balance_read"), &[], now).await?;
-        Ok(TrialBalance { kinds, difference })
+        Ok(balance)
     }
 }
 
 /// What a ride's settlement is known by: one for each ride and method, for ever.
 fn cause(ride: RideId, method: PaymentMethod) -> String {
     format!("ride:{ride}:{}", method.as_str())
-}
-
-impl DriverTransaction {
-    fn position(&self) -> Position {
-        Position { at: self.at, id: self.id }
-    }
 }

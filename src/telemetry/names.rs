@@ -245,6 +245,10 @@ catalogue! {
     AUDIT_PUBLISHED_TIMESTAMP_SECONDS = "boda_audit_published_timestamp_seconds", Shape::Gauge;
     /// Notices of breaches of personal data that are overdue; labels: notice (ncsa_48h, ncsa_72h).
     BREACH_NOTICES_OVERDUE = "boda_breach_notices_overdue", Shape::Gauge;
+    /// Cases of money that nobody has settled; labels: kind (missing_here, unresolved_attempt, ...).
+    MONEY_CASES_OPEN = "boda_money_cases_open", Shape::Gauge;
+    /// Age of the oldest case of money that nobody has settled; labels: kind.
+    MONEY_CASE_OLDEST_SECONDS = "boda_money_case_oldest_seconds", Shape::Gauge;
 
     /// Database connections of the pool; labels: state (in_use, idle).
     DB_CONNECTIONS = "boda_db_connections", Shape::Gauge;

@@ -39,6 +39,7 @@ mod edge;
 mod encryption;
 mod geofences;
 mod history;
+mod ledger;
 mod machines;
 mod maps;
 mod money;

@@ -75,6 +75,7 @@ const IMPERSONAL: &[(&str, &str)] = &[
     ("jobs.state", "a word of a list"),
     ("learned_speeds.subject", "a word of a list"),
     ("ledger_accounts.kind", "a word of a list"),
+    ("money_cases.*", "codes, ids and amounts, and reasons of admins, who are told to name nobody"),
     ("provider_statement_lines.*", "names of transactions at providers, amounts; no number of a wallet is kept"),
     ("reconciliations.*", "words of lists, counts and amounts"),
     ("ledger_transactions.cause", "names causes by id"),

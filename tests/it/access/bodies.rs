@@ -14,6 +14,7 @@ pub fn query(route: &str) -> &'static str {
         "GET /heatmap" => "?lat_min=-1.96&lat_max=-1.94&lng_min=30.05&lng_max=30.07",
         "GET /places" => "?q=nyabu",
         "GET /admin/users" => "?phone=0788123456",
+        "GET /admin/reconciliation" | "POST /admin/reconciliation/{provider}/statements" => "?day=2026-11-25",
         _ => "",
     }
 }
@@ -75,6 +76,7 @@ pub fn body(route: &str) -> Value {
             json!({"kind": "ride", "subject": uuid::Uuid::new_v4(), "reason": "for the matrix"})
         }
         "POST /admin/drivers/{id}/documents/{document_id}/decision" => json!({"decision": "approve"}),
+        "POST /admin/money-cases/{id}/resolve" => json!({"resolution": "explained", "reason": "for the matrix"}),
         "POST /admin/driver-appeals/{id}/decision" => json!({"outcome": "refused", "reason": "for the matrix"}),
         _ => json!({}),
     }
