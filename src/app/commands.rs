@@ -35,6 +35,8 @@ pub async fn worker(config: Config) -> Result<(), Error> {
         let keys = schema::refresh_keys(vault.clone(), config.vault.clone(), database.pool().clone(), stop.clone());
         let keys = tokio::spawn(keys);
         let basics = Basics::build(&config, database, vault, None)?;
+        basics.prices.reload().await?;
+        let prices = tokio::spawn(basics.prices.clone().keep_current(stop.clone()));
         let upkeep = tokio::spawn({
             let stop = stop.clone();
             async move { telemetry.run_upkeep(stop).await }
@@ -44,6 +46,7 @@ pub async fn worker(config: Config) -> Result<(), Error> {
         let _ = run_jobs(basics.registry(), &config, database, &stop).await;
         let _ = engine.await;
         let _ = upkeep.await;
+        let _ = prices.await;
         let _ = keys.await;
         Ok(())
     })

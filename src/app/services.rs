@@ -18,7 +18,6 @@ use crate::config::Config;
 use crate::db::Database;
 use crate::drivers::authority::{self, Register, Site};
 use crate::drivers::{self, Drivers};
-use crate::fares::TariffBook;
 use crate::government::Government;
 use crate::ids::UserId;
 use crate::jobs::{self, Registry, Runner};
@@ -32,6 +31,7 @@ use crate::maps::{Corrected, Maps};
 use crate::notifications::{self, Notice, Notifications, Publish, sms};
 use crate::payments::providers::Providers;
 use crate::payments::{self, Payments};
+use crate::pricing::Prices;
 use crate::privacy::{self, Privacy};
 use crate::realtime::{self, Hub};
 use crate::redact::Secret;
@@ -73,6 +73,7 @@ pub(super) struct Services {
     pub(super) places: Places,
     /// The ways along the streets, where these are known.
     pub(super) router: Option<Arc<Router>>,
+    pub(super) prices: Prices,
     pub(super) payments: Payments,
     pub(super) rides: Rides,
     pub(super) shard: JoinHandle<Result<(), crate::error::Error>>,
@@ -103,6 +104,7 @@ pub(super) struct Basics {
     pub(super) auth: Auth,
     pub(super) notifications: Notifications,
     pub(super) drivers: Drivers,
+    pub(super) prices: Prices,
     pub(super) payments: Payments,
     pub(super) privacy: Privacy,
 }
@@ -135,11 +137,14 @@ impl Basics {
             Some((register, approves)) => drivers.verified_by(Arc::new(register), approves),
             None => drivers,
         };
+        let prices = Prices::new(pool.clone(), config.prices.clone());
         let payments = Payments::new(payments::Parts {
+            prices: prices.clone(),
             pool: pool.clone(),
             vault: vault.clone(),
             config: payments_config(config, server),
             recipients: auth.recipients(),
+            names: auth.names(),
             providers: providers(config, server)?,
             tell: tell_over(bus.clone()),
             sandbox_url: sandbox_url.map(str::to_owned),
@@ -154,7 +159,7 @@ impl Basics {
             payments: payments.clone(),
             announce: announce_over(bus.clone()),
         });
-        Ok(Self { pool, tokens, bus, vault, auth, notifications, drivers, payments, privacy })
+        Ok(Self { pool, tokens, bus, vault, auth, notifications, drivers, prices, payments, privacy })
     }
 
     /// Every kind of job this program can run.
@@ -264,7 +269,9 @@ impl Services {
     ) -> Result<Self, Error> {
         let basics = Basics::build(config, database, vault, Some(server))?;
         let registry = basics.registry();
-        let Basics { pool, tokens, bus, vault, auth, notifications, drivers, payments, privacy } = basics;
+        let Basics { pool, tokens, bus, vault, auth, notifications, drivers, prices, payments, privacy } = basics;
+        // Before anything is sold or settled.
+        prices.reload().await?;
         let for_ground = config.clone();
         let ground = tokio::task::spawn_blocking(move || Ground::new(&for_ground))
             .await
@@ -298,7 +305,8 @@ impl Services {
             maps: maps.clone(),
             locations: locations.clone(),
             history: history.clone(),
-            tariffs: Arc::new(TariffBook::rwanda_moto()),
+            prices: prices.clone(),
+            payments: payments.clone(),
             steering: steering.clone(),
             streets: router.clone(),
         };
@@ -320,6 +328,7 @@ impl Services {
             steering,
             places: ground.places(),
             router,
+            prices,
             payments,
             rides,
             shard,
@@ -354,6 +363,7 @@ impl Services {
             tokio::spawn(rides::pickup::watch_pickups(self.rides.clone(), stop.clone())),
             tokio::spawn(show_tiles(self.locations.clone(), Arc::clone(&self.hub), stop.clone())),
             tokio::spawn(self.maps.clone().run(stop.clone())),
+            tokio::spawn(self.prices.clone().keep_current(stop.clone())),
             tokio::spawn(self.privacy.clone().keep_days(stop.clone())),
             tokio::spawn(watchers::heed_objections(self.privacy.clone(), self.steering.clone(), stop.clone())),
             tokio::spawn(watchers::forget_with_others(self, stop.clone())),

@@ -77,6 +77,12 @@ pub enum Key {
     PaymentReceived,
     /// To the rider: the wallet has not paid. `ref`.
     PaymentFailed,
+    /// To the driver: money is in the wallet. `amount`, `wallet`.
+    PayoutSent,
+    /// To the driver: it did not arrive and is on the account again. `amount`, `wallet`.
+    PayoutFailed,
+    /// To the rider: money is given back. `amount`, `ref`.
+    RefundApproved,
 }
 
 struct Texts {
@@ -181,6 +187,24 @@ const PHONE_CHANGED: Texts = Texts {
     fr: "Votre compte boda a maintenant un autre numéro. Si ce n'est pas vous, contactez-nous vite.",
 };
 
+const PAYOUT_SENT: Texts = Texts {
+    rw: "Twohereje {amount} Frw kuri {wallet}.",
+    en: "{amount} Frw sent to {wallet}.",
+    fr: "{amount} Frw envoyés sur {wallet}.",
+};
+
+const PAYOUT_FAILED: Texts = Texts {
+    rw: "{amount} Frw ntiyageze kuri {wallet}. Yasubijwe kuri konti yawe. Reba nimero wishyurirwaho.",
+    en: "{amount} Frw did not arrive on {wallet} and is back on your account. Check your payout wallet.",
+    fr: "{amount} Frw non reçus sur {wallet}, remis sur votre compte. Vérifiez votre numéro de paiement.",
+};
+
+const REFUND_APPROVED: Texts = Texts {
+    rw: "Kugarurirwa {amount} Frw ku rugendo {ref} byemejwe.",
+    en: "Refund of {amount} Frw approved for {ref}.",
+    fr: "Remboursement de {amount} Frw approuvé pour {ref}.",
+};
+
 impl Key {
     /// Every key.
     pub const ALL: [Self; 28] = [
@@ -212,6 +236,9 @@ impl Key {
         Self::PaymentRequested,
         Self::PaymentReceived,
         Self::PaymentFailed,
+        Self::PayoutSent,
+        Self::PayoutFailed,
+        Self::RefundApproved,
     ];
 
     /// The name on the wire and in the database.
@@ -245,6 +272,9 @@ impl Key {
             Self::PaymentRequested => "payment_requested",
             Self::PaymentReceived => "payment_received",
             Self::PaymentFailed => "payment_failed",
+            Self::PayoutSent => "payout_sent",
+            Self::PayoutFailed => "payout_failed",
+            Self::RefundApproved => "refund_approved",
         }
     }
 
@@ -289,7 +319,10 @@ impl Key {
             | Self::AppealGranted
             | Self::AppealRefused
             | Self::PaymentReceived
-            | Self::PaymentFailed => Span::from_minutes(24 * 60),
+            | Self::PaymentFailed
+            | Self::PayoutSent
+            | Self::PayoutFailed
+            | Self::RefundApproved => Span::from_minutes(24 * 60),
         }
     }
 
@@ -299,6 +332,9 @@ impl Key {
             Self::PasswordResetCode => PASSWORD_RESET_CODE,
             Self::PhoneChangeCode => PHONE_CHANGE_CODE,
             Self::PhoneChanged => PHONE_CHANGED,
+            Self::PayoutSent => PAYOUT_SENT,
+            Self::PayoutFailed => PAYOUT_FAILED,
+            Self::RefundApproved => REFUND_APPROVED,
             Self::DriverFound => Texts {
                 rw: "Umumotari {name} ({plate}) ari mu nzira. Azahagera nyuma y'iminota {eta}.",
                 en: "{name} ({plate}) is coming. Arrival in {eta} min.",

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 
 use super::reconciliation::Source;
-use super::{PaymentMethod, Payments, Plan, ProviderId, SettleError};
+use super::{PaymentMethod, Payments, Plan, ProviderId, SettleError, payouts};
 use crate::error::Error;
 use crate::ids::{DriverId, RideId, RiderId};
 use crate::jobs::{self, Context, Failure, Job, New, Registry};
@@ -32,6 +32,9 @@ pub struct SettleRide {
     /// `boda` or `delivery`: what the terms are asked for.
     #[serde(default = "boda")]
     pub ride_type: String,
+    /// By which terms it was sold; those of its end when left out.
+    #[serde(default)]
+    pub terms: Option<String>,
     /// When it ended: the time of the transaction in the books.
     pub completed_at: Timestamp,
 }
@@ -110,6 +113,7 @@ const RECONCILED_AFTER: Span = Span::from_minutes(150);
 /// # Errors
 /// When the database is away.
 pub async fn schedule(pool: &PgPool, now: Timestamp) -> Result<(), Error> {
+    payouts::jobs::schedule(pool, now).await?;
     let today = now.kigali_day();
     let Some(day) = today.pred_opt() else { return Ok(()) };
     let at = Timestamp::start_of_kigali_day(today) + RECONCILED_AFTER;
@@ -139,7 +143,7 @@ async fn reconcile_day(payments: Payments, job: ReconcileDay, context: Context) 
 #[must_use]
 pub fn register(registry: Registry, payments: Payments) -> Registry {
     let (charging, nightly) = (payments.clone(), payments.clone());
-    registry
+    payouts::jobs::register(registry, &payments)
         .on::<SettleRide, _, _>(move |ride, context| settle_ride(payments.clone(), ride, context))
         .on::<ChargeCancellation, _, _>(move |fee, context| charge_cancellation(charging.clone(), fee, context))
         .on::<ReconcileDay, _, _>(move |job, context| reconcile_day(nightly.clone(), job, context))

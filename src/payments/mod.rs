@@ -27,6 +27,8 @@ mod callbacks;
 mod books;
 mod cases;
 mod check;
+mod choosing;
+mod disputes;
 mod effects;
 pub mod engine;
 pub mod http;
@@ -36,19 +38,24 @@ pub mod jobs;
 mod ladder;
 pub mod ledger;
 pub mod method;
+pub mod methods;
 pub mod operations;
+pub mod payouts;
 pub mod personal;
 pub mod promotions;
 pub mod providers;
 pub mod receipts;
 pub mod reconciliation;
+pub mod refunds;
 pub mod rehearsal;
 pub mod split;
+pub mod terms;
 
 mod store;
 
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::fmt;
 use std::sync::Arc;
@@ -61,6 +68,9 @@ use crate::fares;
 use crate::ids::{DriverId, RideId, UserId};
 use crate::money::{BasisPoints, Francs};
 use crate::notifications::Recipients;
+#[cfg(test)]
+use crate::time::Span;
+use crate::pricing::Prices;
 use crate::time::Timestamp;
 use crate::vault::{Column, Vault};
 
@@ -73,6 +83,8 @@ use providers::Providers;
 
 pub use cases::{NewCase, Severity};
 pub use check::{Finding, Report};
+pub use choosing::{Promised, Sold};
+pub use disputes::{Dispute, NewDispute};
 pub use effects::Tiding;
 pub use intent::{NewIntent, Purpose};
 pub use method::{PaymentMethod, Plan, ProviderId};
@@ -80,7 +92,7 @@ pub use store::books::StatementItem;
 pub use store::{DriverEntry, KindTotal};
 
 /// Every column of this service that is sealed.
-pub const SEALED: &[&Column] = &[&store::attempts::WALLET];
+pub const SEALED: &[&Column] = &[&store::attempts::WALLET, methods::SAVED_WALLET, methods::PAYOUT_WALLET];
 
 /// Settings of the service.
 #[derive(Clone, Debug)]
@@ -93,11 +105,22 @@ pub struct Config {
     pub tells_of_success: bool,
     /// Of the engine.
     pub engine: engine::Config,
+    /// Of saved wallets.
+    pub methods: methods::Config,
+    /// Of payouts.
+    pub payouts: payouts::terms::Config,
+    /// The most that two admins give or take at once.
+    pub adjustment_max: Francs,
+    /// Of the watch.
+    pub watch: watch::Config,
     /// Promotions, referrals and tips.
     pub promotions: promotions::Config,
     /// Who sells, on receipts.
     pub receipts: receipts::Config,
 }
+
+/// Longest reason that an admin gives, in characters.
+const REASON_CHARS_MAX: usize = 500;
 
 /// What a driver holds and owes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,8 +177,12 @@ pub struct Parts {
     pub vault: Vault,
     /// Settings.
     pub config: Config,
+    /// What the platform keeps, by date.
+    pub prices: Prices,
     /// How people are reached: whose own telephone is their wallet unless they saved another.
     pub recipients: Recipients,
+    /// What people are called: compared with the holders of their wallets.
+    pub names: methods::Names,
     /// Who moves money.
     pub providers: Providers,
     /// Tells apps.
@@ -181,22 +208,54 @@ impl fmt::Debug for Payments {
 }
 
 #[cfg(test)]
+impl Config {
+    /// As by default, with small bounds.
+    pub fn for_tests() -> Self {
+        Self {
+            commission: BasisPoints(900),
+            outstanding_max: Francs::ZERO,
+            tells_of_success: true,
+            engine: engine::Config::default(),
+            methods: methods::Config { saved_max: 3, hold: Span::from_minutes(24 * 60) },
+            payouts: payouts::terms::Config {
+                amount_min: Francs(500),
+                amount_max: Francs(500_000),
+                fee: Francs(100),
+                fee_share: BasisPoints(100),
+                tax: BasisPoints(1_800),
+                a_day_max: 30,
+                approval_from: Francs(200_000),
+                weekly_min: Francs(500),
+            },
+            adjustment_max: Francs(100_000),
+            watch: watch::Config {
+                single_from: Francs(10_000_000),
+                day_from: Francs(10_000_000),
+                payouts_a_day_max: 3,
+                small_fare: Francs(1_000),
+                small_rides_a_day_max: 3,
+                declines_a_day_max: 3,
+                wallet_change_window: Span::from_minutes(72 * 60),
+                attempts_an_hour_max: 3,
+            },
+            promotions: promotions::Config::for_tests(),
+            receipts: receipts::Config::for_tests(),
+        }
+    }
+}
+
+#[cfg(test)]
 impl Parts {
     /// Without providers, and nobody is told.
     pub fn for_tests(pool: PgPool) -> Self {
         use futures_util::FutureExt as _;
         Self {
+            prices: Prices::for_tests(pool.clone()),
             pool,
             vault: Vault::for_tests(),
-            config: Config {
-                commission: BasisPoints(900),
-                outstanding_max: Francs::ZERO,
-                tells_of_success: true,
-                engine: engine::Config::default(),
-                promotions: promotions::Config::for_tests(),
-                receipts: receipts::Config::for_tests(),
-            },
+            config: Config::for_tests(),
             recipients: Arc::new(|_| std::future::ready(Ok(None)).boxed()),
+            names: Arc::new(|_| std::future::ready(Ok(Some("Keza Uwase".to_owned()))).boxed()),
             providers: Providers::default(),
             tell: Arc::new(|_| {}),
             sandbox_url: None,

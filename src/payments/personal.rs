@@ -1,12 +1,13 @@
 //! What this service has about a person. The ledger forgets nothing: ten years are the law's, and all it holds of a person
-//! is the id.
+//! is the id. What a person wrote about a fare is forgotten.
 
 use serde_json::Value;
 use sqlx::{PgConnection, PgPool};
 
 use crate::error::Error;
 use crate::ids::UserId;
-use crate::personal::{EXPORT_ROWS_MAX, Part, Progress};
+use crate::payments::methods;
+use crate::personal::{ERASE_ROWS_MAX, EXPORT_ROWS_MAX, Part, Progress};
 use crate::time::Timestamp;
 use crate::vault::Vault;
 
@@ -14,7 +15,7 @@ use crate::vault::Vault;
 ///
 /// # Errors
 /// When the database is away.
-pub async fn export(pool: &PgPool, _vault: &Vault, person: UserId) -> Result<Vec<Part>, Error> {
+pub async fn export(pool: &PgPool, vault: &Vault, person: UserId) -> Result<Vec<Part>, Error> {
     let lines = sqlx::query_scalar!(
         r#"SELECT to_jsonb(l) AS "row!: Value" FROM (
                SELECT t.id AS transaction_id, t.at, t.ride_id, t.memo, account.kind AS account, entry.amount_rwf
@@ -68,17 +69,20 @@ pub async fn export(pool: &PgPool, _vault: &Vault, person: UserId) -> Result<Vec
     )
     .fetch_all(pool)
     .await?;
-    Ok(vec![
+    let mut parts = vec![
         Part::list("ledger.json", lines),
         Part::list("payments.json", owed),
         Part::list("payments_at_providers.json", asked),
         Part::list("promotions.json", promotions),
         Part::list("referrals.json", referrals),
-    ])
+        Part::list("fare_disputes.json", disputed(pool, person).await?),
+    ];
+    parts.extend(methods::personal::export(pool, vault, person).await?);
+    Ok(parts)
 }
 
-/// The code for friends is forgotten, and the numbers of wallets but of what a provider is still asked about; all else is
-/// ids and amounts, which the law wants kept.
+/// Saved wallets, words about fares and the code for friends are forgotten, and the numbers of wallets but of what a provider is
+/// still asked about; all else is ids and amounts, which the law wants kept.
 ///
 /// # Errors
 /// When the database is away.
@@ -90,6 +94,29 @@ pub async fn erase(conn: &mut PgConnection, person: UserId, _now: Timestamp) -> 
     )
     .execute(&mut *conn)
     .await?;
-    sqlx::query!("DELETE FROM referral_codes WHERE rider_id = $1", person.0).execute(conn).await?;
-    Ok(Progress::Done)
+    methods::personal::erase(conn, person).await?;
+    sqlx::query!("DELETE FROM referral_codes WHERE rider_id = $1", person.0).execute(&mut *conn).await?;
+    let disputes = sqlx::query!(
+        "UPDATE fare_disputes SET comment = NULL WHERE ride_id IN (
+             SELECT ride_id FROM fare_disputes WHERE rider_id = $1 AND comment IS NOT NULL LIMIT $2)",
+        person.0,
+        ERASE_ROWS_MAX
+    )
+    .execute(conn)
+    .await?;
+    Ok(Progress::after(&[disputes.rows_affected()]))
+}
+
+/// What the person said against fares.
+async fn disputed(pool: &PgPool, person: UserId) -> Result<Vec<Value>, Error> {
+    let rows = sqlx::query_scalar!(
+        r#"SELECT to_jsonb(d) AS "row!: Value" FROM (
+               SELECT ride_id, reason, comment, charged_rwf, opened_at
+               FROM fare_disputes WHERE rider_id = $1 ORDER BY opened_at DESC LIMIT $2) AS d"#,
+        person.0,
+        EXPORT_ROWS_MAX
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rows)
 }

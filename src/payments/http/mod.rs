@@ -30,6 +30,9 @@ pub fn routes() -> OpenApiRouter<Payments> {
         .merge(ledger::routes())
         .merge(cases::routes())
         .merge(reconciliation::routes())
+        .merge(super::methods::http::routes())
+        .merge(super::payouts::http::routes())
+        .merge(super::refunds::http::routes())
         .merge(promotions::http::routes())
         .merge(receipts::http::routes())
 }

@@ -6,6 +6,7 @@ pub(super) mod cases;
 pub(super) mod intents;
 pub(super) mod listing;
 pub(super) mod check;
+pub(super) mod disputes;
 mod posting;
 pub(super) mod reconciliation;
 

@@ -324,9 +324,9 @@ impl ErrorFrame {
         let code = error.code();
         let (faults, retry_after) = match error {
             Error::Invalid(faults) => (faults.clone(), None),
-            Error::RateLimited { retry_after } | Error::Unavailable { retry_after, .. } => {
-                (Vec::new(), Some(*retry_after))
-            }
+            Error::RateLimited { retry_after }
+            | Error::TooMany { retry_after, .. }
+            | Error::Unavailable { retry_after, .. } => (Vec::new(), Some(*retry_after)),
             Error::NotFound { .. }
             | Error::Conflict { .. }
             | Error::Unauthenticated { .. }
