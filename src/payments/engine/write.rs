@@ -15,7 +15,7 @@ use crate::payments::effects::Effects;
 use crate::payments::intents;
 use crate::payments::providers::{AttemptId, Moved, Operation, Standing};
 use crate::payments::store::attempts::{self, Written};
-use crate::payments::{Parts, Tiding, store};
+use crate::payments::{Parts, Tiding, payouts, refunds, store};
 use crate::telemetry::{chain, names};
 use crate::time::Timestamp;
 
@@ -93,6 +93,13 @@ pub(in crate::payments) async fn follow(
     let collections = of(Operation::Collection);
     if !collections.is_empty() {
         intents::ended(conn, parts, &collections, now, effects).await?;
+    }
+    let (given_back, paid_out) = (of(Operation::Refund), of(Operation::Payout));
+    if !given_back.is_empty() {
+        refunds::ended(conn, &given_back, now, effects).await?;
+    }
+    if !paid_out.is_empty() {
+        payouts::ended(conn, &paid_out, now, effects).await?;
     }
     Ok(())
 }

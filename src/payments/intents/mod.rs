@@ -10,7 +10,6 @@
 
 mod opening;
 mod paying;
-mod terms;
 mod wallets;
 
 use std::collections::BTreeMap;
