@@ -86,7 +86,7 @@ impl Payments {
         if fee.fee_rwf <= Francs::ZERO {
             return Ok(Settled::NothingToPost);
         }
-        let compensation = if fee.driver_id.is_some() { fee.compensation_rwf.min(fee.fee_rwf) } else { Francs::ZERO };
+        let compensation = if fee.driver_id.is_some() { fee.compensation_rwf } else { Francs::ZERO };
         let split = self.cancellation_split(fee.fee_rwf, compensation, &fee.ride_type, fee.at).await?;
         let new = NewIntent {
             purpose: Purpose::Cancellation,
