@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use tokio_util::sync::CancellationToken;
 
-use super::services::{Basics, run_jobs};
+use super::services::{Basics, run_engine, run_jobs};
 use super::{Error, demo, ground, schema, stop_signal};
 use crate::auth::NewUser;
 use crate::clock;
@@ -42,7 +42,9 @@ pub async fn worker(config: Config) -> Result<(), Error> {
             async move { telemetry.run_upkeep(stop).await }
         });
         tracing::info!(workers = config.jobs.workers_max, "working");
+        let engine = run_engine(basics.payments.clone(), &stop);
         let _ = run_jobs(basics.registry(), &config, database, &stop).await;
+        let _ = engine.await;
         let _ = upkeep.await;
         let _ = prices.await;
         let _ = keys.await;

@@ -11,9 +11,6 @@ use crate::time::Span;
 /// They are on this machine, and some answer late on purpose.
 const LIMITS: outgoing::Limits = outgoing::Limits { connect: Span::from_secs(2), total: Span::from_secs(10) };
 
-/// The host of our own address in a rehearsal.
-const OWN_HOST: &str = "127.0.0.1";
-
 const CURRENCY: &str = "RWF";
 
 /// All three, at the sandbox.
@@ -30,7 +27,7 @@ pub(super) fn providers(addresses: &Addresses) -> Config {
             api_key: secret(sandbox::mtn::API_KEY),
             collection: keys(sandbox::mtn::COLLECTION_KEY),
             disbursement: Some(keys(sandbox::mtn::DISBURSEMENT_KEY)),
-            callback_host: Some(OWN_HOST.to_owned()),
+            callback_host: None,
             refund_as: mtn::RefundAs::RefundV2,
         }),
         airtel: Some(airtel::Config {

@@ -85,12 +85,14 @@ pub(super) struct Services {
     stop_history: CancellationToken,
 }
 
-/// A notice on its way to whichever node has the person's socket.
+/// What is on its way to whichever node has the person's socket.
 #[derive(serde::Serialize, serde::Deserialize)]
-struct NoticeMessage {
-    user: UserId,
-    key: String,
-    text: String,
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum ToUser {
+    /// A notice.
+    Notice { user: UserId, key: String, text: String },
+    /// News of a payment.
+    Payment(payments::Tiding),
 }
 
 /// What only needs the store: for workers and one-off commands as well.
@@ -140,10 +142,12 @@ impl Basics {
             prices: prices.clone(),
             pool: pool.clone(),
             vault: vault.clone(),
-            config: config.payments.clone(),
+            config: payments_config(config, server),
             recipients: auth.recipients(),
+            names: auth.names(),
             providers: providers(config, server)?,
             tell: tell_over(bus.clone()),
+            sandbox_url: sandbox_url.map(str::to_owned),
         });
         let privacy = Privacy::new(privacy::Parts {
             config: config.privacy.clone(),
@@ -184,6 +188,15 @@ fn storage(config: &Config, http: &reqwest::Client, vault: Vault) -> Result<Stor
         Some((address, timeout)) => storage.scanned_by(Arc::new(Clamd::new(address.clone(), *timeout))),
         None => storage,
     })
+}
+
+/// The sandbox is on this machine: it reaches us where we listen.
+fn payments_config(config: &Config, server: Option<&Server>) -> payments::Config {
+    let mut payments = config.payments.clone();
+    if let Some(server) = server.filter(|server| server.sandbox.is_some()) {
+        payments.engine.callback_base_url = Some(server.own_url.clone());
+    }
+    payments
 }
 
 /// Who moves money. With the sandbox running all of them are there, whatever is configured.
@@ -227,16 +240,20 @@ fn sms_config(config: &Config, sandbox_url: Option<&str>) -> sms::Config {
 
 fn publish_over(bus: Bus) -> Publish {
     Arc::new(move |user, notice: &Notice| {
-        let message = NoticeMessage { user, key: notice.key.clone(), text: notice.text.clone() };
-        match serde_json::to_string(&message) {
-            Ok(text) => bus.publish(Topic::ToUser, text),
-            Err(error) => tracing::error!(%error, "a notice cannot be written as JSON"),
-        }
+        let (key, text) = (notice.key.clone(), notice.text.clone());
+        send(&bus, &ToUser::Notice { user, key, text });
     })
 }
 
-fn tell_over(_bus: Bus) -> payments::Tell {
-    Arc::new(|_tiding| {})
+fn tell_over(bus: Bus) -> payments::Tell {
+    Arc::new(move |tiding| send(&bus, &ToUser::Payment(tiding.clone())))
+}
+
+fn send(bus: &Bus, message: &ToUser) {
+    match serde_json::to_string(message) {
+        Ok(text) => bus.publish(Topic::ToUser, text),
+        Err(error) => tracing::error!(%error, "a message to a person cannot be written as JSON"),
+    }
 }
 
 fn announce_over(bus: Bus) -> privacy::Announce {
@@ -375,12 +392,15 @@ impl Services {
             tokio::spawn(self.steering.clone().run(stop.clone())),
             tokio::spawn(rides::queue::keep_queue(self.rides.clone(), stop.clone())),
             tokio::spawn(watchers::take_suspended_off(self.drivers.clone(), self.rides.clone(), stop.clone())),
+            tokio::spawn(self.payments.clone().keep_hints(stop.clone())),
             tokio::spawn(watchers::watch_papers(database.pool().clone(), stop.clone())),
+            tokio::spawn(watchers::watch_money(self.payments.clone(), database.pool().clone(), stop.clone())),
         ];
         let upkeep = (telemetry.clone(), stop.clone());
         tasks.push(tokio::spawn(async move { upkeep.0.run_upkeep(upkeep.1).await }));
         if config.jobs.workers_max > 0 {
             tasks.push(run_jobs(self.registry.clone(), config, database, stop));
+            tasks.push(run_engine(self.payments.clone(), stop));
         }
         tasks
     }
@@ -395,6 +415,12 @@ impl Services {
         }
         self.bus.close();
     }
+}
+
+/// Talks to payment providers until told to stop, then lets calls end.
+pub(super) fn run_engine(payments: Payments, stop: &CancellationToken) -> JoinHandle<()> {
+    let engine = payments::engine::Engine::new(payments, Arc::new(clock::now));
+    tokio::spawn(engine.run(stop.clone()))
 }
 
 /// Runs jobs until told to stop, then drains.
@@ -415,6 +441,19 @@ pub(super) fn run_jobs(
     })
 }
 
+fn payment_news(tiding: payments::Tiding) -> realtime::PaymentNews {
+    realtime::PaymentNews {
+        ride_id: tiding.ride,
+        purpose: tiding.purpose,
+        state: tiding.state,
+        amount_rwf: tiding.amount_rwf,
+        paid_rwf: tiding.paid_rwf,
+        method: tiding.method,
+        failure: tiding.failure,
+        at: tiding.at,
+    }
+}
+
 async fn deliver_notices(bus: Bus, hub: Arc<Hub>, stop: CancellationToken) {
     let mut notices = bus.subscribe(Topic::ToUser);
     loop {
@@ -426,11 +465,14 @@ async fn deliver_notices(bus: Bus, hub: Arc<Hub>, stop: CancellationToken) {
             None => return,
             // Missed notices are in the person's list all the same.
             Some(Message::Missed) => {}
-            Some(Message::Event(text)) => match serde_json::from_str::<NoticeMessage>(&text) {
-                Ok(notice) => {
-                    hub.send(notice.user, realtime::Notice { key: notice.key, text: notice.text });
+            Some(Message::Event(text)) => match serde_json::from_str::<ToUser>(&text) {
+                Ok(ToUser::Notice { user, key, text }) => {
+                    hub.send(user, realtime::Notice { key, text });
                 }
-                Err(error) => tracing::warn!(%error, "a message on the bus is not a notice"),
+                Ok(ToUser::Payment(tiding)) => {
+                    hub.send_payment(tiding.user, payment_news(tiding));
+                }
+                Err(error) => tracing::warn!(%error, "a message on the bus is for nobody"),
             },
         }
     }

@@ -217,4 +217,6 @@ fn router(control: control::Control) -> Router {
 }
 
 #[cfg(test)]
+mod hand;
+#[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use super::books::{Books, failed};
 use super::figures::{self, Figures};
 use super::telling::Heard;
-use super::{outside, people, setup, truth};
+use super::{hurry, outside, people, setup, truth};
 use crate::args;
 use crate::measure::family;
 use crate::measure::machine::Machine;
@@ -47,6 +47,7 @@ pub(super) async fn run(
     progress: Progress,
 ) -> Result<Outcome, Stop> {
     let mut server = Server::prepare(&args.common.server, setup(None))?;
+    hurry(&mut server, false).await?;
     progress.say(&format!("a backlog of {count} rides"));
     let (drivers, riders) = people(&mut server, DRIVERS, count.min(RIDERS_MAX)).await?;
     // Rides are written while no worker runs.
@@ -82,9 +83,9 @@ pub(super) async fn run(
     let took = begun.elapsed();
     let (server_spent, postgres_spent) =
         (of(&server_pids).since(&server_before), of(&postgres_pids).since(&postgres_before));
-    let transactions = world.transactions().await?;
-    let verdict = truth::judge(&transactions, &books.attempts().await?, &books.captures().await?);
-    let figures = figures::of(&mut books, &verdict, &transactions, &Heard::new(), world.now_ms()).await?;
+    let debits = world.debits().await?;
+    let verdict = truth::judge(&debits, &books.attempts().await?, &books.captures().await?);
+    let figures = figures::of(&mut books, &verdict, &debits, &Heard::new(), world.now_ms()).await?;
     let settled = figures.payments_settled.max(1) as f64;
     let each_us = |cpu_ns: u64| cpu_ns as f64 / 1_000.0 / settled;
     let still_open = books.on_their_way().await?;

@@ -6,7 +6,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::books::Books;
-use super::outside::Transaction;
+use super::outside::Debit;
 use super::telling::Heard;
 use super::truth::Verdict;
 use crate::measure::figures::{Latency, histogram};
@@ -81,17 +81,16 @@ fn record(times: &mut Histogram<u64>, from_ms: f64, to_ms: f64) {
 pub async fn of(
     books: &mut Books,
     verdict: &Verdict,
-    transactions: &[Transaction],
+    debits: &[Debit],
     heard: &Heard,
     until_ms: f64,
 ) -> Result<Figures, Stop> {
     let intents = books.intents().await?;
     let settled = intents.get("succeeded").copied().unwrap_or_default();
     let settling_s = books.settling_s().await?;
-    let ends: BTreeMap<String, f64> = transactions
+    let ends: BTreeMap<String, f64> = debits
         .iter()
-        .filter(|one| one.is_debit())
-        .filter_map(|one| Some((one.reference.replace('-', ""), one.ended_ms?)))
+        .filter_map(|one| Some((one.reference.replace('-', ""), one.at_ms?)))
         .filter(|(_, ended)| *ended < until_ms)
         .collect();
     let (mut asked, mut told, mut booked) = (histogram(), histogram(), histogram());

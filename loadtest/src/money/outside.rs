@@ -16,34 +16,18 @@ use crate::play::Stop;
 
 /// Longest wait for the stand-ins to listen.
 const READY_WITHIN: Duration = Duration::from_secs(30);
+/// Entries of the journal that are read at once.
+const PAGE: usize = 10_000;
 
-/// An order as the provider knows it.
+/// A time that a wallet was debited, by the provider's own journal.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Transaction {
-    /// `collection` for what is taken from wallets.
-    pub product: String,
-    /// Our reference of it.
+pub struct Debit {
+    /// Our reference of the order.
     pub reference: String,
-    /// How it stands.
-    pub status: String,
-    /// What moved, in francs.
+    /// How much, in francs.
     pub moved: i64,
-    /// When it was over, milliseconds since 1970 on the provider's clock.
-    pub ended_ms: Option<f64>,
-}
-
-impl Transaction {
-    /// Whether money was taken from a wallet.
-    pub fn is_debit(&self) -> bool {
-        self.product == "collection" && self.status == "SUCCESSFUL" && self.moved > 0
-    }
-
-    /// One that succeeded.
-    #[cfg(test)]
-    pub fn collected(reference: &str, moved: i64) -> Self {
-        let [product, reference, status] = ["collection", reference, "SUCCESSFUL"].map(str::to_owned);
-        Self { product, reference, status, moved, ended_ms: None }
-    }
+    /// When, milliseconds since 1970 on the provider's clock.
+    pub at_ms: Option<f64>,
 }
 
 /// Where it is controlled, and its process if it is one of its own.
@@ -51,7 +35,8 @@ impl Transaction {
 pub struct World {
     http: Client,
     base: String,
-    addresses: Value,
+    /// Where everything is, and whom it knows.
+    about: Value,
     // Ends when this is dropped.
     _child: Option<Child>,
 }
@@ -73,7 +58,7 @@ pub async fn of_server(address: &str) -> Result<World, Stop> {
     let about = http.get(format!("http://{address}/api/v1/server")).send().await.map_err(failed)?;
     let about: Value = about.json().await.map_err(failed)?;
     let base = about["sandbox_url"].as_str().ok_or_else(|| failed("the server runs none"))?.to_owned();
-    Ok(World { http, base, addresses: about["sandbox"].clone(), _child: None })
+    Ok(World { http, base, about: Value::Null, _child: None })
 }
 
 /// One of its own, which outlives the server.
@@ -82,42 +67,42 @@ pub async fn of_server(address: &str) -> Result<World, Stop> {
 /// When the program has no `sandbox`, or it does not begin to listen.
 pub async fn start(program: &Path) -> Result<World, Stop> {
     let mut command = Command::new(program);
-    command.args(["sandbox", "--json"]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command.arg("sandbox").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = prepared(&mut command, Pinned::Nowhere).spawn().map_err(failed)?;
     let stdout = child.stdout.take().ok_or_else(|| failed("has no output"))?;
     let mut lines = BufReader::new(stdout).lines();
-    let addresses = timeout(READY_WITHIN, async {
+    let base = timeout(READY_WITHIN, async {
         while let Ok(Some(line)) = lines.next_line().await {
-            if let Ok(addresses @ Value::Object(_)) = serde_json::from_str::<Value>(&line)
-                && addresses["base"].is_string()
-            {
-                return Some(addresses);
+            if let Some(base) = line.strip_prefix("ready ") {
+                return Some(base.trim().to_owned());
             }
         }
         None
     });
-    let addresses = addresses.await.ok().flatten().ok_or_else(|| failed("did not say where it listens"))?;
-    let base = addresses["base"].as_str().unwrap_or_default().to_owned();
+    let base = base.await.ok().flatten().ok_or_else(|| failed("did not say where it listens"))?;
     // Its pipe stays open, or it would fail at its next word.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-    Ok(World { http: client()?, base, addresses, _child: Some(child) })
+    let mut world = World { http: client()?, base, about: Value::Null, _child: Some(child) };
+    world.about = world.ask(Method::GET, "", None).await?;
+    Ok(world)
 }
 
 impl World {
     /// Settings of a server that is to find it.
     pub fn settings(&self) -> Vec<(String, String)> {
-        let at = |name: &str| self.addresses[name].as_str().unwrap_or_default().to_owned();
-        let known = |key: &str| self.addresses["credentials"][key].as_str().unwrap_or_default().to_owned();
+        let at = |name: &str| self.about["addresses"][name].as_str().unwrap_or_default().to_owned();
+        let known = |of: &str, key: &str| self.about["credentials"][of][key].as_str().unwrap_or_default().to_owned();
         [
             ("MTN__BASE_URL", at("mtn")),
-            ("MTN__API_USER", known("mtn_api_user")),
-            ("MTN__API_KEY", known("mtn_api_key")),
-            ("MTN__COLLECTION_KEY", known("mtn_collection_key")),
-            ("MTN__DISBURSEMENT_KEY", known("mtn_disbursement_key")),
+            ("MTN__API_USER", known("mtn", "api_user")),
+            ("MTN__API_KEY", known("mtn", "api_key")),
+            ("MTN__COLLECTION_KEY", known("mtn", "collection_key")),
+            ("MTN__DISBURSEMENT_KEY", known("mtn", "disbursement_key")),
+            ("MTN__CALLBACK_HOST", "127.0.0.1".to_owned()),
             ("AIRTEL__BASE_URL", at("airtel")),
-            ("AIRTEL__CLIENT_ID", known("airtel_client_id")),
-            ("AIRTEL__CLIENT_SECRET", known("airtel_client_secret")),
-            ("AIRTEL__CALLBACK_KEY", known("airtel_callback_key")),
+            ("AIRTEL__CLIENT_ID", known("airtel", "client_id")),
+            ("AIRTEL__CLIENT_SECRET", known("airtel", "client_secret")),
+            ("AIRTEL__CALLBACK_KEY", known("airtel", "callback_key")),
         ]
         .map(|(key, value)| (format!("BODA__{key}"), value))
         .to_vec()
@@ -196,28 +181,32 @@ impl World {
         now_ms()
     }
 
-    /// Every order that the providers know.
+    /// Every debit of a wallet, oldest first.
     ///
     /// # Errors
-    /// When they do not say.
-    pub async fn transactions(&self) -> Result<Vec<Transaction>, Stop> {
-        let answer = self.ask(Method::GET, "/transactions?limit=300000", None).await?;
-        let list =
-            answer["items"].as_array().or_else(|| answer["transactions"].as_array()).or_else(|| answer.as_array());
-        let list = list.ok_or_else(|| failed("its list of orders is none"))?;
-        Ok(list.iter().map(transaction).collect())
+    /// When the sandbox does not say.
+    pub async fn debits(&self) -> Result<Vec<Debit>, Stop> {
+        let (mut debits, mut after) = (Vec::new(), 0);
+        loop {
+            let page = self.ask(Method::GET, &format!("/journal?limit={PAGE}&after={after}"), None).await?;
+            let items = page["items"].as_array().ok_or_else(|| failed("its journal is no list"))?;
+            debits.extend(items.iter().filter_map(debit));
+            match items.last().and_then(|last| last["number"].as_u64()) {
+                Some(last) => after = last,
+                None => return Ok(debits),
+            }
+        }
     }
 }
 
-fn transaction(value: &Value) -> Transaction {
-    let text = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
-    Transaction {
-        product: text("product"),
-        reference: text("reference"),
-        status: text("status"),
-        moved: value["moved"].as_f64().unwrap_or_default() as i64,
-        ended_ms: value["ended_at"].as_str().and_then(millis),
-    }
+/// A debit, of an entry that is one.
+fn debit(entry: &Value) -> Option<Debit> {
+    let delta = entry["delta"].as_f64()?;
+    (delta < 0.0).then(|| Debit {
+        reference: entry["reference"].as_str().unwrap_or_default().to_owned(),
+        moved: -delta as i64,
+        at_ms: entry["at"].as_str().and_then(millis),
+    })
 }
 
 /// Now, milliseconds since 1970.
@@ -255,14 +244,8 @@ mod tests {
 
     #[test]
     fn only_money_that_left_a_wallet_is_a_debit() {
-        let of = |product: &str, status: &str, moved: i64| {
-            transaction(&json!({"product": product, "reference": "x", "status": status, "moved": moved}))
-        };
-        assert!(of("collection", "SUCCESSFUL", 500).is_debit());
-        for other in
-            [of("collection", "FAILED", 0), of("disbursement", "SUCCESSFUL", 500), of("collection", "PENDING", 0)]
-        {
-            assert!(!other.is_debit(), "{other:?}");
-        }
+        let of = |delta: i64| debit(&json!({"reference": "x", "delta": delta, "at": "1970-01-01T00:00:01Z"}));
+        assert_eq!(of(-500), Some(Debit { reference: "x".into(), moved: 500, at_ms: Some(1_000.0) }));
+        assert_eq!((of(500), of(0)), (None, None));
     }
 }

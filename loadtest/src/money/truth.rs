@@ -1,12 +1,12 @@
 //! What left the wallets against what was written down: pure.
 //!
-//! Separate because it is the judge. A debit is an order to collect that succeeded at the provider; it names ours by the
-//! reference that was sent along (Airtel's without dashes).
+//! Separate because it is the judge. A debit names our order by the reference that was
+//! sent along (Airtel's without dashes).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::books::{Attempt, Capture};
-use super::outside::Transaction;
+use super::outside::Debit;
 
 /// What is wrong, and how much was right.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,7 +32,7 @@ fn plain(reference: &str) -> String {
 }
 
 /// Compares.
-pub fn judge(transactions: &[Transaction], attempts: &[Attempt], captures: &[Capture]) -> Verdict {
+pub fn judge(debits: &[Debit], attempts: &[Attempt], captures: &[Capture]) -> Verdict {
     let mut verdict = Verdict::default();
     let attempts: BTreeMap<String, &Attempt> = attempts.iter().map(|attempt| (plain(&attempt.id), attempt)).collect();
     let mut captured: BTreeMap<String, Vec<i64>> = BTreeMap::new();
@@ -46,9 +46,8 @@ pub fn judge(transactions: &[Transaction], attempts: &[Attempt], captures: &[Cap
             verdict.examples.push(text);
         }
     };
-    let (mut unaccounted, mut for_review, mut debits) = (0, 0, 0);
-    for debit in transactions.iter().filter(|one| one.is_debit()) {
-        debits += 1;
+    let (mut unaccounted, mut for_review) = (0, 0);
+    for debit in debits {
         let name = plain(&debit.reference);
         let Some(attempt) = attempts.get(&name) else {
             unaccounted += 1;
@@ -75,7 +74,7 @@ pub fn judge(transactions: &[Transaction], attempts: &[Attempt], captures: &[Cap
     for (intent, count) in by_intent.iter().filter(|(_, count)| **count > 1) {
         wrong(format!("the intent {intent} was debited {count} times"));
     }
-    Verdict { debits, double_charges, unaccounted, unfounded, for_review, ..verdict }
+    Verdict { debits: debits.len() as u64, double_charges, unaccounted, unfounded, for_review, ..verdict }
 }
 
 #[cfg(test)]
@@ -85,8 +84,8 @@ mod tests {
     const A: &str = "7f000001-0000-4000-8000-000000000001";
     const B: &str = "7f000001-0000-4000-8000-000000000002";
 
-    fn debit(reference: &str, moved: i64) -> Transaction {
-        Transaction::collected(reference, moved)
+    fn debit(reference: &str, moved: i64) -> Debit {
+        Debit { reference: reference.to_owned(), moved, at_ms: None }
     }
 
     fn attempt(id: &str, intent: &str, state: &str) -> Attempt {
@@ -100,9 +99,9 @@ mod tests {
 
     #[test]
     fn a_debit_with_its_capture_is_right_however_its_name_is_written() {
-        let transactions = [debit(A, 500), debit(&plain(B), 700)];
+        let debits = [debit(A, 500), debit(&plain(B), 700)];
         let attempts = [attempt(A, "x", "succeeded"), attempt(B, "y", "succeeded")];
-        let verdict = judge(&transactions, &attempts, &[capture(A, 500), capture(B, 700)]);
+        let verdict = judge(&debits, &attempts, &[capture(A, 500), capture(B, 700)]);
         assert_eq!(verdict, Verdict { debits: 2, ..Verdict::default() });
     }
 

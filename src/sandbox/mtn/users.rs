@@ -103,7 +103,10 @@ pub fn create(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     gate::subscribed(call)?;
     let Some(id) = call.header("x-reference-id").and_then(gate::uuid_v4) else { return Err(Reply::empty(400)) };
     let body = call.json().ok_or_else(|| Reply::empty(400))?;
-    let host = body["providerCallbackHost"].as_str().map(host_of).filter(|host| !host.is_empty());
+    // Clients spell it in two ways.
+    let named = body.as_object().into_iter().flatten();
+    let named = named.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("providerCallbackHost"));
+    let host = named.and_then(|(_, host)| host.as_str()).map(host_of).filter(|host| !host.is_empty());
     let Some(host) = host else { return Err(gate::invalid("providerCallbackHost is missing.")) };
     let users = &mut state.users;
     if users.users.contains_key(id.as_str()) {

@@ -25,6 +25,7 @@ pub enum Kind {
     /// A page instead of JSON, with `status` (200 if not said); nothing happened unless `commits`.
     HtmlPage,
     /// 400 without a body; nothing happened.
+    #[serde(rename = "empty_400")]
     Empty400,
     /// It happened, and half of the answer arrives.
     TruncatedJson,

@@ -14,6 +14,8 @@ pub enum Class {
     Final(Reason),
     /// It may happen.
     Unclear,
+    /// Said of many things: a code beside it says which, and without one it may happen.
+    Generic,
     /// The reference is known there.
     Exists,
     /// The reference is not known there, or not yet.
@@ -28,8 +30,9 @@ pub fn class(code: &str, operation: Operation) -> Option<Class> {
     let ours = Class::Final(Reason::Misconfigured);
     Some(match code {
         "DP00800001001" | "DP00800001006" | "DP00900001001" | "DP00900001006" | "ESB000010" => Class::Taken,
-        "DP00800001000" | "DP00800001005" | "DP00800001024" | "DP00800001029" | "DP00900001000" | "DP00900001014"
-        | "ESB000001" | "ESB000004" | "ESB000014" | "ROUTER117" => Class::Unclear,
+        "DP00800001005" => Class::Generic,
+        "DP00800001000" | "DP00800001024" | "DP00800001029" | "DP00900001000" | "DP00900001014" | "ESB000001"
+        | "ESB000004" | "ESB000014" | "ROUTER117" => Class::Unclear,
         "DP00800001002" | "DP00800001008" | "DP00800001009" => Class::Final(Reason::PayerDeclined),
         "DP00800001003" => Class::Final(Reason::PayerLimitReached),
         "DP00800001004" | "DP00900001004" => Class::Final(Reason::Amount),

@@ -347,13 +347,14 @@ impl Airtel {
     async fn ask_statement(&self, day: NaiveDate) -> Result<Vec<StatementLine>, Trouble> {
         let next = day.checked_add_days(Days::new(1)).ok_or(Trouble::Unsupported)?;
         let [from, to] = [day, next].map(|day| Timestamp::start_of_kigali_day(day).as_millis());
-        let mut lines = Vec::new();
+        let (mut lines, mut offset) = (Vec::new(), 0);
         for _ in 0..STATEMENT_PAGES_MAX {
-            let (to, offset) = (to - 1, lines.len());
             let path = format!("/merchant/v1/transactions?from={from}&to={to}&limit={STATEMENT_PAGE}&offset={offset}");
             let page = wire::statement(&self.get(path).await?)?;
             let is_last = page.len() < STATEMENT_PAGE;
-            lines.extend(page);
+            offset += page.len();
+            // Whether `to` is within is not written down.
+            lines.extend(page.into_iter().filter(|line| (from..to).contains(&line.at.as_millis())));
             if is_last {
                 return Ok(lines);
             }

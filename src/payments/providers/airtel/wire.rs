@@ -251,7 +251,7 @@ fn told(query: &Query, currency: &str, status: StatusCode, body: &Value) -> Stan
         // TIP and TI; TA, which is in doubt and not a failure; whatever comes to their minds.
         Some(_) => Standing::Pending,
         None if has(Class::NotFound) => Standing::NotFound,
-        None if has(Class::Unclear) || has(Class::Taken) => Standing::Pending,
+        None if has(Class::Unclear) || has(Class::Generic) || has(Class::Taken) => Standing::Pending,
         None => unknown(NOT_UNDERSTOOD, false),
     }
 }
@@ -328,7 +328,7 @@ fn statement_line(line: &Value) -> Option<StatementLine> {
     } else {
         return None;
     };
-    let fee = lenient::text(line, &["charges", "service"]).or_else(|| find(&["fee", "charge"]));
+    let fee = lenient::text(line, &["charges", "service"]).or_else(|| find(&["fee", "charge", "charges"]));
     let status = find(&["status", "transaction_status"])?.to_ascii_uppercase();
     Some(StatementLine {
         provider_reference: find(&["airtel_money_id", "transaction_id"])?,

@@ -236,15 +236,16 @@ impl Mtn {
     }
 
     /// The address for callbacks, if MTN takes it: another host than the registered one is refused, and so is an address
-    /// that nobody outside can reach.
+    /// that nobody outside can reach. In a rehearsal it is on this machine.
     fn callback(&self, url: Option<&str>) -> Option<String> {
-        let parsed = Url::parse(url?).ok()?;
-        let host = parsed.host_str()?;
-        let is_rehearsal = is_here(&self.config.base_url);
-        let is_safe =
-            parsed.scheme() == "https" || self.config.target_environment == SANDBOX_ENVIRONMENT || is_rehearsal;
-        let is_domain = is_rehearsal || parsed.domain().is_some_and(|domain| domain != "localhost");
-        (Some(host) == self.config.callback_host.as_deref() && is_safe && is_domain).then(|| url.map(str::to_owned))?
+        let url = url?;
+        if is_here(&self.config.base_url) {
+            return is_here(url).then(|| url.to_owned());
+        }
+        let parsed = Url::parse(url).ok()?;
+        let is_safe = parsed.scheme() == "https" || self.config.target_environment == SANDBOX_ENVIRONMENT;
+        let is_registered = parsed.domain().is_some_and(|domain| Some(domain) == self.config.callback_host.as_deref());
+        (is_safe && is_registered).then(|| url.to_owned())
     }
 
     async fn order(&self, order: &Order) -> Submitted {
