@@ -81,8 +81,8 @@ pub async fn export(pool: &PgPool, vault: &Vault, person: UserId) -> Result<Vec<
     Ok(parts)
 }
 
-/// Saved wallets, words and the code for friends are forgotten, and the numbers of wallets but of what a provider is still
-/// asked about; all else is ids and amounts, which the law wants kept.
+/// Saved wallets, words about fares and the code for friends are forgotten, and the numbers of wallets but of what a provider is
+/// still asked about; all else is ids and amounts, which the law wants kept.
 ///
 /// # Errors
 /// When the database is away.

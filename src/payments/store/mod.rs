@@ -3,10 +3,10 @@
 pub(super) mod attempts;
 pub(super) mod books;
 pub(super) mod cases;
-pub(super) mod disputes;
 pub(super) mod intents;
 pub(super) mod listing;
 pub(super) mod check;
+pub(super) mod disputes;
 mod posting;
 pub(super) mod reconciliation;
 
