@@ -110,6 +110,7 @@ impl Bench {
             rider_id: Some(rider),
             plan: Plan::default(),
             ride_type: "boda".into(),
+            terms: None,
             completed_at: now,
         };
         self.payments.open_ride(&settle, rider, now).await.expect("opens");
