@@ -216,7 +216,8 @@ impl Rides {
     ///
     /// # Errors
     /// [`Error::Invalid`]; `idempotency_key_reused`, `ride_in_progress`, `too_many_scheduled`, `quote_expired`, `quote_differs`,
-    /// `payment_method_unavailable`, `payment_outstanding`, `processing_restricted`; [`Error::Unavailable`] when the city takes no bookings now.
+    /// `payment_method_unavailable`, `payment_outstanding`, `processing_restricted`; [`Error::Unavailable`] when the city takes
+    /// no bookings now.
     pub async fn book(
         &self,
         rider: RiderId,
