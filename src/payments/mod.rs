@@ -55,7 +55,7 @@ mod store;
 
 #[cfg(test)]
 mod tests;
-mod watch;
+pub mod watch;
 
 use std::fmt;
 use std::sync::Arc;

@@ -17,7 +17,12 @@ impl Payments {
     ///
     /// # Errors
     /// For a negative fare.
-    pub(in crate::payments) fn ride_split(&self, fare: Francs, ride_type: &str, at: Timestamp) -> Result<Split, Error> {
+    pub(in crate::payments) async fn ride_split(
+        &self,
+        fare: Francs,
+        ride_type: &str,
+        at: Timestamp,
+    ) -> Result<Split, Error> {
         let book = self.parts.prices.book();
         ride_split(fare, &book.terms_at(ride_type, at).numbers).map_err(Error::internal)
     }
@@ -26,11 +31,11 @@ impl Payments {
     ///
     /// # Errors
     /// As [`Payments::ride_split`].
-    pub(in crate::payments) fn split_of(&self, ride: &SettleRide) -> Result<Split, Error> {
+    pub(in crate::payments) async fn split_of(&self, ride: &SettleRide) -> Result<Split, Error> {
         let book = self.parts.prices.book();
         match ride.terms.as_deref().and_then(|name| book.terms_named(name)) {
             Some(terms) => ride_split(ride.fare_rwf, &terms.numbers).map_err(Error::internal),
-            None => self.ride_split(ride.fare_rwf, &ride.ride_type, ride.completed_at),
+            None => self.ride_split(ride.fare_rwf, &ride.ride_type, ride.completed_at).await,
         }
     }
 
@@ -38,7 +43,7 @@ impl Payments {
     ///
     /// # Errors
     /// When the compensation is more than the fee.
-    pub(in crate::payments) fn cancellation_split(
+    pub(in crate::payments) async fn cancellation_split(
         &self,
         fee: Francs,
         compensation: Francs,

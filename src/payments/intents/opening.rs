@@ -56,7 +56,7 @@ impl Payments {
         if ride.fare_rwf <= Francs::ZERO {
             return Ok(Settled::NothingToPost);
         }
-        let split = self.split_of(ride)?;
+        let split = self.split_of(ride).await?;
         let new = NewIntent {
             purpose: Purpose::Ride,
             ride: ride.ride_id,
@@ -79,7 +79,7 @@ impl Payments {
             return Ok(Settled::NothingToPost);
         }
         let compensation = if fee.driver_id.is_some() { fee.compensation_rwf } else { Francs::ZERO };
-        let split = self.cancellation_split(fee.fee_rwf, compensation, &fee.ride_type, fee.at)?;
+        let split = self.cancellation_split(fee.fee_rwf, compensation, &fee.ride_type, fee.at).await?;
         let new = NewIntent {
             purpose: Purpose::Cancellation,
             ride: fee.ride_id,
