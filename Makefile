@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint fmt sqlx bench fuzz-api doc clean-data
+.PHONY: help run build test lint fmt sqlx bench fuzz-api doc clean-data soak-money
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do \
@@ -42,3 +42,6 @@ doc: ## the documentation of the code, in target/doc
 
 clean-data: ## delete the private database of this directory (boda-data)
 	@scripts/clean-data.sh $(ARGS)
+
+soak-money: ## 2,000 schedules of faults against wallets that count their debits
+	MONEY_SEEDS=2000 scripts/with-postgres.sh cargo test --release --lib payments::engine::tests::no_schedule -- --nocapture

@@ -65,6 +65,8 @@ fn ride() -> ServerMessage {
         matched_distance_m: None,
         fare_rwf: 658,
         fare_final: false,
+        service_fee_rwf: 0,
+        to_pay_rwf: 845,
         surge_basis_points: 10_000,
         pin: Some("4821".to_owned()),
         rider: PersonView { id: UserId(Uuid::from_u128(3)), first_name: "Aline".to_owned() },

@@ -21,15 +21,17 @@ use boda::config::{Config, Flag, Sources};
 use boda::db::embedded::Role as DbRole;
 use boda::db::{self, Database};
 use boda::drivers::Drivers;
-use boda::fares::TariffBook;
 use boda::geo::LatLng;
 use boda::ids::{DriverId, RideId, RiderId, SessionId};
 use boda::locations::Locations;
 use boda::locations::history::History;
 use boda::maps::Maps;
+use boda::payments::providers::Providers;
+use boda::payments::{self, Payments};
+use boda::pricing::Prices;
 use boda::realtime::Hub;
 use boda::rides::product::request::ProductRequest;
-use boda::rides::{BookRide, Parts, PlaceRequest, Rides, Started};
+use boda::rides::{BookRide, Parts, PaymentChoice, PlaceRequest, Rides, Started};
 use boda::road::StraightLine;
 use boda::steering::Steering;
 use boda::storage::{Disk, Storage};
@@ -128,6 +130,16 @@ async fn open(config: &Config, database: &Database) -> Result<House, Failure> {
     let locations = Locations::new(config.locations.clone(), travel)?;
     let hub = Hub::start(config.sockets.clone());
     let steering = Steering::new(config.steering.clone(), locations.clone(), Arc::clone(&hub));
+    let prices = Prices::new(pool.clone(), config.prices.clone());
+    let payments = Payments::new(payments::Parts {
+        pool: pool.clone(),
+        vault: vault.clone(),
+        config: config.payments.clone(),
+        prices: prices.clone(),
+        recipients: auth.recipients(),
+        providers: Providers::default(),
+        tell: Arc::new(|_| {}),
+    });
     let parts = Parts {
         config: config.rides.clone(),
         pool: pool.clone(),
@@ -138,7 +150,8 @@ async fn open(config: &Config, database: &Database) -> Result<House, Failure> {
         maps: Maps::new(config.map.clone(), pool.clone(), None),
         history: History::new(config.history.clone(), pool, locations.clone()),
         locations,
-        tariffs: Arc::new(TariffBook::rwanda_moto()),
+        prices,
+        payments,
         steering,
         streets: None,
     };
@@ -186,6 +199,7 @@ fn booking(rng: &mut StdRng) -> BookRide {
         destination: spot(),
         ride_type: None,
         payment_method: None,
+        payment: PaymentChoice::default(),
         quote_id: None,
         notes: None,
         product: ProductRequest::default(),

@@ -99,6 +99,14 @@ pub enum Error {
         /// When it is worth trying again.
         retry_after: Span,
     },
+    /// Too often, by a rule that clients tell apart from the limits of the whole API.
+    #[error("too many of these; try again in {retry_after}")]
+    TooMany {
+        /// Stable code for clients.
+        code: &'static str,
+        /// When it is worth trying again.
+        retry_after: Span,
+    },
     /// Something needed is away or full; nothing was acknowledged, so a retry is safe.
     #[error("the service cannot take this now; try again in {retry_after}")]
     Unavailable {
@@ -148,7 +156,10 @@ impl Error {
         match self {
             Self::Invalid(_) => "invalid_value",
             Self::NotFound { .. } => "not_found",
-            Self::Conflict { code, .. } | Self::Unauthenticated { code, .. } | Self::Forbidden { code, .. } => code,
+            Self::Conflict { code, .. }
+            | Self::Unauthenticated { code, .. }
+            | Self::Forbidden { code, .. }
+            | Self::TooMany { code, .. } => code,
             Self::RateLimited { .. } => "rate_limited",
             Self::Unavailable { .. } => "unavailable",
             Self::Internal(_) => "internal",

@@ -42,6 +42,7 @@ pub mod drivers;
 pub mod maps;
 pub mod locations;
 pub mod steering;
+pub mod pricing;
 pub mod payments;
 pub mod rides;
 pub mod safety;

@@ -20,6 +20,10 @@ Examples:
   boda-loadtest offers --bookings-per-s 20                from a booking to the offer on a socket while 9,000 drivers ping
   boda-loadtest nearby --questions-per-s 500
   boda-loadtest auth --sign-ins 1000                      guesses from many addresses; others while thousands sign in
+  boda-loadtest money --rides 400 --json                  rides paid through the sandbox while things go wrong; every franc counted
+  boda-loadtest money --no-callbacks --no-faults          the same when no callback ever comes
+  boda-loadtest money --backlog 20000                     how fast completed rides are settled, and what one payment costs
+  boda-loadtest money --kills 50 --rides 1000             the server is killed during payments, the providers are not
   boda-loadtest plot compare.json --out docs              curves of saved reports as SVG
 
 Exit codes: 0 every promise was kept; 1 a promise was broken or the run failed; 64 wrong usage. `compare` and the other
@@ -69,6 +73,9 @@ pub enum Scenario {
     /// Guesses at one phone from many addresses; and a flood of sign-ins beside the requests of others
     #[command(after_help = EXAMPLES)]
     Auth(Auth),
+    /// Rides paid through the sandbox with faults: no wallet is charged twice, and every debit is written down once
+    #[command(after_help = EXAMPLES)]
+    Money(Money),
     /// Curves of saved reports as SVG
     #[command(after_help = EXAMPLES)]
     Plot(Plot),
@@ -309,6 +316,35 @@ pub struct Nearby {
     pub binary: bool,
 }
 
+/// Arguments of `money`.
+#[derive(Debug, Args)]
+pub struct Money {
+    /// Shared arguments.
+    #[command(flatten)]
+    pub common: Measured,
+    /// Rides, each by another rider; about one wallet in ninety is one of the sandbox's scenario numbers
+    #[arg(long, value_name = "N", default_value_t = 400, value_parser = crowd)]
+    pub rides: usize,
+    /// Drivers who ride at the same time
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = few)]
+    pub drivers: usize,
+    /// Seed of what goes wrong and of who pays how
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Nothing goes wrong on purpose
+    #[arg(long)]
+    pub no_faults: bool,
+    /// No callback ever comes
+    #[arg(long)]
+    pub no_callbacks: bool,
+    /// Instead of riding, put so many completed rides into the database and measure how fast they are settled
+    #[arg(long, value_name = "N", value_parser = flood, conflicts_with_all = ["rides", "drivers", "no_faults", "no_callbacks", "kills"])]
+    pub backlog: Option<usize>,
+    /// Kill the server with SIGKILL so often meanwhile; the sandbox is a process of its own then
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub kills: Option<u32>,
+}
+
 /// Arguments of `plot`.
 #[derive(Debug, Args)]
 pub struct Plot {
@@ -487,6 +523,10 @@ mod tests {
             "boda-loadtest offers --bookings-per-s 20",
             "boda-loadtest nearby --questions-per-s 500",
             "boda-loadtest auth --sign-ins 1000 --addresses 200 --json",
+            "boda-loadtest money --rides 400 --json",
+            "boda-loadtest money --no-callbacks --no-faults",
+            "boda-loadtest money --backlog 20000",
+            "boda-loadtest money --kills 50 --rides 1000",
             "boda-loadtest plot compare.json --out docs",
             "boda-loadtest reference-textbook --redis-port 6379",
             "boda-loadtest reference-floor",
@@ -512,6 +552,8 @@ mod tests {
             "boda-loadtest ingest --saturated --rate 100",
             "boda-loadtest ingest --against django",
             "boda-loadtest plot",
+            "boda-loadtest money --backlog 10 --kills 2",
+            "boda-loadtest money --rides 0",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

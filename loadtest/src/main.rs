@@ -23,6 +23,7 @@ mod generator;
 mod load;
 mod measure;
 mod meeting;
+mod money;
 mod orders;
 mod people;
 mod play;
@@ -77,7 +78,8 @@ fn main() -> ExitCode {
     }
     // Before the first thread: what measures has a core of its own.
     let machine = match &cli.scenario {
-        Scenario::City(_) | Scenario::Crash(_) => Machine::default(),
+        // What settles payments is both processors' work.
+        Scenario::City(_) | Scenario::Crash(_) | Scenario::Money(_) => Machine::default(),
         _ => machine::prepare(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
@@ -140,6 +142,7 @@ async fn played(cli: &Cli, machine: &Machine) -> Result<Played, Stop> {
             Scenario::Offers(args) => proof::offers::run(args, machine, progress).await.map(Played::Proof),
             Scenario::Auth(args) => proof::auth::run(args, machine, progress).await.map(Played::Proof),
             Scenario::Nearby(args) => proof::nearby::run(args, machine, progress).await.map(Played::Proof),
+            Scenario::Money(args) => money::run(args, machine, progress).await.map(Played::Proof),
             Scenario::Plot(_) | Scenario::ReferenceTextbook(_) | Scenario::ReferenceFloor => {
                 Err(Stop::Usage("this is no scenario".to_owned()))
             }
@@ -164,6 +167,7 @@ fn wants_json(cli: &Cli) -> bool {
         Scenario::Offers(args) => args.common.json,
         Scenario::Auth(args) => args.common.json,
         Scenario::Nearby(args) => args.common.json,
+        Scenario::Money(args) => args.common.json,
         Scenario::Plot(_) | Scenario::ReferenceTextbook(_) | Scenario::ReferenceFloor => false,
     }
 }

@@ -70,12 +70,14 @@ pub struct Setup {
     pub settings: Vec<(String, String)>,
     /// On which core.
     pub pinned: Pinned,
+    /// Whether it stands in for the world outside itself.
+    pub is_sandboxed: bool,
 }
 
 impl Setup {
     /// As it comes.
     pub fn plain() -> Self {
-        Self { settings: Vec::new(), pinned: Pinned::Nowhere }
+        Self { settings: Vec::new(), pinned: Pinned::Nowhere, is_sandboxed: true }
     }
 }
 
@@ -284,7 +286,8 @@ impl Server {
 
     async fn spawn(&mut self) -> Result<(), Trouble> {
         let mut command = Command::new(&self.program);
-        command.args(["serve", "--sandbox", "--listen", &self.address, "--data-dir"]).arg(self.data_dir());
+        command.arg("serve").args(self.setup.is_sandboxed.then_some("--sandbox"));
+        command.args(["--listen", &self.address, "--data-dir"]).arg(self.data_dir());
         // Hundreds of drivers sign on: licence, motorcycle and insurance as data are enough.
         command.env("BODA__DRIVERS__PAPERS_COMPLETE", "false");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(self.log_file()?);

@@ -68,7 +68,7 @@ impl Town {
     /// # Errors
     /// When the server cannot be started or people cannot be made.
     pub async fn found(plan: &Plan<'_>, progress: Progress) -> Result<Self, Stop> {
-        let setup = Setup { settings: vec![owned(TOKEN_MINUTES)], pinned: Pinned::ToServerCore };
+        let setup = Setup { settings: vec![owned(TOKEN_MINUTES)], pinned: Pinned::ToServerCore, is_sandboxed: true };
         let mut server = Server::prepare(plan.program, setup)?;
         let known = server.keys().await?;
         let mut unknown_keys = Vec::new();

@@ -156,6 +156,8 @@ pub enum Kind {
     DriversNearby,
     /// A notification.
     Notice,
+    /// News of a payment.
+    Payment,
     /// Answer to a heartbeat.
     Heartbeat,
     /// Something this client does not know and ignores.
@@ -177,6 +179,7 @@ impl From<String> for Kind {
             "driver_position" => Self::DriverPosition,
             "drivers_nearby" => Self::DriversNearby,
             "notice" => Self::Notice,
+            "payment" => Self::Payment,
             "heartbeat" => Self::Heartbeat,
             _ => Self::Other,
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use tokio_util::sync::CancellationToken;
 
-use super::services::{Basics, run_jobs};
+use super::services::{Basics, run_engine, run_jobs};
 use super::{Error, demo, ground, schema, stop_signal};
 use crate::auth::NewUser;
 use crate::clock;
@@ -35,13 +35,18 @@ pub async fn worker(config: Config) -> Result<(), Error> {
         let keys = schema::refresh_keys(vault.clone(), config.vault.clone(), database.pool().clone(), stop.clone());
         let keys = tokio::spawn(keys);
         let basics = Basics::build(&config, database, vault, None)?;
+        basics.prices.reload().await?;
+        let prices = tokio::spawn(basics.prices.clone().keep_current(stop.clone()));
         let upkeep = tokio::spawn({
             let stop = stop.clone();
             async move { telemetry.run_upkeep(stop).await }
         });
         tracing::info!(workers = config.jobs.workers_max, "working");
+        let engine = run_engine(basics.payments.clone(), &stop);
         let _ = run_jobs(basics.registry(), &config, database, &stop).await;
+        let _ = engine.await;
         let _ = upkeep.await;
+        let _ = prices.await;
         let _ = keys.await;
         Ok(())
     })

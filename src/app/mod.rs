@@ -8,6 +8,7 @@
 
 mod audit_log;
 mod city_page;
+mod books;
 mod commands;
 mod demo;
 mod encryption;
@@ -15,6 +16,7 @@ mod ground;
 mod health;
 mod keys;
 mod operations;
+mod rehearsal;
 mod router;
 mod schema;
 mod seed;
@@ -47,6 +49,7 @@ use crate::web;
 use crate::web::server::Door;
 
 pub use audit_log::{Asked, Checked, audit_heads, audit_list, audit_publish, audit_show, audit_verify};
+pub use books::{check_books, reconcile, trial_balance};
 pub use commands::{
     create_user, create_user_with_second_factor, expire_papers, migrate, reset_second_factor, retain, run_sandbox,
     set_agency, simulate, worker,

@@ -34,7 +34,8 @@ use crate::web::headers::{Headers, add_headers};
 use crate::web::limits::{self, Limits};
 use crate::web::{self, API_PREFIX, ApiError, openapi};
 use crate::{
-    analytics, auth, drivers, government, locations, maps, notifications, payments, privacy, rides, safety, steering,
+    analytics, auth, drivers, government, locations, maps, notifications, payments, pricing, privacy, rides, safety,
+    steering,
 };
 
 /// The whole HTTP side.
@@ -115,6 +116,7 @@ fn api(config: &Config, services: &Services, server: &Server, database: &Databas
         .merge(locations::stages::http::routes().with_state(services.stages.clone()))
         .merge(steering::http::routes().with_state(services.steering.clone()))
         .merge(rides::http::routes().with_state(services.rides.clone()))
+        .merge(pricing::http::routes().with_state(services.prices.clone()))
         .merge(payments::http::routes().with_state(services.payments.clone()))
         .merge(safety::http::routes().with_state(services.safety.clone()))
         .merge(analytics::http::routes().with_state(services.analytics.clone()))

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::ground::Ground;
 use super::sessions::{keep_ended, keep_keys};
 use super::streets::Streets;
-use super::{Error, Server, schema, watchers};
+use super::{Error, Server, rehearsal, schema, watchers};
 use crate::analytics::Analytics;
 use crate::auth::{self, Auth};
 use crate::bus::{Bus, Message, Topic};
@@ -18,7 +18,6 @@ use crate::config::Config;
 use crate::db::Database;
 use crate::drivers::authority::{self, Register, Site};
 use crate::drivers::{self, Drivers};
-use crate::fares::TariffBook;
 use crate::government::Government;
 use crate::ids::UserId;
 use crate::jobs::{self, Registry, Runner};
@@ -32,6 +31,7 @@ use crate::maps::{Corrected, Maps};
 use crate::notifications::{self, Notice, Notifications, Publish, sms};
 use crate::payments::providers::Providers;
 use crate::payments::{self, Payments};
+use crate::pricing::Prices;
 use crate::privacy::{self, Privacy};
 use crate::realtime::{self, Hub};
 use crate::redact::Secret;
@@ -73,6 +73,7 @@ pub(super) struct Services {
     pub(super) places: Places,
     /// The ways along the streets, where these are known.
     pub(super) router: Option<Arc<Router>>,
+    pub(super) prices: Prices,
     pub(super) payments: Payments,
     pub(super) rides: Rides,
     pub(super) shard: JoinHandle<Result<(), crate::error::Error>>,
@@ -84,12 +85,14 @@ pub(super) struct Services {
     stop_history: CancellationToken,
 }
 
-/// A notice on its way to whichever node has the person's socket.
+/// What is on its way to whichever node has the person's socket.
 #[derive(serde::Serialize, serde::Deserialize)]
-struct NoticeMessage {
-    user: UserId,
-    key: String,
-    text: String,
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum ToUser {
+    /// A notice.
+    Notice { user: UserId, key: String, text: String },
+    /// News of a payment.
+    Payment(payments::Tiding),
 }
 
 /// What only needs the store: for workers and one-off commands as well.
@@ -101,6 +104,7 @@ pub(super) struct Basics {
     pub(super) auth: Auth,
     pub(super) notifications: Notifications,
     pub(super) drivers: Drivers,
+    pub(super) prices: Prices,
     pub(super) payments: Payments,
     pub(super) privacy: Privacy,
 }
@@ -133,13 +137,17 @@ impl Basics {
             Some((register, approves)) => drivers.verified_by(Arc::new(register), approves),
             None => drivers,
         };
+        let prices = Prices::new(pool.clone(), config.prices.clone());
         let payments = Payments::new(payments::Parts {
+            prices: prices.clone(),
             pool: pool.clone(),
             vault: vault.clone(),
-            config: config.payments.clone(),
+            config: payments_config(config, server),
             recipients: auth.recipients(),
-            providers: providers(config, server),
+            names: auth.names(),
+            providers: providers(config, server)?,
             tell: tell_over(bus.clone()),
+            sandbox_url: sandbox_url.map(str::to_owned),
         });
         let privacy = Privacy::new(privacy::Parts {
             config: config.privacy.clone(),
@@ -151,7 +159,7 @@ impl Basics {
             payments: payments.clone(),
             announce: announce_over(bus.clone()),
         });
-        Ok(Self { pool, tokens, bus, vault, auth, notifications, drivers, payments, privacy })
+        Ok(Self { pool, tokens, bus, vault, auth, notifications, drivers, prices, payments, privacy })
     }
 
     /// Every kind of job this program can run.
@@ -182,9 +190,24 @@ fn storage(config: &Config, http: &reqwest::Client, vault: Vault) -> Result<Stor
     })
 }
 
-/// Who moves money.
-fn providers(_config: &Config, _server: Option<&Server>) -> Providers {
-    Providers::default()
+/// The sandbox is on this machine: it reaches us where we listen.
+fn payments_config(config: &Config, server: Option<&Server>) -> payments::Config {
+    let mut payments = config.payments.clone();
+    if let Some(server) = server.filter(|server| server.sandbox.is_some()) {
+        payments.engine.callback_base_url = Some(server.own_url.clone());
+    }
+    payments
+}
+
+/// Who moves money. With the sandbox running all of them are there, whatever is configured.
+fn providers(config: &Config, server: Option<&Server>) -> Result<Providers, Error> {
+    let clock: jobs::Clock = Arc::new(clock::now);
+    let opened = match server.and_then(|server| server.sandbox.as_ref()) {
+        Some(addresses) => rehearsal::providers(addresses).open(true, &clock),
+        // A command beside a rehearsal does not know where its sandbox listens.
+        None => config.providers.open(config.sandbox.enabled, &clock),
+    };
+    opened.map_err(|error| Error::service("the client of providers of payments cannot be built", error))
 }
 
 /// The authority that is asked about papers.
@@ -217,16 +240,20 @@ fn sms_config(config: &Config, sandbox_url: Option<&str>) -> sms::Config {
 
 fn publish_over(bus: Bus) -> Publish {
     Arc::new(move |user, notice: &Notice| {
-        let message = NoticeMessage { user, key: notice.key.clone(), text: notice.text.clone() };
-        match serde_json::to_string(&message) {
-            Ok(text) => bus.publish(Topic::ToUser, text),
-            Err(error) => tracing::error!(%error, "a notice cannot be written as JSON"),
-        }
+        let (key, text) = (notice.key.clone(), notice.text.clone());
+        send(&bus, &ToUser::Notice { user, key, text });
     })
 }
 
-fn tell_over(_bus: Bus) -> payments::Tell {
-    Arc::new(|_tiding| {})
+fn tell_over(bus: Bus) -> payments::Tell {
+    Arc::new(move |tiding| send(&bus, &ToUser::Payment(tiding.clone())))
+}
+
+fn send(bus: &Bus, message: &ToUser) {
+    match serde_json::to_string(message) {
+        Ok(text) => bus.publish(Topic::ToUser, text),
+        Err(error) => tracing::error!(%error, "a message to a person cannot be written as JSON"),
+    }
 }
 
 fn announce_over(bus: Bus) -> privacy::Announce {
@@ -242,7 +269,9 @@ impl Services {
     ) -> Result<Self, Error> {
         let basics = Basics::build(config, database, vault, Some(server))?;
         let registry = basics.registry();
-        let Basics { pool, tokens, bus, vault, auth, notifications, drivers, payments, privacy } = basics;
+        let Basics { pool, tokens, bus, vault, auth, notifications, drivers, prices, payments, privacy } = basics;
+        // Before anything is sold or settled.
+        prices.reload().await?;
         let for_ground = config.clone();
         let ground = tokio::task::spawn_blocking(move || Ground::new(&for_ground))
             .await
@@ -276,7 +305,8 @@ impl Services {
             maps: maps.clone(),
             locations: locations.clone(),
             history: history.clone(),
-            tariffs: Arc::new(TariffBook::rwanda_moto()),
+            prices: prices.clone(),
+            payments: payments.clone(),
             steering: steering.clone(),
             streets: router.clone(),
         };
@@ -298,6 +328,7 @@ impl Services {
             steering,
             places: ground.places(),
             router,
+            prices,
             payments,
             rides,
             shard,
@@ -328,9 +359,11 @@ impl Services {
             tokio::spawn(deliver_notices(self.bus.clone(), Arc::clone(&self.hub), stop.clone())),
             tokio::spawn(watchers::gauges(self.rides.clone(), database.clone(), stop.clone())),
             tokio::spawn(rides::tidy(self.rides.clone(), stop.clone())),
+            tokio::spawn(payments::promotions::sweep::keep_promotions(self.payments.clone(), stop.clone())),
             tokio::spawn(rides::pickup::watch_pickups(self.rides.clone(), stop.clone())),
             tokio::spawn(show_tiles(self.locations.clone(), Arc::clone(&self.hub), stop.clone())),
             tokio::spawn(self.maps.clone().run(stop.clone())),
+            tokio::spawn(self.prices.clone().keep_current(stop.clone())),
             tokio::spawn(self.privacy.clone().keep_days(stop.clone())),
             tokio::spawn(watchers::heed_objections(self.privacy.clone(), self.steering.clone(), stop.clone())),
             tokio::spawn(watchers::forget_with_others(self, stop.clone())),
@@ -359,12 +392,15 @@ impl Services {
             tokio::spawn(self.steering.clone().run(stop.clone())),
             tokio::spawn(rides::queue::keep_queue(self.rides.clone(), stop.clone())),
             tokio::spawn(watchers::take_suspended_off(self.drivers.clone(), self.rides.clone(), stop.clone())),
+            tokio::spawn(self.payments.clone().keep_hints(stop.clone())),
             tokio::spawn(watchers::watch_papers(database.pool().clone(), stop.clone())),
+            tokio::spawn(watchers::watch_money(self.payments.clone(), database.pool().clone(), stop.clone())),
         ];
         let upkeep = (telemetry.clone(), stop.clone());
         tasks.push(tokio::spawn(async move { upkeep.0.run_upkeep(upkeep.1).await }));
         if config.jobs.workers_max > 0 {
             tasks.push(run_jobs(self.registry.clone(), config, database, stop));
+            tasks.push(run_engine(self.payments.clone(), stop));
         }
         tasks
     }
@@ -379,6 +415,12 @@ impl Services {
         }
         self.bus.close();
     }
+}
+
+/// Talks to payment providers until told to stop, then lets calls end.
+pub(super) fn run_engine(payments: Payments, stop: &CancellationToken) -> JoinHandle<()> {
+    let engine = payments::engine::Engine::new(payments, Arc::new(clock::now));
+    tokio::spawn(engine.run(stop.clone()))
 }
 
 /// Runs jobs until told to stop, then drains.
@@ -399,6 +441,19 @@ pub(super) fn run_jobs(
     })
 }
 
+fn payment_news(tiding: payments::Tiding) -> realtime::PaymentNews {
+    realtime::PaymentNews {
+        ride_id: tiding.ride,
+        purpose: tiding.purpose,
+        state: tiding.state,
+        amount_rwf: tiding.amount_rwf,
+        paid_rwf: tiding.paid_rwf,
+        method: tiding.method,
+        failure: tiding.failure,
+        at: tiding.at,
+    }
+}
+
 async fn deliver_notices(bus: Bus, hub: Arc<Hub>, stop: CancellationToken) {
     let mut notices = bus.subscribe(Topic::ToUser);
     loop {
@@ -410,11 +465,14 @@ async fn deliver_notices(bus: Bus, hub: Arc<Hub>, stop: CancellationToken) {
             None => return,
             // Missed notices are in the person's list all the same.
             Some(Message::Missed) => {}
-            Some(Message::Event(text)) => match serde_json::from_str::<NoticeMessage>(&text) {
-                Ok(notice) => {
-                    hub.send(notice.user, realtime::Notice { key: notice.key, text: notice.text });
+            Some(Message::Event(text)) => match serde_json::from_str::<ToUser>(&text) {
+                Ok(ToUser::Notice { user, key, text }) => {
+                    hub.send(user, realtime::Notice { key, text });
                 }
-                Err(error) => tracing::warn!(%error, "a message on the bus is not a notice"),
+                Ok(ToUser::Payment(tiding)) => {
+                    hub.send_payment(tiding.user, payment_news(tiding));
+                }
+                Err(error) => tracing::warn!(%error, "a message on the bus is for nobody"),
             },
         }
     }

@@ -3,6 +3,7 @@
 //! Separate from the building of services because none of this is asked by anybody. Each looks at how things stand instead
 //! of remembering what was told, so that a look that failed is made up for by the next one; each ends when it is told to stop.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sqlx::PgPool;
@@ -16,6 +17,7 @@ use crate::clock;
 use crate::db::Database;
 use crate::drivers::{self, Drivers};
 use crate::ids::{DriverId, UserId};
+use crate::payments::{self, Payments};
 use crate::privacy::Privacy;
 use crate::privacy::consent::Purpose;
 use crate::realtime::protocol::close::CloseCode;
@@ -31,6 +33,9 @@ const OBJECTIONS_EVERY: std::time::Duration = std::time::Duration::from_secs(60)
 
 /// How often it is looked whether everybody on shift may drive; a change of standing in this process is seen at once.
 const STANDING_EVERY: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// How often cases of money are counted, and the clock is looked at for the nightly reconciliation.
+const MONEY_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// How often it is looked whether a new day has begun: papers that ended at midnight are seen within this.
 const PAPERS_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
@@ -94,6 +99,26 @@ pub(super) async fn watch_papers(pool: PgPool, stop: CancellationToken) {
         }
         if let Err(error) = drivers::jobs::schedule(&pool, clock::now()).await {
             tracing::warn!(error = %crate::telemetry::chain(&error), "the daily round of papers could not be written down");
+        }
+    }
+}
+
+/// Has last night's statements reconciled, and counts the cases of money that wait for somebody.
+pub(super) async fn watch_money(payments: Payments, pool: PgPool, stop: CancellationToken) {
+    let mut interval = tokio::time::interval(MONEY_EVERY);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut seen = BTreeSet::new();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = interval.tick() => {}
+        }
+        let now = clock::now();
+        if let Err(error) = payments::jobs::schedule(&pool, now).await {
+            tracing::warn!(error = %crate::telemetry::chain(&error), "the nightly reconciliation could not be written down");
+        }
+        if let Err(error) = payments.measure_cases(&mut seen, now).await {
+            tracing::warn!(error = %crate::telemetry::chain(&error), "the cases of money could not be counted");
         }
     }
 }

@@ -125,6 +125,10 @@ pub struct Config {
     pub people_age_max: Span,
 }
 
+/// Looks up what a person is called; `None` for nobody.
+pub type Names =
+    Arc<dyn Fn(UserId) -> futures_util::future::BoxFuture<'static, Result<Option<String>, Error>> + Send + Sync>;
+
 /// The service.
 #[derive(Clone)]
 pub struct Auth {
@@ -175,6 +179,15 @@ impl Auth {
     /// What the account of a phone is found by.
     fn index_of(&self, phone: Phone) -> PhoneIndex {
         PhoneIndex::of(&self.inner.vault, phone)
+    }
+
+    /// The look-up that `payments` is given: what a person is called, given name first; `None` for nobody.
+    pub fn names(&self) -> Names {
+        let pool = self.inner.pool.clone();
+        Arc::new(move |user| {
+            let pool = pool.clone();
+            async move { Ok(store::full_name(&pool, user).await?) }.boxed()
+        })
     }
 
     /// The look-up that `notifications` is given: number and language of a person who may be written to.

@@ -90,6 +90,16 @@ pub enum Command {
         #[command(subcommand)]
         command: super::privacy::PrivacyCommand,
     },
+    /// Check and read the books
+    #[command(after_help = help::LEDGER)]
+    Ledger {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: super::books::LedgerCommand,
+    },
+    /// Hold a day of the books against a provider's statement
+    #[command(after_help = help::RECONCILE)]
+    Reconcile(super::books::Reconcile),
     /// Make the map of a city from OpenStreetMap, and try it out
     #[command(after_help = help::MAP)]
     Map {

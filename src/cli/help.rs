@@ -116,6 +116,49 @@ Examples:
 
 Exit codes: 0 made, 1 not made (the reason is printed), 64 wrong usage or configuration.";
 
+/// Below `boda ledger --help`.
+pub const LEDGER: &str = "\
+Double entry, append-only, whole francs: docs/PAYMENTS.md. These commands work beside a running
+server and change nothing.
+
+Examples:
+  boda ledger check
+  boda ledger trial-balance
+
+Exit codes: 0 done, 1 something is wrong or could not be read, 64 wrong usage or configuration.";
+
+/// Below `boda ledger check --help`.
+pub const LEDGER_CHECK: &str = "\
+Entries against kept balances, every transaction, every order that succeeded against its capture and
+its posting, captures against what was paid, accounts that must not be overdrawn. Names what is wrong.
+
+Examples:
+  boda ledger check
+  boda ledger check --json --config /etc/boda.toml
+
+Exit codes: 0 the books are sound, 1 they are not (or could not be read), 64 wrong usage or configuration.";
+
+/// Below `boda ledger trial-balance --help`.
+pub const LEDGER_TRIAL_BALANCE: &str = "\
+Examples:
+  boda ledger trial-balance
+  boda ledger trial-balance --as-of 2026-11-30T22:00:00Z --json
+
+Exit codes: 0 it comes to zero, 1 it does not (or could not be read), 64 wrong usage or configuration.";
+
+/// Below `boda reconcile --help`.
+pub const RECONCILE: &str = "\
+Each line of the statement is matched with an order by our reference or the provider's. Differences
+become cases, money that nobody knows goes to suspense, fees are booked. May be repeated: nothing is
+booked twice.
+
+Examples:
+  boda reconcile --day 2026-11-25
+  boda reconcile --day 2026-11-25 --provider mtn --statement export.csv
+  boda reconcile --day 2026-11-25 --sandbox http://127.0.0.1:9090 --json
+
+Exit codes: 0 both say the same, 1 they differ (or could not be read), 64 wrong usage or configuration.";
+
 /// Below `boda audit --help`.
 pub const AUDIT: &str = "\
 Every privileged act, and every look at other people's data, leaves a record in an append-only log,

@@ -7,6 +7,7 @@
 
 mod arguments;
 mod audit;
+mod books;
 mod help;
 mod keys;
 mod map;
@@ -128,6 +129,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Error> {
         Command::User { command: UserCommand::Create(create) } => create_user(create),
         Command::User { command: UserCommand::Agency(set) } => set_agency(set),
         Command::Privacy { command } => privacy::run(command),
+        Command::Ledger { command } => books::run(command),
+        Command::Reconcile(asked) => books::reconcile(asked),
         Command::Drivers { command: DriversCommand::Expire(expire) } => expire_papers(&expire),
         Command::Audit { command } => audit::run(command),
         Command::User { command: UserCommand::SecondFactor { command: SecondFactorCommand::Reset(reset) } } => {

@@ -16,6 +16,7 @@ mod money;
 mod papers;
 mod people;
 mod privacy;
+mod providers;
 mod reader;
 mod riding;
 mod settings;
@@ -33,8 +34,8 @@ use crate::clock;
 use crate::notifications::sms;
 use crate::time::Span;
 use crate::{
-    audit, auth, bus, db, drivers, jobs, locations, maps, payments, realtime, rides, steering, storage, telemetry,
-    vault,
+    audit, auth, bus, db, drivers, jobs, locations, maps, payments, pricing, realtime, rides, steering, storage,
+    telemetry, vault,
 };
 use reader::Reader;
 use settings::Settings;
@@ -103,6 +104,10 @@ pub struct Config {
     pub storage: storage::Config,
     /// Money.
     pub payments: payments::Config,
+    /// Tariffs and terms.
+    pub prices: pricing::Config,
+    /// Who moves money; not asked with the sandbox on.
+    pub providers: payments::providers::Config,
     /// People's data: rights, how long it is kept, where it lies.
     pub privacy: crate::privacy::Config,
     /// Stand-ins for the outside world.
@@ -191,6 +196,7 @@ fn build(reader: &mut Reader<'_>) -> Config {
     let stores = privacy::Stores { database: &database, bus: &bus, storage: &storage, sms: &sms };
     let vault = machine::vault(reader, &data_dir);
     let privacy = privacy::privacy(reader, stores, export_bytes_max, clock::now());
+    let payments = money::payments(reader);
     let config = Config {
         server: machine::server(reader, &demo),
         edge: edge::edge(reader, demo.enabled),
@@ -217,7 +223,9 @@ fn build(reader: &mut Reader<'_>) -> Config {
         authority: papers::authority(reader, &sandbox),
         drivers,
         tokens: people::tokens(reader),
-        payments: money::payments(reader),
+        prices: money::prices(reader, payments.commission),
+        payments,
+        providers: providers::providers(reader, &sandbox),
         data_dir,
         sandbox,
         demo,

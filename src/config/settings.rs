@@ -22,11 +22,25 @@ const SIMILARITY_MIN: f64 = 0.85;
 /// Printed instead of a secret.
 const REDACTED: &str = "[redacted]";
 
-/// Keys whose value is never shown.
-const SECRETS: [&str; 5] = ["database.url", "redis.url", "sms.api_key", "storage.secret_key", "authority.api_key"];
+/// Keys whose value is never shown, since a password may be in it; beside those of [`NOT_IN_A_FILE`].
+const ADDRESSES: [&str; 2] = ["database.url", "redis.url"];
 
 /// Secrets through and through, which a config file must not hold. The addresses above may be harmless, so they may.
-const NOT_IN_A_FILE: [&str; 3] = ["sms.api_key", "storage.secret_key", "authority.api_key"];
+const NOT_IN_A_FILE: [&str; 13] = [
+    "sms.api_key",
+    "storage.secret_key",
+    "authority.api_key",
+    "mtn.api_key",
+    "mtn.collection_key",
+    "mtn.collection_key_secondary",
+    "mtn.disbursement_key",
+    "mtn.disbursement_key_secondary",
+    "airtel.client_secret",
+    "airtel.pin",
+    "airtel.callback_key",
+    "card.api_key",
+    "card.webhook_key",
+];
 
 /// One key.
 #[derive(Debug, Clone)]
@@ -199,7 +213,7 @@ pub fn variable_of(key: &str) -> String {
 
 /// Whether a key's value is never shown.
 fn is_secret(key: &str) -> bool {
-    SECRETS.contains(&key)
+    ADDRESSES.contains(&key) || NOT_IN_A_FILE.contains(&key)
 }
 
 /// A value as it may be shown.

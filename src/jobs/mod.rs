@@ -36,6 +36,7 @@ pub use forget::forget;
 pub use operators::{Count, Cursor, JobView, Listing, Page, State, counts, list, retry_dead};
 pub use registry::{Context, Failure, Registry};
 pub use runner::{Clock, Drained, Runner};
+pub use wake::listen;
 
 /// A kind of follow-up work: what must be remembered to do it later.
 pub trait Job: Serialize + DeserializeOwned + Send + 'static {

@@ -97,9 +97,9 @@ impl From<crate::error::Error> for Failure {
         let reason = error.code();
         match error {
             crate::error::Error::Invalid(_) => Self::dead(reason),
-            crate::error::Error::RateLimited { retry_after } | crate::error::Error::Unavailable { retry_after, .. } => {
-                Self::retry_after(reason, retry_after)
-            }
+            crate::error::Error::RateLimited { retry_after }
+            | crate::error::Error::TooMany { retry_after, .. }
+            | crate::error::Error::Unavailable { retry_after, .. } => Self::retry_after(reason, retry_after),
             _ => Self::retry(reason),
         }
     }

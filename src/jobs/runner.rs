@@ -108,7 +108,7 @@ impl Runner {
         tracing::debug!(worker = self.worker, kinds = self.kinds.len(), "job workers started");
         let (drained, (), ()) = tokio::join!(
             self.work(&woken, &stop),
-            wake::listen(&self.pool, &woken, self.config.poll_interval, &stop),
+            wake::listen(wake::CHANNEL, &self.pool, &woken, self.config.poll_interval, &stop),
             housekeeping::run(&self.pool, &self.config, &self.clock, &stop),
         );
         drained

@@ -71,6 +71,18 @@ pub enum Key {
     AppealGranted,
     /// To the driver: it stays as it is. `reason`.
     AppealRefused,
+    /// To the rider: the wallet asks for the code. `amount`, `wallet`.
+    PaymentRequested,
+    /// To the rider: the wallet has paid. `amount`, `ref`.
+    PaymentReceived,
+    /// To the rider: the wallet has not paid. `ref`.
+    PaymentFailed,
+    /// To the driver: money is in the wallet. `amount`, `wallet`.
+    PayoutSent,
+    /// To the driver: it did not arrive and is on the account again. `amount`, `wallet`.
+    PayoutFailed,
+    /// To the rider: money is given back. `amount`, `ref`.
+    RefundApproved,
 }
 
 struct Texts {
@@ -133,6 +145,24 @@ const APPEAL_REFUSED: Texts = Texts {
     fr: "Votre recours est refusé : {reason}",
 };
 
+const PAYMENT_REQUESTED: Texts = Texts {
+    rw: "Reba kuri telefoni yawe wemeze kwishyura {amount} Frw ({wallet}).",
+    en: "Approve {amount} Frw on your phone ({wallet}).",
+    fr: "Validez {amount} Frw sur votre téléphone ({wallet}).",
+};
+
+const PAYMENT_RECEIVED: Texts = Texts {
+    rw: "Twakiriye {amount} Frw wishyuye ku rugendo {ref}. Murakoze.",
+    en: "{amount} Frw received for {ref}. Thank you.",
+    fr: "{amount} Frw payés pour {ref}. Merci.",
+};
+
+const PAYMENT_FAILED: Texts = Texts {
+    rw: "Kwishyura urugendo {ref} ntibyakunze. Ongera ugerageze cyangwa wishyure mu ntoki.",
+    en: "Payment for {ref} failed. Try again or pay cash.",
+    fr: "Échec du paiement de {ref}. Réessayez ou payez en espèces.",
+};
+
 const OTP_CODE: Texts = Texts {
     rw: "Kode yawe ya boda ni {code}. Irangira nyuma y'iminota {min}. Ntuyihe undi muntu.",
     en: "Your boda code is {code}. Valid {min} min. Never share it.",
@@ -157,9 +187,27 @@ const PHONE_CHANGED: Texts = Texts {
     fr: "Votre compte boda a maintenant un autre numéro. Si ce n'est pas vous, contactez-nous vite.",
 };
 
+const PAYOUT_SENT: Texts = Texts {
+    rw: "Twohereje {amount} Frw kuri {wallet}.",
+    en: "{amount} Frw sent to {wallet}.",
+    fr: "{amount} Frw envoyés sur {wallet}.",
+};
+
+const PAYOUT_FAILED: Texts = Texts {
+    rw: "{amount} Frw ntiyageze kuri {wallet}. Yasubijwe kuri konti yawe. Reba nimero wishyurirwaho.",
+    en: "{amount} Frw did not arrive on {wallet} and is back on your account. Check your payout wallet.",
+    fr: "{amount} Frw non reçus sur {wallet}, remis sur votre compte. Vérifiez votre numéro de paiement.",
+};
+
+const REFUND_APPROVED: Texts = Texts {
+    rw: "Kugarurirwa {amount} Frw ku rugendo {ref} byemejwe.",
+    en: "Refund of {amount} Frw approved for {ref}.",
+    fr: "Remboursement de {amount} Frw approuvé pour {ref}.",
+};
+
 impl Key {
     /// Every key.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 28] = [
         Self::OtpCode,
         Self::PasswordResetCode,
         Self::PhoneChangeCode,
@@ -185,6 +233,12 @@ impl Key {
         Self::PaperExpired,
         Self::AppealGranted,
         Self::AppealRefused,
+        Self::PaymentRequested,
+        Self::PaymentReceived,
+        Self::PaymentFailed,
+        Self::PayoutSent,
+        Self::PayoutFailed,
+        Self::RefundApproved,
     ];
 
     /// The name on the wire and in the database.
@@ -215,6 +269,12 @@ impl Key {
             Self::PaperExpired => "paper_expired",
             Self::AppealGranted => "appeal_granted",
             Self::AppealRefused => "appeal_refused",
+            Self::PaymentRequested => "payment_requested",
+            Self::PaymentReceived => "payment_received",
+            Self::PaymentFailed => "payment_failed",
+            Self::PayoutSent => "payout_sent",
+            Self::PayoutFailed => "payout_failed",
+            Self::RefundApproved => "refund_approved",
         }
     }
 
@@ -241,7 +301,8 @@ impl Key {
             | Self::WhoComes
             | Self::NoDrivers
             | Self::CancelledByRider
-            | Self::CancelledByDriver => Span::from_minutes(10),
+            | Self::CancelledByDriver
+            | Self::PaymentRequested => Span::from_minutes(10),
             Self::RideReminder => Span::from_minutes(30),
             // As long as a ride takes: without it the parcel is not handed over.
             Self::ParcelComing | Self::ParcelDelivered | Self::TripCompleted | Self::CancelFee => {
@@ -256,7 +317,12 @@ impl Key {
             | Self::PaperExpires
             | Self::PaperExpired
             | Self::AppealGranted
-            | Self::AppealRefused => Span::from_minutes(24 * 60),
+            | Self::AppealRefused
+            | Self::PaymentReceived
+            | Self::PaymentFailed
+            | Self::PayoutSent
+            | Self::PayoutFailed
+            | Self::RefundApproved => Span::from_minutes(24 * 60),
         }
     }
 
@@ -266,6 +332,9 @@ impl Key {
             Self::PasswordResetCode => PASSWORD_RESET_CODE,
             Self::PhoneChangeCode => PHONE_CHANGE_CODE,
             Self::PhoneChanged => PHONE_CHANGED,
+            Self::PayoutSent => PAYOUT_SENT,
+            Self::PayoutFailed => PAYOUT_FAILED,
+            Self::RefundApproved => REFUND_APPROVED,
             Self::DriverFound => Texts {
                 rw: "Umumotari {name} ({plate}) ari mu nzira. Azahagera nyuma y'iminota {eta}.",
                 en: "{name} ({plate}) is coming. Arrival in {eta} min.",
@@ -335,6 +404,9 @@ impl Key {
             Self::PaperExpired => PAPER_EXPIRED,
             Self::AppealGranted => APPEAL_GRANTED,
             Self::AppealRefused => APPEAL_REFUSED,
+            Self::PaymentRequested => PAYMENT_REQUESTED,
+            Self::PaymentReceived => PAYMENT_RECEIVED,
+            Self::PaymentFailed => PAYMENT_FAILED,
         }
     }
 

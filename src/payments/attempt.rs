@@ -327,15 +327,22 @@ impl Attempt {
     }
 
     fn not_sent(self, retry_after: Option<Span>, at: At) -> Step {
+        if self.is_submit_unknown {
+            // An earlier order may have been taken: looked for again before it is sent again.
+            return self.wait(retry_after, at);
+        }
         let tried = at.now.since(self.created_at);
-        let can_be_given_up = self.operation == Operation::Collection && !self.is_submit_unknown;
-        if can_be_given_up && (tried >= SENDING_MAX || retry_after.is_some_and(|wait| wait > SENDING_MAX)) {
+        if self.operation == Operation::Collection
+            && (tried >= SENDING_MAX || retry_after.is_some_and(|wait| wait > SENDING_MAX))
+        {
             let refusal = Refusal { reason: Reason::Unavailable, code: "not_sent".to_owned() };
             return self.over(State::Rejected, refusal, at);
         }
         let wait = retry_after.map_or(Span::ZERO, |wait| wait.min(RETRY_AFTER_MAX)).max(pause(tried, at.jitter));
+        // A collection is over by then; a payout or a refund waits, and somebody should know.
+        let alarm = (tried >= UNRESOLVED_AFTER).then_some(Alarm::Unresolved);
         let attempt = Self { state: State::Prepared, next_at: Some(at.now + wait), ..self };
-        Step { attempt, ended: None, alarm: None }
+        Step { attempt, ended: None, alarm }
     }
 
     /// How the provider says it stands.
@@ -401,7 +408,6 @@ impl Attempt {
             next_at: Some(at.now),
             ..attempt
         };
-        // A lease that ran out is a submission whose answer nobody heard; both come here through `pending`.
         Step { attempt, ended: None, alarm: None }
     }
 
@@ -482,3 +488,6 @@ fn pause(tried: Span, jitter: f64) -> Span {
     let wait = (most.as_millis() as f64 * (0.5 + jitter.clamp(0.0, 1.0))) as i64;
     Span::from_millis(wait)
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,27 +21,41 @@
 //! one cause is posted at most once, however often and from how many workers at once it is tried; nothing written is
 //! ever changed, a correction is another transaction.
 
-#[allow(dead_code, reason = "the engine comes next")]
 mod attempt;
+mod breaker;
+mod callbacks;
+mod books;
 mod cases;
+mod check;
+mod choosing;
+mod disputes;
 mod effects;
-#[allow(dead_code, reason = "the rooms that use it come next")]
-mod engine;
+pub mod engine;
 pub mod http;
 mod intent;
+pub mod intents;
 pub mod jobs;
-#[allow(dead_code, reason = "the engine comes next")]
 mod ladder;
 pub mod ledger;
 pub mod method;
+pub mod methods;
+pub mod operations;
+pub mod payouts;
 pub mod personal;
+pub mod promotions;
 pub mod providers;
+pub mod receipts;
+pub mod reconciliation;
+pub mod refunds;
+pub mod rehearsal;
 pub mod split;
+pub mod terms;
 
 mod store;
 
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::fmt;
 use std::sync::Arc;
@@ -54,29 +68,59 @@ use crate::fares;
 use crate::ids::{DriverId, RideId, UserId};
 use crate::money::{BasisPoints, Francs};
 use crate::notifications::Recipients;
+#[cfg(test)]
+use crate::time::Span;
+use crate::pricing::Prices;
 use crate::time::Timestamp;
 use crate::vault::{Column, Vault};
-use crate::web::page::{Page, PageRequest, Position};
 
+use callbacks::Hints;
+use engine::Shared;
+use intents::Opener;
 use jobs::SettleRide;
 use ledger::{Kind, Posting, PostingError};
 use providers::Providers;
 
 pub use cases::{NewCase, Severity};
+pub use check::{Finding, Report};
+pub use choosing::{Promised, Sold};
+pub use disputes::{Dispute, NewDispute};
 pub use effects::Tiding;
 pub use intent::{NewIntent, Purpose};
 pub use method::{PaymentMethod, Plan, ProviderId};
-pub use store::{DriverEntry, DriverTransaction, KindTotal};
+pub use store::books::StatementItem;
+pub use store::{DriverEntry, KindTotal};
 
 /// Every column of this service that is sealed.
-pub const SEALED: &[&Column] = &[&store::attempts::WALLET];
+pub const SEALED: &[&Column] = &[&store::attempts::WALLET, methods::SAVED_WALLET, methods::PAYOUT_WALLET];
 
 /// Settings of the service.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// What the platform keeps of a fare; at most the whole.
     pub commission: BasisPoints,
+    /// What a rider may owe and still book.
+    pub outstanding_max: Francs,
+    /// Whether riders find a notice of every payment that is asked for and received, besides those that failed.
+    pub tells_of_success: bool,
+    /// Of the engine.
+    pub engine: engine::Config,
+    /// Of saved wallets.
+    pub methods: methods::Config,
+    /// Of payouts.
+    pub payouts: payouts::terms::Config,
+    /// The most that two admins give or take at once.
+    pub adjustment_max: Francs,
+    /// Of the watch.
+    pub watch: watch::Config,
+    /// Promotions, referrals and tips.
+    pub promotions: promotions::Config,
+    /// Who sells, on receipts.
+    pub receipts: receipts::Config,
 }
+
+/// Longest reason that an admin gives, in characters.
+const REASON_CHARS_MAX: usize = 500;
 
 /// What a driver holds and owes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +160,9 @@ pub enum SettleError {
     /// The database refused or was away.
     #[error("the ledger's database refused")]
     Database(#[from] sqlx::Error),
+    /// What is owed could not be opened.
+    #[error("what is owed could not be opened")]
+    Intent(#[from] Error),
 }
 
 /// Tells apps at once. It must not wait.
@@ -130,12 +177,18 @@ pub struct Parts {
     pub vault: Vault,
     /// Settings.
     pub config: Config,
+    /// What the platform keeps, by date.
+    pub prices: Prices,
     /// How people are reached: whose own telephone is their wallet unless they saved another.
     pub recipients: Recipients,
+    /// What people are called: compared with the holders of their wallets.
+    pub names: methods::Names,
     /// Who moves money.
     pub providers: Providers,
     /// Tells apps.
     pub tell: Tell,
+    /// Where the stand-ins of the outside world listen, if they run: they have statements for programs.
+    pub sandbox_url: Option<String>,
 }
 
 /// The service. Clones share everything.
@@ -143,6 +196,9 @@ pub struct Parts {
 pub struct Payments {
     pool: PgPool,
     parts: Arc<Parts>,
+    shared: Arc<Shared>,
+    opener: Arc<Opener>,
+    hints: Arc<Hints>,
 }
 
 impl fmt::Debug for Payments {
@@ -152,17 +208,57 @@ impl fmt::Debug for Payments {
 }
 
 #[cfg(test)]
+impl Config {
+    /// As by default, with small bounds.
+    pub fn for_tests() -> Self {
+        Self {
+            commission: BasisPoints(900),
+            outstanding_max: Francs::ZERO,
+            tells_of_success: true,
+            engine: engine::Config::default(),
+            methods: methods::Config { saved_max: 3, hold: Span::from_minutes(24 * 60) },
+            payouts: payouts::terms::Config {
+                amount_min: Francs(500),
+                amount_max: Francs(500_000),
+                fee: Francs(100),
+                fee_share: BasisPoints(100),
+                tax: BasisPoints(1_800),
+                a_day_max: 30,
+                approval_from: Francs(200_000),
+                weekly_min: Francs(500),
+            },
+            adjustment_max: Francs(100_000),
+            watch: watch::Config {
+                single_from: Francs(10_000_000),
+                day_from: Francs(10_000_000),
+                payouts_a_day_max: 3,
+                small_fare: Francs(1_000),
+                small_rides_a_day_max: 3,
+                declines_a_day_max: 3,
+                wallet_change_window: Span::from_minutes(72 * 60),
+                attempts_an_hour_max: 3,
+            },
+            promotions: promotions::Config::for_tests(),
+            receipts: receipts::Config::for_tests(),
+        }
+    }
+}
+
+#[cfg(test)]
 impl Parts {
     /// Without providers, and nobody is told.
     pub fn for_tests(pool: PgPool) -> Self {
         use futures_util::FutureExt as _;
         Self {
+            prices: Prices::for_tests(pool.clone()),
             pool,
             vault: Vault::for_tests(),
-            config: Config { commission: BasisPoints(900) },
+            config: Config::for_tests(),
             recipients: Arc::new(|_| std::future::ready(Ok(None)).boxed()),
+            names: Arc::new(|_| std::future::ready(Ok(Some("Keza Uwase".to_owned()))).boxed()),
             providers: Providers::default(),
             tell: Arc::new(|_| {}),
+            sandbox_url: None,
         }
     }
 }
@@ -170,7 +266,14 @@ impl Parts {
 impl Payments {
     /// The service.
     pub fn new(parts: Parts) -> Self {
-        Self { pool: parts.pool.clone(), parts: Arc::new(parts) }
+        let shared = Arc::new(Shared::new(&parts.config.engine));
+        let (pool, parts) = (parts.pool.clone(), Arc::new(parts));
+        Self { pool, parts, shared, opener: Arc::default(), hints: Arc::default() }
+    }
+
+    /// For a record of who looked.
+    pub(in crate::payments) const fn pool(&self) -> &PgPool {
+        &self.pool
     }
 
     /// Writes a completed ride into the ledger, once.
@@ -224,35 +327,18 @@ impl Payments {
         Ok(DriverBalance { cash_collected, commission_owed })
     }
 
-    /// The driver's own lines of the ledger, newest first.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub async fn driver_ledger(&self, driver: DriverId, page: &PageRequest) -> Result<Page<DriverTransaction>, Error> {
-        let rows = store::driver_transactions(&self.pool, driver, page).await?;
-        Ok(Page::new(rows, page, DriverTransaction::position))
-    }
-
     /// The sums of all accounts by kind, shown to an admin.
     ///
     /// # Errors
     /// When the database is away.
     pub async fn trial_balance(&self, admin: UserId, now: Timestamp) -> Result<TrialBalance, Error> {
-        let kinds = store::kind_totals(&self.pool).await?;
-        let difference = Francs::checked_sum(kinds.iter().map(KindTotal::balance))
-            .ok_or_else(|| Error::internal("the sum of the ledger does not fit"))?;
+        let balance = self.trial_balance_unseen(None).await?;
         audit::record_read(&self.pool, &Act::of_admin(admin, "ledger.balance_read"), &[], now).await?;
-        Ok(TrialBalance { kinds, difference })
+        Ok(balance)
     }
 }
 
 /// What a ride's settlement is known by: one for each ride and method, for ever.
 fn cause(ride: RideId, method: PaymentMethod) -> String {
     format!("ride:{ride}:{}", method.as_str())
-}
-
-impl DriverTransaction {
-    fn position(&self) -> Position {
-        Position { at: self.at, id: self.id }
-    }
 }

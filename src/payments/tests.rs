@@ -29,6 +29,7 @@ async fn cash_ride(pool: &PgPool, rider_number: u32, driver: DriverId, fare_rwf:
         rider_id: None,
         plan: Plan::default(),
         ride_type: "boda".into(),
+        terms: None,
         completed_at: requested_at + Span::from_minutes(15),
     }
 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::ids::{Epoch, OfferId, RideId, StreamSeq, UserId};
 use crate::realtime::protocol::Encoding;
-use crate::realtime::protocol::server::{Concern, Release, ServerMessage, Withdrawal};
+use crate::realtime::protocol::server::{Concern, PaymentNews, Release, ServerMessage, Withdrawal};
 use crate::realtime::protocol::view::{OfferView, RideView};
 use crate::realtime::stream::Payload;
 
@@ -85,6 +85,11 @@ impl Notice {
     pub(super) fn into_payload(self) -> Payload {
         payload(&ServerMessage::Notice { key: self.key, text: self.text })
     }
+}
+
+/// News of a payment as written on the wire.
+pub(super) fn payment_payload(news: PaymentNews) -> Payload {
+    payload(&ServerMessage::Payment(news))
 }
 
 /// State events are JSON in both encodings.

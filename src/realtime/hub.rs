@@ -21,12 +21,12 @@ use crate::clock;
 use crate::ids::{ConnectionId, DriverId, Epoch, RideId, RiderId, SessionId, StreamSeq, UserId};
 use crate::realtime::Config;
 use crate::realtime::browse::{Browsing, Picture};
-use crate::realtime::event::{Event, Notice, RestoredStreams, Told};
+use crate::realtime::event::{Event, Notice, RestoredStreams, Told, payment_payload};
 use crate::realtime::mailbox::{Full, Letter, Mailbox, Slot, Way};
 use crate::realtime::metrics::{Metrics, Striped};
 use crate::realtime::protocol::Encoding;
 use crate::realtime::protocol::close::CloseCode;
-use crate::realtime::protocol::server::{LatestKind, ServerMessage};
+use crate::realtime::protocol::server::{LatestKind, PaymentNews, ServerMessage};
 use crate::realtime::reactor::{Inbox, Note};
 use crate::realtime::stream::{Payload, Stream};
 use crate::realtime::watch::{Position, Watcher, Watches};
@@ -169,6 +169,12 @@ impl Hub {
     pub fn send(&self, user: UserId, notice: Notice) -> Delivery {
         let Some(member) = self.members.get(&user) else { return Delivery::Offline };
         self.deliver(&member, Letter { payload: notice.into_payload(), way: None })
+    }
+
+    /// Hands news of a payment to the user's socket. Not kept: the payment can be read.
+    pub fn send_payment(&self, user: UserId, news: PaymentNews) -> Delivery {
+        let Some(member) = self.members.get(&user) else { return Delivery::Offline };
+        self.deliver(&member, Letter { payload: payment_payload(news), way: None })
     }
 
     /// Tells a user a newest state, in place of one of its kind that waits. Not kept for who has no socket.

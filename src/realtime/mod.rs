@@ -41,6 +41,7 @@ pub use event::{Event, Notice, RestoredStreams, Told};
 pub use handler::{Handler, PingRefused, Reply, Snapshot};
 pub use hub::{Delivery, Hub, HubCounters};
 pub use limit::Rate;
+pub use protocol::server::PaymentNews;
 pub use upgrade::{SOCKET_PATH, router};
 pub use watch::Position;
 

@@ -22,11 +22,14 @@ use crate::error::{Checks, Error, Fault};
 use crate::geo::LatLng;
 use crate::ids::{QuoteId, RideId, RiderId, UserId};
 use crate::money::BasisPoints;
-use crate::payments::{PaymentMethod, Plan};
+use crate::payments::{PaymentMethod, Plan, Sold};
 use crate::phone::Phone;
 use crate::realtime::protocol::view::RideView;
 use crate::time::{Span, Timestamp};
 use crate::web::IdempotencyKey;
+
+/// Longest promotion code.
+const PROMO_CODE_CHARS_MAX: usize = 40;
 
 /// A place as a client names it.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +59,19 @@ pub struct AskPrice {
     pub pickup_at: Option<String>,
     /// To be served first.
     pub express: bool,
+    /// A promotion.
+    pub promo_code: Option<String>,
+}
+
+/// How a ride is to be paid, besides the method.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PaymentChoice {
+    /// One of the rider's saved methods.
+    pub saved_method: Option<Uuid>,
+    /// Whether credit is used first; true when left out.
+    pub uses_credit: Option<bool>,
+    /// A promotion.
+    pub promo_code: Option<String>,
 }
 
 /// A booking as a client sends it.
@@ -69,6 +85,8 @@ pub struct BookRide {
     pub ride_type: Option<String>,
     /// `cash` when left out.
     pub payment_method: Option<String>,
+    /// What else decides how it is paid.
+    pub payment: PaymentChoice,
     /// What was shown before, to be kept to.
     pub quote_id: Option<QuoteId>,
     /// For the driver.
@@ -77,7 +95,7 @@ pub struct BookRide {
     pub product: ProductRequest,
 }
 
-/// Every field but the product, which holds telephones.
+/// Every field but the product, which holds telephones, and what came later than that.
 impl fmt::Debug for BookRide {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BookRide")
@@ -126,6 +144,7 @@ pub(super) struct Checked {
     destination: Spot,
     ride_type: RideType,
     payment_method: PaymentMethod,
+    promo_code: Option<String>,
     notes: Option<String>,
     product: Product,
 }
@@ -160,6 +179,7 @@ impl Rides {
         let stop = |place: &PlaceRequest| StopRequest { place: place.clone(), contact: None, note: None };
         let stops = check_stops(&mut checks, &request.stops.iter().map(stop).collect::<Vec<_>>(), limits);
         let schedule = request.pickup_at.as_deref().map(|text| check_pickup_at(&mut checks, text, limits));
+        let promo_code = checks.optional_text("promo_code", request.promo_code.as_deref(), PROMO_CODE_CHARS_MAX);
         checks.finish()?;
         let (Some(pickup), Some(destination), Some(ride_type)) = (pickup, destination, ride_type) else {
             return Err(Error::internal("checked above"));
@@ -169,7 +189,15 @@ impl Rides {
         let wish = Wish { ride_type, is_express: request.express, pickup_at };
         self.refuse_no_go(&way)?;
         let Priced { price, fare, express } = self.price(&way, wish, now)?;
+        let promotion = match promo_code {
+            Some(code) => {
+                let sold = Sold { rider, ride_type: ride_type.as_str(), price: price.to_pay(), at: now };
+                Some(self.inner.payments.promised(&code, &sold).await?)
+            }
+            None => None,
+        };
         let quote = Quote {
+            promotion,
             id: QuoteId(Uuid::now_v7()),
             rider,
             way,
@@ -188,7 +216,7 @@ impl Rides {
     ///
     /// # Errors
     /// [`Error::Invalid`]; `idempotency_key_reused`, `ride_in_progress`, `too_many_scheduled`, `quote_expired`, `quote_differs`,
-    /// `processing_restricted`; [`Error::Unavailable`] when the city takes no bookings now.
+    /// `payment_method_unavailable`, `processing_restricted`; [`Error::Unavailable`] when the city takes no bookings now.
     pub async fn book(
         &self,
         rider: RiderId,
@@ -231,6 +259,7 @@ impl Rides {
             Booker::Agent(agent) => (Some(agent), Actor { role: "agent", id: Some(agent) }),
         };
         let ride = Ride { booked_by, ..ride };
+        let has_promotion = ride.payment_plan.promotion.is_some();
         let order = Order { scheduled_max: Some(self.inner.config.products.scheduled_max), ..ride.order() };
         let order = self.standing_of(rider, now).await?.on(order);
         let input = Input::RequestRide { ride: id, rider, pin: ride.pin, order };
@@ -245,6 +274,13 @@ impl Rides {
                 };
                 let replayed = self.replay(id, request_hash, is_theirs).await?;
                 replayed.ok_or_else(|| Error::internal("a requested ride is not there"))
+            }
+            Err(Unanswered::Refused(refusal)) => {
+                // Where nobody knows whether it was booked, a sweep gives back what was kept for a ride that is not there.
+                if has_promotion {
+                    self.inner.payments.release_promotion(id, now).await?;
+                }
+                Err(self.refusal(refusal))
             }
             Err(refused) => Err(self.refused(refused)),
         }
@@ -268,6 +304,7 @@ impl Rides {
             }
         };
         checked.product.express = express;
+        let payment_plan = self.plan(named, &request.payment, &checked, &price, now).await?;
         Ok(Ride {
             id,
             rider,
@@ -277,7 +314,7 @@ impl Rides {
             ride_type: checked.ride_type,
             product: checked.product,
             payment_method: checked.payment_method,
-            payment_plan: Plan::default(),
+            payment_plan,
             pickup: checked.pickup,
             destination: checked.destination,
             notes: checked.notes,
@@ -297,6 +334,30 @@ impl Rides {
             started_at: None,
             ended_at: None,
         })
+    }
+
+    /// How the ride is to be paid: refused, as long as the rider can choose otherwise, where it could not be.
+    async fn plan(
+        &self,
+        Named { id, rider, .. }: Named,
+        choice: &PaymentChoice,
+        checked: &Checked,
+        price: &Price,
+        now: Timestamp,
+    ) -> Result<Plan, Error> {
+        let (payments, method) = (&self.inner.payments, checked.payment_method);
+        payments.refuse_unavailable(method, now)?;
+        if let Some(saved) = choice.saved_method {
+            payments.check_saved_method(rider, saved, method).await?;
+        }
+        let promotion = match &checked.promo_code {
+            Some(code) => {
+                let sold = Sold { rider, ride_type: checked.ride_type.as_str(), price: price.to_pay(), at: now };
+                payments.reserve(code, id, &sold).await?
+            }
+            None => None,
+        };
+        Ok(Plan { saved_method: choice.saved_method, uses_credit: choice.uses_credit.unwrap_or(true), promotion })
     }
 
     /// The ride an earlier request with the same key booked, if there is one: of whoever sends it again.
@@ -338,7 +399,7 @@ impl Rides {
     pub(super) fn price(&self, way: &Way, wish: Wish, now: Timestamp) -> Result<Priced, Error> {
         let pricing = Pricing {
             travel: self.inner.locations.travel(),
-            tariffs: &self.inner.tariffs,
+            prices: &self.inner.prices.book(),
             distance_m_max: self.inner.config.ride_distance_m_max,
             express_supplement: self.inner.config.products.express_supplement,
             // What is asked of now says nothing about a time to come.
@@ -382,14 +443,20 @@ impl Rides {
         let word = request.payment_method.as_deref().unwrap_or("cash");
         let payment_method = PaymentMethod::from_name(word);
         if payment_method.is_none() {
-            checks.fault(Fault::new("payment_method", word, "is not one of cash"));
+            let names = PaymentMethod::ALL.map(PaymentMethod::as_str).join(", ");
+            checks.fault(Fault::new("payment_method", word, format_args!("is not one of {names}")));
         }
+        if let (Some(PaymentMethod::Cash), Some(id)) = (payment_method, request.payment.saved_method) {
+            checks.fault(Fault::new("payment_method_id", id, "is not for cash"));
+        }
+        let code = request.payment.promo_code.as_deref();
+        let promo_code = checks.optional_text("promo_code", code, PROMO_CODE_CHARS_MAX);
         let notes = checks.optional_text("notes", request.notes.as_deref(), NOTE_CHARS_MAX);
         let product = check_product(&mut checks, &request.product, ride_type, random_pin()?, limits);
         checks.finish()?;
         match (pickup, destination, ride_type, payment_method) {
             (Some(pickup), Some(destination), Some(ride_type), Some(payment_method)) => {
-                Ok(Checked { pickup, destination, ride_type, payment_method, notes, product })
+                Ok(Checked { pickup, destination, ride_type, payment_method, promo_code, notes, product })
             }
             _ => Err(Error::internal("checked above")),
         }
@@ -422,6 +489,9 @@ fn text_of(request: &BookRide) -> String {
     let mut text = format!("{request:?}");
     if !request.product.is_empty() {
         text.push_str(&request.product.canonical());
+    }
+    if request.payment != PaymentChoice::default() {
+        text.push_str(&format!("{:?}", request.payment));
     }
     text
 }

@@ -4,7 +4,7 @@ use crate::dispatch::{Decision, Fact, RideEnd};
 use crate::jobs::{self, New, NewJob};
 use crate::money::Francs;
 use crate::notifications::{Key, Params, SendSms};
-use crate::payments::jobs::SettleRide;
+use crate::payments::jobs::{ChargeCancellation, SettleRide};
 use crate::rides::jobs::{SendWord, Word};
 use crate::rides::product::Schedule;
 use crate::rides::ride::Ride;
@@ -62,12 +62,18 @@ pub fn enqueue(ride: &Ride, decision: &Decision, cause: Cause<'_>, jobs: &mut Ve
                 rider_id: Some(ride.rider),
                 plan: ride.payment_plan.clone(),
                 ride_type: ride.ride_type.as_str().to_owned(),
+                terms: Some(ride.price.terms.clone()).filter(|name| !name.is_empty()),
                 completed_at: decision.at,
             };
             push(NewJob::of(&settle, new(decision, cause, format!("settle:{}", ride.id))));
             push(NewJob::of(&receipt(ride, decision), new(decision, cause, format!("receipt:{}", ride.id))));
         }
-        Fact::Ended(_) if ride.booked_by.is_some() && owed(ride) > Francs::ZERO => {
+        Fact::Ended(_) if owed(ride) > Francs::ZERO => {
+            push(NewJob::of(&charge(ride, decision), new(decision, cause, format!("charge-cancel:{}", ride.id))));
+            // The app says so to everybody else.
+            if ride.booked_by.is_none() {
+                return;
+            }
             let params = Params::from([("fee".to_owned(), owed(ride).amount().to_string())]);
             let fee = SendSms::new(ride.rider.into(), Key::CancelFee, params, decision.at);
             push(NewJob::of(&fee, new(decision, cause, format!("cancel-fee:{}", ride.id))));
@@ -81,9 +87,25 @@ fn owed(ride: &Ride) -> Francs {
     ride.cancellation.as_ref().map_or(Francs::ZERO, |cancellation| cancellation.fee)
 }
 
+/// What the rider is asked for, by the method they chose.
+fn charge(ride: &Ride, decision: &Decision) -> ChargeCancellation {
+    let compensation_rwf = ride.cancellation.as_ref().map_or(Francs::ZERO, |cancellation| cancellation.compensation);
+    ChargeCancellation {
+        ride_id: ride.id,
+        rider_id: ride.rider,
+        driver_id: ride.driver,
+        fee_rwf: owed(ride),
+        compensation_rwf,
+        payment_method: ride.payment_method,
+        plan: ride.payment_plan.clone(),
+        ride_type: ride.ride_type.as_str().to_owned(),
+        at: decision.at,
+    }
+}
+
 /// What the rider is told at the end. Without the receiver's name: the text is kept, and they have no account.
 fn receipt(ride: &Ride, decision: &Decision) -> SendSms {
-    let params = Params::from([("fare".to_owned(), ride.fare.to_string())]);
+    let params = Params::from([("fare".to_owned(), ride.to_pay().to_string())]);
     let key = if ride.product.parcel.is_some() { Key::ParcelDelivered } else { Key::TripCompleted };
     SendSms::new(ride.rider.into(), key, params, decision.at)
 }
@@ -191,8 +213,9 @@ mod tests {
         });
         assert_eq!(
             kinds(&Ride { cancellation: cancellation.clone(), ..booked() }, ended()),
-            ["notifications.send_sms"]
+            ["payments.charge_cancellation", "notifications.send_sms"]
         );
-        assert!(kinds(&Ride { cancellation, ..driven() }, ended()).is_empty(), "the app says so");
+        let by_app = kinds(&Ride { cancellation, ..driven() }, ended());
+        assert_eq!(by_app, ["payments.charge_cancellation"], "the app says so");
     }
 }

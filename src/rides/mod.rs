@@ -12,6 +12,8 @@ mod cancelling;
 mod city;
 pub mod decisions;
 pub mod desk;
+mod disputing;
+pub mod fare_proof;
 mod followup;
 pub mod http;
 pub mod jobs;
@@ -59,11 +61,12 @@ use tokio::sync::{mpsc, oneshot};
 use crate::dispatch::{self, Input, Pin, Refusal};
 use crate::drivers::Drivers;
 use crate::error::{Checks, Error, Fault};
-use crate::fares::TariffBook;
 use crate::fares::cancellation::CancellationBook;
 use crate::ids::{DriverId, OfferId, RideId};
 use crate::locations::Locations;
 use crate::locations::history::History;
+use crate::payments::Payments;
+use crate::pricing::Prices;
 use crate::realtime::Hub;
 use crate::realtime::protocol::view::RideView;
 use crate::steering::Steering;
@@ -72,7 +75,7 @@ use crate::time::Span;
 use crate::vault::Column;
 use crate::web::RequestId;
 
-pub use booking::{AskPrice, BookRide, Booked, PlaceRequest};
+pub use booking::{AskPrice, BookRide, Booked, PaymentChoice, PlaceRequest};
 pub use city::{AreaView, CitySnapshot, EtaErrorView};
 pub use quote::Quote;
 pub use reading::EventView;
@@ -159,7 +162,8 @@ struct Inner {
     drivers: Drivers,
     locations: Locations,
     history: History,
-    tariffs: Arc<TariffBook>,
+    prices: Prices,
+    payments: Payments,
     cancellations: Arc<CancellationBook>,
     matched: Arc<Matched>,
     waits: Arc<Waits>,

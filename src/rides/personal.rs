@@ -31,6 +31,7 @@ pub async fn export(pool: &PgPool, vault: &Vault, person: UserId) -> Result<Vec<
     let mut parts = vec![
         Part::list("rides_as_rider.json", ridden(pool, vault, person).await?),
         Part::list("rides_as_driver.json", driven(pool, person).await?),
+        Part::list("fare_proofs.json", fare_proofs(pool, person).await?),
         Part::list("quotes.json", quotes(pool, person).await?),
         Part::list("offers.json", offers(pool, person).await?),
     ];
@@ -75,6 +76,21 @@ async fn driven(pool: &PgPool, person: UserId) -> Result<Vec<Value>, Error> {
                       cancellation_compensation_rwf, paired_at, pickup_at, requested_at, assigned_at, arrived_at,
                       started_at, ended_at
                FROM rides WHERE driver_id = $1 ORDER BY requested_at DESC, id DESC LIMIT $2) AS r"#,
+        person.0,
+        EXPORT_ROWS_MAX
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rows)
+}
+
+/// Of the rides that the person took.
+async fn fare_proofs(pool: &PgPool, person: UserId) -> Result<Vec<Value>, Error> {
+    let rows = sqlx::query_scalar!(
+        r#"SELECT to_jsonb(p) AS "row!: Value" FROM (
+               SELECT ride_id, fare_proofs.proof, fare_proofs.at
+               FROM fare_proofs JOIN rides ON rides.id = ride_id
+               WHERE rider_id = $1 ORDER BY fare_proofs.at DESC LIMIT $2) AS p"#,
         person.0,
         EXPORT_ROWS_MAX
     )

@@ -1,10 +1,12 @@
 //! What a ride will cost: road distance by the router over all its stops, price by the tariff in force at its pickup.
 
 use crate::error::{Checks, Error, Fault};
-use crate::fares::{Factors, Fare, Metered, TariffBook};
+use crate::fares::{Factors, Fare, Metered};
 use crate::geo::{Area, LatLng};
 use crate::ids::{QuoteId, RiderId};
 use crate::money::BasisPoints;
+use crate::payments::Promised;
+use crate::pricing::PriceBook;
 use crate::rides::ride::Price;
 use crate::rides::words::RideType;
 use crate::road::{NoRoute, TravelTime};
@@ -52,6 +54,8 @@ pub struct Quote {
     pub price: Price,
     /// What the price is made of; `None` for a quote read back.
     pub fare: Option<Fare>,
+    /// What a promotion would take over; `None` for a quote read back.
+    pub promotion: Option<Promised>,
     /// When it was made.
     pub created_at: Timestamp,
     /// Until when it can be booked.
@@ -73,8 +77,8 @@ pub struct Priced {
 pub struct Pricing<'a> {
     /// Distances and times.
     pub travel: &'a dyn TravelTime,
-    /// Tariffs by date.
-    pub tariffs: &'a TariffBook,
+    /// Tariffs and terms by date.
+    pub prices: &'a PriceBook,
     /// The longest ride that is sold, in metres by road.
     pub distance_m_max: u32,
     /// What the operator would like for express.
@@ -91,7 +95,7 @@ impl Pricing<'_> {
     pub fn price(&self, way: &Way, wish: Wish, now: Timestamp) -> Result<Priced, Error> {
         let begins_at = wish.pickup_at.unwrap_or(now);
         let (distance_m, duration) = self.legs(way)?;
-        let tariff = self.tariffs.at(begins_at).ok_or_else(|| Error::internal("no tariff is in force"))?;
+        let tariff = self.prices.tariffs().at(begins_at).ok_or_else(|| Error::internal("no tariff is in force"))?;
         let express = wish.is_express.then(|| match wish.ride_type {
             RideType::Boda => tariff.supplement(self.express_supplement),
             // The regulator's tariff is for carrying people; for parcels it is our own price list.
@@ -100,9 +104,13 @@ impl Pricing<'_> {
         let metered = Metered { begins_at, distance_m, riding: duration, waiting: Span::ZERO };
         let factors = Factors { surge: self.surge, supplement: express.unwrap_or(BasisPoints(0)) };
         let fare = tariff.price(&metered, factors);
+        let terms = self.prices.terms_at(wish.ride_type.as_str(), begins_at);
         let price = Price {
             quote: None,
             tariff: tariff.name.to_string(),
+            begins_at,
+            terms: terms.name.clone(),
+            service_fee: terms.numbers.service_fee(),
             surge: fare.surge_basis_points,
             distance_m,
             duration,
@@ -174,10 +182,10 @@ mod tests {
     use super::*;
     use crate::road::StraightLine;
 
-    fn pricing<'a>(travel: &'a StraightLine, tariffs: &'a TariffBook) -> Pricing<'a> {
+    fn pricing<'a>(travel: &'a StraightLine, prices: &'a PriceBook) -> Pricing<'a> {
         Pricing {
             travel,
-            tariffs,
+            prices,
             distance_m_max: 100_000,
             express_supplement: BasisPoints(2_000),
             surge: BasisPoints::WHOLE,
@@ -199,7 +207,8 @@ mod tests {
 
     #[test]
     fn the_price_is_that_of_all_legs_together() {
-        let (travel, tariffs) = (StraightLine::new(1.33, 22.0).expect("plausible"), TariffBook::rwanda_moto());
+        let (travel, tariffs) =
+            (StraightLine::new(1.33, 22.0).expect("plausible"), PriceBook::built_in(BasisPoints(900)));
         let pricing = pricing(&travel, &tariffs);
         let now = Timestamp::from_millis(1_790_000_000_000);
         let direct = pricing.price(&way(&[]), wish(RideType::Boda, false, None), now).expect("a price");
@@ -213,7 +222,8 @@ mod tests {
 
     #[test]
     fn express_costs_people_nothing_and_parcels_what_the_operator_says() {
-        let (travel, tariffs) = (StraightLine::new(1.33, 22.0).expect("plausible"), TariffBook::rwanda_moto());
+        let (travel, tariffs) =
+            (StraightLine::new(1.33, 22.0).expect("plausible"), PriceBook::built_in(BasisPoints(900)));
         let pricing = pricing(&travel, &tariffs);
         let now = Timestamp::from_millis(1_790_000_000_000);
         for (ride_type, is_express, supplement, total) in [
@@ -229,7 +239,8 @@ mod tests {
 
     #[test]
     fn a_scheduled_ride_costs_what_holds_at_its_pickup() {
-        let (travel, tariffs) = (StraightLine::new(1.33, 22.0).expect("plausible"), TariffBook::rwanda_moto());
+        let (travel, tariffs) =
+            (StraightLine::new(1.33, 22.0).expect("plausible"), PriceBook::built_in(BasisPoints(900)));
         let now = serde_json::from_value("2022-08-20T08:00:00Z".into()).expect("RFC 3339");
         for (pickup_at, tariff) in [
             (None, "RURA 2022-01-07"),
@@ -243,7 +254,8 @@ mod tests {
 
     #[test]
     fn a_stop_that_is_no_way_off_is_named() {
-        let (travel, tariffs) = (StraightLine::new(1.33, 22.0).expect("plausible"), TariffBook::rwanda_moto());
+        let (travel, tariffs) =
+            (StraightLine::new(1.33, 22.0).expect("plausible"), PriceBook::built_in(BasisPoints(900)));
         let now = Timestamp::from_millis(1_790_000_000_000);
         let check = |stops: &[LatLng], expected: &str| {
             let refused = pricing(&travel, &tariffs).price(&way(stops), wish(RideType::Boda, false, None), now);

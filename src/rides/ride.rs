@@ -7,12 +7,13 @@ use std::fmt;
 
 use crate::dispatch::{Decision, Fact, Order, Pin, RideEnd};
 use crate::fares::cancellation::Cause;
-use crate::fares::{Factors, Metered, TariffBook};
 use crate::geo::LatLng;
 use crate::ids::{DriverId, OfferId, QuoteId, RideId, RiderId, UserId};
 use crate::money::{BasisPoints, Francs};
 use crate::payments::{PaymentMethod, Plan};
+use crate::pricing::PriceBook;
 use crate::realtime::protocol::view::RideStatus;
+use crate::rides::fare_proof::FareProof;
 use crate::rides::product::Product;
 use crate::rides::words::{CancelReason, RideType};
 use crate::time::{Span, Timestamp};
@@ -50,8 +51,14 @@ pub struct Cancellation {
 pub struct Price {
     /// The quote shown before booking, where there was one.
     pub quote: Option<QuoteId>,
-    /// Name of the tariff in [`TariffBook`].
+    /// Name of the tariff in the [`PriceBook`].
     pub tariff: String,
+    /// What counts as its beginning: the pickup that was asked for, or the question for the price.
+    pub begins_at: Timestamp,
+    /// Name of the platform's terms; empty of rides that are older than these.
+    pub terms: String,
+    /// What the rider pays the platform beyond the fare.
+    pub service_fee: Francs,
     /// Surge factor.
     pub surge: BasisPoints,
     /// Length by the router.
@@ -60,6 +67,13 @@ pub struct Price {
     pub duration: Span,
     /// What was promised.
     pub quoted: Francs,
+}
+
+impl Price {
+    /// What is to be paid if it stays at the quote: with the service fee. It saturates.
+    pub fn to_pay(&self) -> Francs {
+        Francs(self.quoted.amount().saturating_add(self.service_fee.amount()))
+    }
 }
 
 /// A ride.
@@ -160,21 +174,27 @@ impl Offer {
 #[derive(Clone, Copy, Debug)]
 pub struct Pricing<'a> {
     /// Prices.
-    pub tariffs: &'a TariffBook,
+    pub prices: &'a PriceBook,
     /// By how much more than the quoted distance may be charged, in percent of it.
     pub detour_charged_max_percent: u32,
 }
 
-/// A matched distance longer than so many quoted ones is believed to be something else than the ride.
-const MATCHED_TIMES_MAX: u32 = 4;
-
 impl Ride {
-    /// Follows a fact. `pricing` prices the ride when it completes.
-    pub fn apply(&mut self, decision: &Decision, pricing: Pricing<'_>) {
+    /// Follows a fact. `pricing` prices the ride when it completes; then there is a proof of its fare.
+    pub fn apply(&mut self, decision: &Decision, pricing: Pricing<'_>) -> Option<FareProof> {
         self.follow(decision);
-        if decision.fact == Fact::Ended(RideEnd::Completed) {
-            self.fare = self.final_fare(pricing);
+        if decision.fact != Fact::Ended(RideEnd::Completed) {
+            return None;
         }
+        // The distance that is charged by the agreed tariff, plus what the driver's waiting cost. Never less than the quote.
+        let proof = self.final_fare(pricing.prices, pricing.detour_charged_max_percent);
+        self.fare = Francs(proof.fare_rwf);
+        Some(proof)
+    }
+
+    /// What the rider is to pay: the fare and the service fee. It saturates.
+    pub fn to_pay(&self) -> Francs {
+        Francs(self.fare.amount().saturating_add(self.price.service_fee.amount()))
     }
 
     /// Follows a fact in everything but the price.
@@ -261,21 +281,6 @@ impl Ride {
             ..self.clone()
         }
     }
-
-    /// The distance that is charged by the agreed tariff, plus what the driver's waiting cost. Never less than the quote.
-    fn final_fare(&self, pricing: Pricing<'_>) -> Francs {
-        let agreed = pricing.tariffs.tariffs().iter().find(|tariff| tariff.name == self.price.tariff);
-        let Some(tariff) = agreed else { return self.price.quoted };
-        let metered = Metered {
-            begins_at: self.product.pickup_at().unwrap_or(self.requested_at),
-            distance_m: self.charged_distance_m(pricing.detour_charged_max_percent),
-            riding: self.price.duration,
-            // All waiting together, as the tariff is published: the free minutes are those of a ride, not of each stop.
-            waiting: Span::from_millis(self.waiting.as_millis() + self.product.waiting().as_millis()),
-        };
-        let factors = Factors { surge: self.price.surge, supplement: self.product.express.unwrap_or(BasisPoints(0)) };
-        tariff.price(&metered, factors).total.max(self.price.quoted)
-    }
 }
 
 impl Ride {
@@ -308,19 +313,6 @@ impl Ride {
     /// Where it goes from a stop, counted from 1.
     pub fn place_after(&self, stop: u8) -> LatLng {
         self.product.stops.get(usize::from(stop)).map_or(self.destination.at, |next| next.spot.at)
-    }
-
-    /// What was ridden, but no less than was quoted, and no more beyond it than the rider must pay for. What nobody can have
-    /// ridden, or saw only in part, counts for nothing.
-    fn charged_distance_m(&self, detour_max_percent: u32) -> u32 {
-        let quoted_m = self.price.distance_m;
-        let places: Vec<LatLng> = self.places().collect();
-        let straight_m = places.windows(2).map(|leg| leg[0].distance_m(leg[1])).sum::<f64>() as u32;
-        let is_plausible =
-            |matched_m: &u32| (straight_m..=quoted_m.saturating_mul(MATCHED_TIMES_MAX)).contains(matched_m);
-        let matched_m = self.matched_distance_m.filter(is_plausible).unwrap_or(quoted_m);
-        let most_m = u64::from(quoted_m) * u64::from(100 + detour_max_percent) / 100;
-        matched_m.clamp(quoted_m, u32::try_from(most_m).unwrap_or(u32::MAX))
     }
 }
 
@@ -361,6 +353,9 @@ pub(crate) mod tests {
             price: Price {
                 quote: None,
                 tariff: "RURA 2022-08-22".into(),
+                begins_at: Timestamp::from_millis(1_790_000_000_000),
+                terms: "built in".into(),
+                service_fee: Francs::ZERO,
                 surge: BasisPoints::WHOLE,
                 distance_m: 8_000,
                 duration: Span::from_minutes(22),
@@ -382,19 +377,20 @@ pub(crate) mod tests {
         }
     }
 
-    fn pricing(tariffs: &TariffBook, detour_charged_max_percent: u32) -> Pricing<'_> {
-        Pricing { tariffs, detour_charged_max_percent }
+    fn pricing(prices: &PriceBook, detour_charged_max_percent: u32) -> Pricing<'_> {
+        Pricing { prices, detour_charged_max_percent }
     }
 
     #[test]
     fn a_detour_is_charged_as_far_as_the_operator_allows_and_the_quote_is_the_least() {
-        let tariffs = TariffBook::rwanda_moto();
-        let tariff = tariffs.at(ride().requested_at).expect("a tariff is in force").name.to_string();
+        let tariffs = PriceBook::built_in(BasisPoints(900));
+        let tariff = tariffs.tariffs().at(ride().requested_at).expect("a tariff is in force").name.to_string();
         let check = |matched_m: Option<u32>, percent: u32, charged_m: u32| {
             let mut ride = ride();
             ride.price.tariff = tariff.clone();
             ride.matched_distance_m = matched_m;
-            assert_eq!(ride.charged_distance_m(percent), charged_m, "{matched_m:?} at {percent} %");
+            let inputs = ride.fare_inputs(&tariffs, percent);
+            assert_eq!(inputs.distance.charged().0, charged_m, "{matched_m:?} at {percent} %");
             let decision =
                 Decision { ride: ride.id, seq: 9, at: ride.requested_at, fact: Fact::Ended(RideEnd::Completed) };
             ride.apply(&decision, pricing(&tariffs, percent));
@@ -413,7 +409,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_ride_can_be_seen_as_it_stood_after_each_of_its_facts() {
-        let tariffs = TariffBook::rwanda_moto();
+        let tariffs = PriceBook::built_in(BasisPoints(900));
         let driver = DriverId(Uuid::from_u128(9));
         let offer = |ordinal| OfferId { ride: ride().id, ordinal };
         let made = |ordinal| Fact::OfferMade {
@@ -428,7 +424,7 @@ pub(crate) mod tests {
             || vec![Fact::Requested { rider: ride().rider }, made(1), closed(1, OfferOutcome::Expired), made(2)];
         let check = |facts: Vec<Fact>| {
             let mut ride = ride();
-            ride.price.tariff = tariffs.tariffs().last().expect("one is in force").name.to_string();
+            ride.price.tariff = tariffs.tariffs().tariffs().last().expect("one is in force").name.to_string();
             let (mut stood, mut timeline) = (Vec::new(), Vec::new());
             if facts.contains(&Fact::SearchBegan) {
                 ride.status = RideStatus::Scheduled;
@@ -472,8 +468,9 @@ pub(crate) mod tests {
 
     #[test]
     fn waiting_beyond_the_free_minutes_is_charged_at_completion() {
-        let tariffs = TariffBook::rwanda_moto();
-        let tariff = tariffs.at(Timestamp::from_millis(1_790_000_000_000)).expect("a tariff is in force").name.clone();
+        let tariffs = PriceBook::built_in(BasisPoints(900));
+        let tariff =
+            tariffs.tariffs().at(Timestamp::from_millis(1_790_000_000_000)).expect("a tariff is in force").name.clone();
         let check = |waited: Span, expected: i64| {
             let mut ride = ride();
             ride.price.tariff = tariff.to_string();

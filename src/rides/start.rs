@@ -33,13 +33,14 @@ use crate::clock;
 use crate::dispatch::RestoredShift;
 use crate::drivers::{self, Drivers};
 use crate::error::Error;
-use crate::fares::TariffBook;
 use crate::fares::cancellation::CancellationBook;
 use crate::ids::{DriverId, RiderId};
 use crate::index::RideClasses;
 use crate::locations::Locations;
 use crate::locations::history::History;
 use crate::maps::Maps;
+use crate::payments::Payments;
+use crate::pricing::Prices;
 use crate::realtime::Hub;
 use crate::rides::words::RideType;
 use crate::road::router::Router;
@@ -67,7 +68,9 @@ pub struct Parts {
     /// Where drivers were.
     pub history: History,
     /// Prices.
-    pub tariffs: Arc<TariffBook>,
+    pub prices: Prices,
+    /// Money.
+    pub payments: Payments,
     /// What is done where drivers are short.
     pub steering: Steering,
     /// The map, where there is one: what drivers on a ride do is matched to its streets.
@@ -105,7 +108,8 @@ impl Rides {
 
 /// Restores everything and starts nothing.
 pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
-    let Parts { config, pool, hub, bus, auth, drivers, maps, locations, history, tariffs, steering, streets } = parts;
+    let Parts { config, pool, hub, bus, auth, drivers, maps, locations, history, prices, payments, steering, streets } =
+        parts;
     let matched = Arc::new(Matched::new(streets, maps.clone()));
     let waits = Arc::new(Waits::new(config.products.stop_left_m));
     let (live, tally) = (Arc::new(Live::default()), Arc::new(Tally::default()));
@@ -125,7 +129,7 @@ pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
     };
     let terms = Terms {
         dispatch: config.dispatch.clone(),
-        tariffs: Arc::clone(&tariffs),
+        prices: prices.current().clone(),
         detour_charged_max_percent: config.detour_charged_max_percent,
         reminder_lead: config.products.reminder_lead,
         decisions: config.decisions,
@@ -158,7 +162,8 @@ pub(super) async fn assemble(parts: Parts) -> Result<Assembled, Error> {
         drivers,
         locations,
         history,
-        tariffs,
+        prices,
+        payments,
         cancellations: Arc::new(CancellationBook::rwanda_moto()),
         matched,
         waits,

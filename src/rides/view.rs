@@ -58,6 +58,8 @@ pub fn ride_view(ride: &Ride, cast: &Cast, viewer: Viewer) -> RideView {
         matched_distance_m: ride.matched_distance_m.map(i64::from),
         fare_rwf: ride.fare.amount(),
         fare_final: !live,
+        service_fee_rwf: ride.price.service_fee.amount(),
+        to_pay_rwf: ride.to_pay().amount(),
         surge_basis_points: i64::from(ride.price.surge.0),
         pin: (viewer == Viewer::Rider && live && ride.started_at.is_none()).then(|| ride.pin.to_string()),
         rider: PersonView { id: ride.rider.into(), first_name: cast.rider_name.clone() },

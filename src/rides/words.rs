@@ -49,6 +49,26 @@ macro_rules! words {
 }
 
 words! {
+    /// What a rider says is wrong with a fare.
+    DisputeReason {
+        /// It was not so far.
+        Distance = "distance",
+        /// The driver did not wait so long.
+        Waiting = "waiting",
+        /// The driver took another way than the best.
+        Route = "route",
+        /// Another price was agreed.
+        Price = "price",
+        /// A promotion was not counted.
+        Promotion = "promotion",
+        /// Somebody else rode, or nobody.
+        NotMyRide = "not_my_ride",
+        /// Something else.
+        Other = "other",
+    }
+}
+
+words! {
     /// Kinds of ride. Motorcycles only, for now: what cannot be served is not offered.
     RideType {
         /// A motorcycle taxi.

@@ -219,6 +219,19 @@ catalogue! {
     /// Time of the provider's answer to a text message; labels: provider.
     SMS_PROVIDER_SECONDS = "boda_sms_provider_seconds", Shape::Histogram(PROVIDER_SECONDS);
 
+    /// Calls to payment providers; labels: provider, operation (collection, refund, payout), call (submit, status), result.
+    PAYMENT_CALLS_TOTAL = "boda_payment_calls_total", Shape::Counter;
+    /// Time of a payment provider's answer; labels: provider, call (submit, status).
+    PAYMENT_CALL_SECONDS = "boda_payment_call_seconds", Shape::Histogram(PROVIDER_SECONDS);
+    /// From the order to pay to the call that asks the provider; labels: operation.
+    PAYMENT_WAITED_SECONDS = "boda_payment_waited_seconds", Shape::Histogram(HTTP_SECONDS);
+    /// One transaction that writes down what payment providers answered.
+    PAYMENT_COMMIT_SECONDS = "boda_payment_commit_seconds", Shape::Histogram(COMMIT_SECONDS);
+    /// Payments at providers that ended; labels: provider, operation, outcome (succeeded, late_success, or why not).
+    PAYMENT_ENDED_TOTAL = "boda_payment_ended_total", Shape::Counter;
+    /// Breakers of payment providers: 0 closed, 1 tried out, 2 open; labels: provider, operation, call.
+    PAYMENT_BREAKER = "boda_payment_breaker", Shape::Gauge;
+
     /// Messages given to the bus; labels: topic.
     BUS_PUBLISHED_TOTAL = "boda_bus_published_total", Shape::Counter;
     /// Messages that did not reach other nodes or a slow subscriber; labels: topic, reason.
@@ -232,6 +245,10 @@ catalogue! {
     AUDIT_PUBLISHED_TIMESTAMP_SECONDS = "boda_audit_published_timestamp_seconds", Shape::Gauge;
     /// Notices of breaches of personal data that are overdue; labels: notice (ncsa_48h, ncsa_72h).
     BREACH_NOTICES_OVERDUE = "boda_breach_notices_overdue", Shape::Gauge;
+    /// Cases of money that nobody has settled; labels: kind (missing_here, unresolved_attempt, ...).
+    MONEY_CASES_OPEN = "boda_money_cases_open", Shape::Gauge;
+    /// Age of the oldest case of money that nobody has settled; labels: kind.
+    MONEY_CASE_OLDEST_SECONDS = "boda_money_case_oldest_seconds", Shape::Gauge;
 
     /// Database connections of the pool; labels: state (in_use, idle).
     DB_CONNECTIONS = "boda_db_connections", Shape::Gauge;

@@ -89,7 +89,7 @@ impl<E: Into<Error>> From<E> for ApiError {
             Error::Conflict { .. } => StatusCode::CONFLICT,
             Error::Unauthenticated { .. } => StatusCode::UNAUTHORIZED,
             Error::Forbidden { .. } => StatusCode::FORBIDDEN,
-            Error::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Error::RateLimited { .. } | Error::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Error::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
@@ -114,7 +114,10 @@ impl IntoResponse for ApiError {
             faults: self.error.faults().iter().map(FaultBody::from).collect(),
         };
         let mut response = (self.status, Json(body)).into_response();
-        if let Error::RateLimited { retry_after } | Error::Unavailable { retry_after, .. } = &self.error {
+        if let Error::RateLimited { retry_after }
+        | Error::TooMany { retry_after, .. }
+        | Error::Unavailable { retry_after, .. } = &self.error
+        {
             let value = HeaderValue::from(u64::try_from(retry_after.as_secs_up().max(1)).unwrap_or(1));
             response.headers_mut().insert(header::RETRY_AFTER, value);
         }

@@ -300,6 +300,9 @@ fn price() -> Price {
     Price {
         quote: None,
         tariff: "none".into(),
+        begins_at: Timestamp::EPOCH,
+        terms: String::new(),
+        service_fee: Francs::ZERO,
         surge: BasisPoints::WHOLE,
         distance_m: 3_000,
         duration: Span::from_minutes(9),

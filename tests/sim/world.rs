@@ -2,12 +2,11 @@
 //! killed. All chance comes from the seed, so that a seed is a run.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use boda::config::Sources;
 use boda::dispatch::{Input, Refusal};
-use boda::fares::TariffBook;
 use boda::ids::{DriverId, OfferId, RideId, RiderId, StreamSeq, UserId};
+use boda::pricing::{CurrentPrices, PriceBook};
 use boda::realtime::Event;
 use boda::rides::desk::{Command, Message, Terms};
 use boda::time::{Span, Timestamp};
@@ -438,7 +437,7 @@ fn terms(dice: &mut StdRng) -> Terms {
     dispatch.remember_ended = Span::from_secs(dice.random_range(30..600));
     Terms {
         dispatch,
-        tariffs: Arc::new(TariffBook::rwanda_moto()),
+        prices: CurrentPrices::new(PriceBook::built_in(config.payments.commission)),
         detour_charged_max_percent: 0,
         reminder_lead: config.rides.products.reminder_lead,
         decisions: config.rides.decisions,

@@ -93,7 +93,8 @@ struct Figures {
 pub async fn run(args: &args::Auth, machine: &Machine, progress: Progress) -> Result<Outcome, Stop> {
     let people = args.sign_ins.clamp(1, PEOPLE_MAX);
     let settings = vec![("BODA__LIMITS__EXEMPT".to_owned(), "127.0.0.0/8".to_owned())];
-    let mut server = Server::prepare(&args.common.server, Setup { settings, pinned: Pinned::ToServerCore })?;
+    let mut server =
+        Server::prepare(&args.common.server, Setup { settings, pinned: Pinned::ToServerCore, is_sandboxed: true })?;
     progress.say(&format!("a town of {} people", people + OTHERS + 2));
     let town = settled(&mut server, people + OTHERS + 2).await?;
     server.run().await?;

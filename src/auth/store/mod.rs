@@ -38,7 +38,7 @@ pub use sessions::{
 };
 pub use throttles::{begin_attempt, delete_throttles, forgive_attempts, take_attempt_back, waits_until};
 pub use users::{
-    NewNationalId, RecipientRow, UserRow, change_profile, create_user, disable, drop_unproven_passwords, is_open,
-    is_restricted, language, lock_by_phone, lock_user, people, prove, recipient, record_rating, set_password,
+    NewNationalId, RecipientRow, UserRow, change_profile, create_user, disable, drop_unproven_passwords, full_name,
+    is_open, is_restricted, language, lock_by_phone, lock_user, people, prove, recipient, record_rating, set_password,
     upsert_guest, upsert_unproven, user, user_by_phone,
 };

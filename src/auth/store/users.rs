@@ -309,6 +309,16 @@ pub async fn recipient(pool: &PgPool, id: UserId) -> sqlx::Result<Option<Recipie
     .await
 }
 
+/// Given name and family name with a blank between them; none of a person who was erased.
+pub async fn full_name(pool: &PgPool, id: UserId) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar!(
+        r#"SELECT first_name || ' ' || last_name AS "name!" FROM users WHERE id = $1 AND phone_sealed IS NOT NULL"#,
+        id.0
+    )
+    .fetch_optional(pool)
+    .await
+}
+
 /// What others may know of people; those who were erased are left out.
 pub async fn people(pool: &PgPool, vault: &Vault, ids: &[Uuid]) -> Result<Vec<(UserId, Person)>, Error> {
     let rows = sqlx::query!(

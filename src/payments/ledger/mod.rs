@@ -217,6 +217,27 @@ pub enum PostingError {
     Empty,
 }
 
+/// What a transaction is on a person's statement, by what caused it: one word of docs/PAYMENTS.md for each kind of line.
+pub fn word(cause: &str) -> &'static str {
+    let mut parts = cause.split(':');
+    let (first, last) = (parts.next().unwrap_or_default(), parts.next_back().unwrap_or_default());
+    match (first, last) {
+        ("ride" | "intent", "cash") => "cash_fare",
+        ("attempt", "capture") => "wallet_fare",
+        ("intent", "credit") => "paid_by_credit",
+        ("intent", "promotion") => "paid_by_promotion",
+        ("payout", "hold") => "payout",
+        ("payout", "void") => "payout_returned",
+        ("payout", "netting") => "cash_commission_netted",
+        ("refund", "void") => "refund_returned",
+        ("refund", _) => "refund",
+        ("adjustment", _) => "adjustment",
+        ("case" | "correction", _) => "correction",
+        ("referral", _) => "referral",
+        _ => "other",
+    }
+}
+
 impl Posting {
     /// The posting that these transfers come to: one entry for each account that changes, in the order of accounts (so
     /// that two postings always take their accounts in the same order).

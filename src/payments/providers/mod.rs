@@ -7,6 +7,17 @@
 //! Invariants: a provider never guesses. What may have been taken is [`Submitted::Unknown`], never a refusal; an answer that
 //! is not understood is [`Standing::Unknown`], never a failure. Nothing personal is in a reason or a code.
 
+pub mod airtel;
+pub mod card;
+pub mod mtn;
+
+mod lenient;
+pub mod outgoing;
+mod tokens;
+
+#[cfg(test)]
+mod stub;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -17,6 +28,7 @@ use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use super::method::ProviderId;
+use crate::jobs::Clock;
 use crate::money::Francs;
 use crate::phone::Phone;
 use crate::time::{Span, Timestamp};
@@ -339,6 +351,40 @@ impl Providers {
 impl fmt::Debug for Providers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// Which providers there are, and how they are called. Those without credentials are not there.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How long a call may take.
+    pub limits: outgoing::Limits,
+    /// MTN MoMo.
+    pub mtn: Option<mtn::Config>,
+    /// Airtel Money.
+    pub airtel: Option<airtel::Config>,
+    /// The gateway for cards.
+    pub card: Option<card::Config>,
+}
+
+impl Config {
+    /// The clients; in a rehearsal they call nobody but this machine.
+    ///
+    /// # Errors
+    /// When the TLS library cannot be set up.
+    pub fn open(&self, is_rehearsal: bool, clock: &Clock) -> Result<Providers, reqwest::Error> {
+        let outgoing = outgoing::Outgoing::new(self.limits, is_rehearsal)?;
+        let mut all: Vec<Arc<dyn Provider>> = Vec::new();
+        if let Some(config) = &self.mtn {
+            all.push(Arc::new(mtn::Mtn::new(config.clone(), outgoing.clone(), Arc::clone(clock))));
+        }
+        if let Some(config) = &self.airtel {
+            all.push(Arc::new(airtel::Airtel::new(config.clone(), outgoing.clone(), Arc::clone(clock))));
+        }
+        if let Some(config) = &self.card {
+            all.push(Arc::new(card::Card::new(config.clone(), outgoing, Arc::clone(clock))));
+        }
+        Ok(Providers::new(all))
     }
 }
 

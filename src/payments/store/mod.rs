@@ -1,18 +1,21 @@
 //! All SQL of this service; the ledger's tables here, the others in files of their own.
 
 pub(super) mod attempts;
+pub(super) mod books;
 pub(super) mod cases;
+pub(super) mod intents;
+pub(super) mod listing;
+pub(super) mod check;
+pub(super) mod disputes;
 mod posting;
+pub(super) mod reconciliation;
 
-use chrono::{DateTime, Utc};
 use sqlx::{PgExecutor, PgPool};
-use uuid::Uuid;
 
 use crate::ids::{DriverId, RideId};
 use crate::money::Francs;
 use crate::payments::ledger::Kind;
 use crate::time::Timestamp;
-use crate::web::page::PageRequest;
 
 pub(super) use posting::{is_overdrawn, locked_balance, post, post_all};
 
@@ -25,21 +28,6 @@ pub(super) struct NewTransaction {
     pub at: Timestamp,
     /// For a person who reads the books.
     pub memo: &'static str,
-}
-
-/// A transaction as the driver sees it: the driver's own lines only.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DriverTransaction {
-    /// Which transaction.
-    pub id: Uuid,
-    /// When what caused it happened.
-    pub at: Timestamp,
-    /// The ride it is about.
-    pub ride: Option<RideId>,
-    /// What it is, for a person.
-    pub memo: String,
-    /// The lines on the driver's accounts.
-    pub entries: Vec<DriverEntry>,
 }
 
 /// A line on one of the driver's accounts.
@@ -82,42 +70,6 @@ pub(super) async fn driver_sums(db: impl PgExecutor<'_>, driver: DriverId) -> Re
     .fetch_all(db)
     .await?;
     rows.into_iter().map(|row| Ok(DriverEntry { kind: kind(&row.kind)?, amount: Francs(row.balance) })).collect()
-}
-
-/// A page of the transactions that touch a driver's accounts, newest first, one more than the page holds.
-pub(super) async fn driver_transactions(
-    pool: &PgPool,
-    driver: DriverId,
-    page: &PageRequest,
-) -> Result<Vec<DriverTransaction>, sqlx::Error> {
-    let rows = sqlx::query!(
-        r#"SELECT t.id, t.at, t.ride_id, t.memo,
-                  array_agg(account.kind ORDER BY entry.line) AS "kinds!",
-                  array_agg(entry.amount_rwf ORDER BY entry.line) AS "amounts!"
-           FROM ledger_accounts account
-           JOIN ledger_entries entry ON entry.account_id = account.id
-           JOIN ledger_transactions t ON t.id = entry.transaction_id
-           WHERE account.owner_id = $1 AND ($2::timestamptz IS NULL OR (t.at, t.id) < ($2, $3::uuid))
-           GROUP BY t.id
-           ORDER BY t.at DESC, t.id DESC
-           LIMIT $4"#,
-        driver.0,
-        page.before.map(|before| DateTime::<Utc>::from(before.at)),
-        page.before.map(|before| before.id),
-        page.limit + 1,
-    )
-    .fetch_all(pool)
-    .await?;
-    let mut transactions = Vec::with_capacity(rows.len());
-    for row in rows {
-        let mut entries = Vec::with_capacity(row.kinds.len());
-        for (name, amount) in row.kinds.iter().zip(row.amounts) {
-            entries.push(DriverEntry { kind: kind(name)?, amount: Francs(amount) });
-        }
-        let ride = row.ride_id.map(RideId);
-        transactions.push(DriverTransaction { id: row.id, at: row.at.into(), ride, memo: row.memo, entries });
-    }
-    Ok(transactions)
 }
 
 /// One for each kind, used or not.

@@ -75,6 +75,7 @@ const IMPERSONAL: &[(&str, &str)] = &[
     ("jobs.state", "a word of a list"),
     ("learned_speeds.subject", "a word of a list"),
     ("ledger_accounts.kind", "a word of a list"),
+    ("money_cases.*", "codes, ids and amounts, and reasons of admins, who are told to name nobody"),
     ("provider_statement_lines.*", "names of transactions at providers, amounts; no number of a wallet is kept"),
     ("reconciliations.*", "words of lists, counts and amounts"),
     ("ledger_transactions.cause", "names causes by id"),
@@ -89,17 +90,42 @@ const IMPERSONAL: &[(&str, &str)] = &[
     ("notifications.provider", "a word of a list"),
     ("notifications.provider_message_id", "the gateway's number of a message; the row is gone with the person"),
     ("notifications.status", "a word of a list"),
+    ("payment_attempts.wallet_sealed", "encrypted; taken as well"),
+    ("payment_attempts.wallet_index", "a keyed hash; taken as well"),
+    ("payment_attempts.callback_token", "random"),
+    ("payment_attempts.*", "records of money, ten years: ids, amounts, words of lists, codes and names at providers"),
+    ("payment_captures.*", "records of money, ten years: ids, amounts, words of lists"),
+    ("payment_intents.*", "records of money, ten years: ids, amounts, words of lists"),
     ("offers.outcome", "a word of a list"),
     ("offers.reason", "a word of a list"),
     ("partners.*", "programs of companies; who made them is an id"),
+    ("adjustments.account", "a word of a list"),
+    ("adjustments.state", "a word of a list"),
+    ("payment_methods.provider", "a word of a list"),
+    ("payment_methods.wallet_index", "a keyed hash; gone with the person"),
+    ("payment_methods.wallet_sealed", "encrypted; gone with the person"),
+    ("payout_wallets.*", "a number, encrypted, and its keyed hash; words of lists; the row is gone with the person"),
+    ("payouts.failure", "a word of a list"),
+    ("payouts.kind", "a word of a list"),
+    ("payouts.provider", "a word of a list"),
+    ("payouts.state", "a word of a list"),
+    ("payouts.wallet_index", "a keyed hash: ten years, by law, whom was paid"),
+    ("refunds.bearer", "a word of a list"),
+    ("refunds.destination", "a word of a list"),
+    ("refunds.failure", "a word of a list"),
+    ("refunds.state", "a word of a list"),
     ("personal_exports.sealed_key", "a key; gone with the file"),
     ("personal_exports.state", "a word of a list"),
     ("position_segments.points", "positions; searched by row below"),
+    ("promotion_uses.state", "a word of a list"),
+    ("promotions.*", "made by admins: who made them is an id"),
     ("quotes.ride_type", "a word of a list"),
     ("quotes.tariff", "the platform's words"),
     ("ratings.by_role", "a word of a list"),
     ("phone_proofs.*", "a telephone, encrypted, and its keyed hash; the row is gone with the person"),
     ("recovery_codes.hash", "a keyed hash; gone with the person"),
+    ("referral_codes.code", "random; the row is gone with the person"),
+    ("referrals.state", "a word of a list"),
     ("refresh_tokens.hash", "a hash of a random token; gone with the session"),
     ("ride_decisions.considered", "ids and times of drivers"),
     ("ride_decisions.means", "a word of a list"),
@@ -112,6 +138,11 @@ const IMPERSONAL: &[(&str, &str)] = &[
     ("rides.cancel_reason", "a word of a list"),
     ("rides.cancellation_cause", "a word of a list"),
     ("rides.cancelled_by", "a word of a list"),
+    ("fare_disputes.reason", "a word of a list"),
+    ("fare_proofs.*", "distances, times and prices; no place"),
+    ("price_versions.*", "the platform's prices: who decided them is an id"),
+    ("quotes.price_basis", "a time and the platform's words"),
+    ("rides.price_basis", "a time and the platform's words"),
     ("rides.payment_method", "a word of a list"),
     ("rides.pin", "four random digits"),
     ("rides.request_hash", "a hash of the booking; taken as well"),
@@ -189,6 +220,21 @@ async fn account(pool: &PgPool, person: UserId) {
     ] {
         execute(pool, sql, &[person.0]).await;
     }
+    for sql in [
+        "INSERT INTO payment_methods (id, rider_id, provider, label, is_default, created_at)
+         VALUES (gen_random_uuid(), $1, 'card', 'MARK7F3A', true, now())",
+        "INSERT INTO payouts (id, driver_id, kind, amount_rwf, fee_rwf, tax_rwf, netted_rwf, provider, wallet_index, state, reason,
+                              requested_at, finished_at)
+         VALUES (gen_random_uuid(), $1, 'instant', 1, 0, 0, 0, 'mtn', '\\x01', 'rejected', 'MARK7F3A', now(), now())",
+        "INSERT INTO adjustments (id, account, person_id, amount_rwf, reason, state, proposed_by, proposed_at, decision)
+         VALUES (gen_random_uuid(), 'rider_credit', $1, 1, 'MARK7F3A', 'rejected', $1, now(), 'MARK7F3A')",
+    ] {
+        execute(pool, sql, &[person.0]).await;
+    }
+    let sql = "INSERT INTO payout_wallets (driver_id, provider, wallet_sealed, wallet_index, changed_at, held_until, created_at)
+               VALUES ($1, 'mtn', $2, '\\x01', now(), now(), now())";
+    let wallet = sealed(("payout_wallets.wallet", person.0), "+250788765432");
+    sqlx::query(sql).bind(person.0).bind(wallet).execute(pool).await.expect("a wallet");
     let national_id = sealed(("users.national_id", person.0), "1199070012345678");
     let sql =
         "UPDATE users SET national_id_type = 'nid16', national_id_sealed = $2, national_id_index = $2 WHERE id = $1";
@@ -235,9 +281,34 @@ async fn rides(pool: &PgPool, person: UserId, other: UserId) {
     .await;
     execute(
         pool,
+        "WITH intent AS (
+             INSERT INTO payment_intents (id, purpose, ride_id, payer_id, amount_rwf, driver_rwf, platform_rwf, tax_rwf, state,
+                                          method, created_at, updated_at)
+             VALUES (gen_random_uuid(), 'tip', $2, $1, 5, 5, 0, 0, 'cancelled', 'card', now(), now()) RETURNING id
+         ), attempt AS (
+             INSERT INTO payment_attempts (id, operation, provider, subject_id, person_id, amount_rwf, state, base_url,
+                                           callback_token, created_at)
+             SELECT gen_random_uuid(), 'collection', 'card', id, $1, 5, 'failed', '', 'marked', now() FROM intent RETURNING id
+         )
+         INSERT INTO refunds (id, collection_id, intent_id, ride_id, rider_id, amount_rwf, destination, bearer, reason, state,
+                              proposed_by, proposed_at, decision)
+         SELECT gen_random_uuid(), attempt.id, intent.id, $2, $1, 5, 'credit', 'platform', 'MARK7F3A', 'rejected', $1, now(),
+                'MARK7F3A' FROM intent, attempt",
+        &[person.0, ridden.0],
+    )
+    .await;
+    execute(
+        pool,
         "INSERT INTO ratings (ride_id, by_role, by_id, about_id, stars, comment, created_at)
          VALUES ($1, 'driver', $2, $3, 5, 'MARK7F3A', now()), ($1, 'customer', $3, $2, 5, 'MARK7F3A', now())",
         &[driven.0, person.0, other.0],
+    )
+    .await;
+    execute(
+        pool,
+        "INSERT INTO fare_disputes (ride_id, id, rider_id, reason, comment, charged_rwf, opened_at)
+         VALUES ($2, gen_random_uuid(), $1, 'other', 'MARK7F3A', 1000, now())",
+        &[person.0, ridden.0],
     )
     .await;
     execute(

@@ -29,6 +29,7 @@ async fn an_erasure_waits_until_nothing_hinders_it(pool: PgPool) {
         rider_id: None,
         plan: payments::Plan::default(),
         ride_type: "boda".into(),
+        terms: None,
         completed_at: NOW,
     };
     privacy.inner.payments.settle_ride(&settle).await.expect("posted");

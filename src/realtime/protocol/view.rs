@@ -264,6 +264,12 @@ pub struct RideView {
     pub fare_rwf: i64,
     /// Whether `fare_rwf` is what was charged.
     pub fare_final: bool,
+    /// What the platform adds to the fare, whole francs.
+    #[serde(default)]
+    pub service_fee_rwf: i64,
+    /// Fare and service fee: what is to be paid before credit and promotions; of a cash ride, what the driver collects.
+    #[serde(default)]
+    pub to_pay_rwf: i64,
     /// Demand multiplier in basis points; 10,000 is none.
     pub surge_basis_points: i64,
     /// What the rider tells the driver to start; for the rider only, until the ride starts.

@@ -263,6 +263,7 @@ fn code_of(error: &Error) -> CloseCode {
         | Error::NotFound { .. }
         | Error::Conflict { .. }
         | Error::RateLimited { .. }
+        | Error::TooMany { .. }
         | Error::Unavailable { .. }
         | Error::Internal(_) => CloseCode::Unavailable,
     }

@@ -126,6 +126,8 @@ fn ride_view(id: RideId) -> RideView {
         matched_distance_m: None,
         fare_rwf: 400,
         fare_final: false,
+        service_fee_rwf: 0,
+        to_pay_rwf: 845,
         surge_basis_points: 10_000,
         pin: None,
         rider: PersonView { id: user(7), first_name: "Aline".into() },

@@ -6,6 +6,7 @@ use crate::dispatch::{Decision, OfferOutcome};
 use crate::ids::{DriverId, RideId, StreamSeq, UserId};
 use crate::jobs::NewJob;
 use crate::rides::decisions::RideRound;
+use crate::rides::fare_proof::FareProof;
 use crate::rides::ride::{Offer, Ride};
 use crate::rides::words::{CancelReason, DeclineReason};
 use crate::time::Timestamp;
@@ -89,16 +90,19 @@ pub struct Batch {
     pub kept: Vec<(RideId, RideRound)>,
     /// Follow-up work.
     pub jobs: Vec<NewJob>,
+    /// What the fares of the rides that were completed follow from, and when they were.
+    pub proofs: Vec<(RideId, Timestamp, FareProof)>,
 }
 
 impl Batch {
     /// Takes in what comes after it. Rides and offers are left to whoever knows how they stand in the end.
     pub(super) fn extend(&mut self, later: Self) {
-        let Self { rides: _, offers: _, events, shifts, kept, jobs } = later;
+        let Self { rides: _, offers: _, events, shifts, kept, jobs, proofs } = later;
         self.events.extend(events);
         self.shifts.extend(shifts);
         self.kept.extend(kept);
         self.jobs.extend(jobs);
+        self.proofs.extend(proofs);
     }
 
     /// Whether there is anything to write.

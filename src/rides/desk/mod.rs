@@ -18,9 +18,9 @@ use crate::dispatch::{
     self, Answer, Availability, Decision, Dispatch, Fact, Input, OfferOutcome, Output, ReleaseReason, RideEnd,
     RoundRecord, Wanted,
 };
-use crate::fares::TariffBook;
 use crate::ids::{DriverId, OfferId, RideId, StreamSeq};
 use crate::index::{Fix, RideClasses};
+use crate::pricing::CurrentPrices;
 use crate::rides::decisions::{self, Keeper, Looked};
 use crate::rides::followup;
 use crate::rides::product::waits::Waited;
@@ -62,8 +62,8 @@ pub trait Surroundings {
 pub struct Terms {
     /// The core's numbers.
     pub dispatch: dispatch::Config,
-    /// Prices.
-    pub tariffs: Arc<TariffBook>,
+    /// Prices, as they are when a ride is completed.
+    pub prices: CurrentPrices,
     /// By how much more than the quoted distance a detour may be charged, in percent of it.
     pub detour_charged_max_percent: u32,
     /// How long before the pickup of a scheduled ride its rider is reminded.
@@ -220,8 +220,10 @@ impl Desk {
         if matched_m.is_some() {
             ride.matched_distance_m = matched_m;
         }
-        let Terms { tariffs, detour_charged_max_percent, .. } = &self.terms;
-        ride.apply(&decision, Pricing { tariffs, detour_charged_max_percent: *detour_charged_max_percent });
+        let Terms { prices, detour_charged_max_percent, .. } = &self.terms;
+        let (prices, detour_charged_max_percent) = (prices.load(), *detour_charged_max_percent);
+        let proof = ride.apply(&decision, Pricing { prices: &prices, detour_charged_max_percent });
+        round.batch.proofs.extend(proof.map(|proof| (ride.id, decision.at, proof)));
         let mut remark = Remark::None;
         match (&decision.fact, &cause.details) {
             (Fact::Rescheduled { .. }, Details::Moved(moved)) => ride.moved((**moved).clone()),

@@ -14,7 +14,7 @@ use crate::ids::{QuoteId, RideId, UserId};
 use crate::realtime::protocol::view::RideView;
 use crate::rides::agents::{Action, CallingRider};
 use crate::rides::product::request::ProductRequest;
-use crate::rides::{BookRide, Filter, Rides};
+use crate::rides::{BookRide, Filter, PaymentChoice, Rides};
 use crate::time::Timestamp;
 use crate::web::body::{Json, Path, Query};
 use crate::web::caller::{Admin, Agent};
@@ -87,6 +87,7 @@ async fn book(
         destination: body.destination.into(),
         ride_type: body.ride_type,
         payment_method: body.payment_method,
+        payment: PaymentChoice::default(),
         quote_id: None::<QuoteId>,
         notes: body.notes,
         product: ProductRequest::default(),

@@ -2,6 +2,7 @@
 
 mod agents;
 mod cancelling;
+mod fares;
 mod pairing;
 mod products;
 mod queue;
@@ -16,8 +17,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use uuid::Uuid;
 
-use super::{BookRide, EventView, Filter, PlaceRequest, Rides, TrackView};
+use super::{BookRide, EventView, Filter, PaymentChoice, PlaceRequest, Rides, TrackView};
 use crate::clock;
 use crate::error::{Checks, Error, Fault};
 use crate::ids::{OfferId, QuoteId, RideId};
@@ -56,6 +58,7 @@ pub fn routes() -> OpenApiRouter<Rides> {
         .merge(pairing::routes())
         .merge(agents::routes())
         .merge(cancelling::routes())
+        .merge(fares::routes())
 }
 
 /// A parcel needs its receiver: who books it says that, and not somebody on their behalf or at the roadside.
@@ -107,8 +110,14 @@ struct BookBody {
     parcel: Option<ParcelBody>,
     /// To be served first.
     express: Option<bool>,
-    /// `cash` when left out.
+    /// `cash` when left out; `mtn_momo`, `airtel_money`, `card`.
     payment_method: Option<String>,
+    /// One of the rider's saved methods; their own telephone when left out. Not for cash.
+    payment_method_id: Option<Uuid>,
+    /// Whether the rider's credit is used first; true when left out.
+    use_credit: Option<bool>,
+    /// A promotion, at most 40 characters.
+    promo_code: Option<String>,
     /// From `POST /quotes`, to be kept to its price.
     #[schema(value_type = Option<Uuid>)]
     quote_id: Option<QuoteId>,
@@ -133,7 +142,7 @@ struct BookedView {
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 printable characters of your choice")),
     responses((status = 201, body = BookedView, description = "Booked; drivers are being asked"),
               (status = 200, body = BookedView, description = "Booked by an earlier request with this key"),
-              (status = 409, body = ErrorBody, description = "`ride_in_progress`, `too_many_scheduled`, `idempotency_key_reused`, `quote_expired`, `quote_differs`"),
+              (status = 409, body = ErrorBody, description = "`ride_in_progress`, `too_many_scheduled`, `idempotency_key_reused`, `quote_expired`, `quote_differs`, `payment_method_unavailable`"),
               (status = 422, body = ErrorBody), (status = 503, body = ErrorBody, description = "Try again with the same key")))]
 async fn book(
     State(rides): State<Rides>,
@@ -146,6 +155,11 @@ async fn book(
         destination: body.destination.into(),
         ride_type: body.ride_type,
         payment_method: body.payment_method,
+        payment: PaymentChoice {
+            saved_method: body.payment_method_id,
+            uses_credit: body.use_credit,
+            promo_code: body.promo_code,
+        },
         quote_id: body.quote_id,
         notes: body.notes,
         product: product(body.pickup_at, body.stops, body.parcel, body.express),

@@ -13,7 +13,7 @@ use crate::ids::QuoteId;
 use crate::realtime::protocol::view::RideView;
 use crate::rides::pairing::{PairRide, Proof, ToShow, tokens};
 use crate::rides::product::request::ProductRequest;
-use crate::rides::{BookRide, Rides};
+use crate::rides::{BookRide, PaymentChoice, Rides};
 use crate::time::Timestamp;
 use crate::web::body::Json;
 use crate::web::caller::{Driver, Rider};
@@ -144,6 +144,7 @@ async fn pair(
         destination: body.destination.into(),
         ride_type: body.ride_type,
         payment_method: body.payment_method,
+        payment: PaymentChoice::default(),
         quote_id: body.quote_id,
         notes: body.notes,
         product: ProductRequest::default(),

@@ -37,6 +37,8 @@ struct QuoteBody {
     pickup_at: Option<String>,
     /// To be served first.
     express: Option<bool>,
+    /// A promotion, at most 40 characters: what it would take over is shown, nothing is reserved.
+    promo_code: Option<String>,
 }
 
 /// What a ride will cost.
@@ -50,6 +52,14 @@ struct QuoteView {
     /// The price in whole francs.
     #[schema(example = 845)]
     fare_rwf: i64,
+    /// What the platform adds to the fare, by its terms.
+    #[schema(example = 0)]
+    service_fee_rwf: i64,
+    /// What a promotion takes over; null without one.
+    promotion: Option<PromisedView>,
+    /// Fare and service fee, less the promotion.
+    #[schema(example = 845)]
+    to_pay_rwf: i64,
     /// Length of the ride.
     distance_m: u32,
     /// Riding time.
@@ -61,6 +71,13 @@ struct QuoteView {
     breakdown: BreakdownView,
     /// What calling the ride off would cost, if it is booked today; null when nothing does.
     cancellation: Option<RulesView>,
+}
+
+/// What a promotion takes over.
+#[derive(Debug, Serialize, ToSchema)]
+struct PromisedView {
+    code: String,
+    amount_rwf: i64,
 }
 
 /// The parts of a price; they add up to the fare.
@@ -89,11 +106,18 @@ struct BreakdownView {
 
 impl QuoteView {
     fn new(quote: &Quote, rules: Option<&CancellationRules>) -> Result<Self, Error> {
+        let promised_rwf = quote.promotion.as_ref().map_or(0, |promised| promised.amount.amount());
         let fare = quote.fare.ok_or_else(|| Error::internal("a fresh quote has its parts"))?;
         Ok(Self {
             quote_id: quote.id,
             ride_type: quote.wish.ride_type.as_str().to_owned(),
             fare_rwf: quote.price.quoted.amount(),
+            service_fee_rwf: quote.price.service_fee.amount(),
+            promotion: quote
+                .promotion
+                .as_ref()
+                .map(|promised| PromisedView { code: promised.code.clone(), amount_rwf: promised.amount.amount() }),
+            to_pay_rwf: quote.price.to_pay().amount().saturating_sub(promised_rwf).max(0),
             distance_m: quote.price.distance_m,
             duration_s: quote.price.duration.as_secs(),
             expires_at: quote.expires_at,
@@ -128,6 +152,7 @@ async fn quote(
         stops: body.stops.unwrap_or_default().into_iter().map(Into::into).collect(),
         pickup_at: body.pickup_at,
         express: body.express.unwrap_or(false),
+        promo_code: body.promo_code,
     };
     let quote = rides.quote(rider, &request).await?;
     Ok(Json(QuoteView::new(&quote, rides.cancellation_rules(quote.created_at))?))

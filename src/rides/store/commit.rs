@@ -7,8 +7,8 @@ use rustc_hash::FxHashSet;
 use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool};
 
-use super::offer_json;
 use super::row::{booked_json, ride_json};
+use super::{fare_proofs, offer_json};
 use crate::dispatch::{Decision, Fact, OfferOutcome, ReleaseReason, RideEnd, Trouble};
 use crate::drivers;
 use crate::ids::RideId;
@@ -39,6 +39,7 @@ pub async fn commit(pool: &PgPool, vault: &Vault, batch: &Batch) -> Result<(), s
         return transaction.rollback().await;
     }
     decisions::store::insert(&mut transaction, &batch.kept).await?;
+    fare_proofs::insert(&mut transaction, &batch.proofs).await?;
     for shift in &batch.shifts {
         if shift.opened {
             drivers::open_shift(&mut transaction, shift.driver, shift.at).await?;
@@ -142,7 +143,8 @@ async fn update_rides(conn: &mut PgConnection, rides: &[&Ride]) -> Result<u64, s
              promised_from = r.promised_from, promised_to = r.promised_to, tariff = r.tariff,
              quoted_fare_rwf = r.quoted_fare_rwf, express_basis_points = r.express_basis_points,
              quote_id = r.quote_id, estimated_distance_m = r.estimated_distance_m,
-             estimated_duration_s = r.estimated_duration_s, surge_basis_points = r.surge_basis_points
+             estimated_duration_s = r.estimated_duration_s, surge_basis_points = r.surge_basis_points,
+             price_basis = r.price_basis
          FROM jsonb_populate_recordset(null::rides, $1) AS r WHERE rides.id = r.id",
         rows
     )
@@ -172,7 +174,8 @@ async fn upsert_rides(conn: &mut PgConnection, vault: &Vault, rides: &[&Ride]) -
              promised_from = excluded.promised_from, promised_to = excluded.promised_to, tariff = excluded.tariff,
              quoted_fare_rwf = excluded.quoted_fare_rwf, express_basis_points = excluded.express_basis_points,
              quote_id = excluded.quote_id, estimated_distance_m = excluded.estimated_distance_m,
-             estimated_duration_s = excluded.estimated_duration_s, surge_basis_points = excluded.surge_basis_points",
+             estimated_duration_s = excluded.estimated_duration_s, surge_basis_points = excluded.surge_basis_points,
+             price_basis = excluded.price_basis",
         rows
     )
     .execute(conn)

@@ -3,6 +3,7 @@
 pub mod agents;
 mod approach;
 pub mod commit;
+pub mod fare_proofs;
 pub mod pairing;
 mod products;
 pub mod relations;
@@ -20,6 +21,7 @@ use uuid::Uuid;
 pub use approach::{approach, gave_back};
 pub use products::{accepted_eta, forget_contacts, scheduled_of};
 pub use restore::{last_ended, live_rides, open_offers};
+use row::PriceBasis;
 pub use row::{CONTACTS, RideRow};
 pub use sealing::{lock_open_contacts, replace_open_contacts};
 pub use streams::{epoch, last_seq, rides_of, stream_after};
@@ -139,8 +141,8 @@ pub async fn save_quote(pool: &PgPool, quote: &Quote) -> Result<(), Error> {
     sqlx::query!(
         "INSERT INTO quotes (id, rider_id, pickup_lat, pickup_lng, destination_lat, destination_lng, ride_type, distance_m,
                              duration_s, surge_basis_points, tariff, fare_rwf, created_at, expires_at, stops, pickup_at,
-                             express_basis_points)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+                             express_basis_points, price_basis)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
         quote.id.0,
         quote.rider.0,
         quote.way.pickup.lat(),
@@ -158,6 +160,7 @@ pub async fn save_quote(pool: &PgPool, quote: &Quote) -> Result<(), Error> {
         places_json(&quote.way.stops),
         quote.wish.pickup_at.map(chrono::DateTime::<chrono::Utc>::from),
         quote.express.map(|supplement| i32::try_from(supplement.0).unwrap_or(i32::MAX)),
+        serde_json::to_value(PriceBasis::of(&quote.price)).map_err(Error::internal)?,
     )
     .execute(pool)
     .await?;
@@ -173,6 +176,7 @@ pub async fn find_quote(pool: &PgPool, rider: RiderId, id: QuoteId) -> Result<Op
     let place = |lat, lng| LatLng::new(lat, lng).map_err(Error::internal);
     let ride_type =
         RideType::from_word(&row.ride_type).ok_or_else(|| Error::internal("unknown ride type in quotes"))?;
+    let basis: PriceBasis = serde_json::from_value(row.price_basis).map_err(Error::internal)?;
     Ok(Some(Quote {
         id,
         rider,
@@ -190,12 +194,16 @@ pub async fn find_quote(pool: &PgPool, rider: RiderId, id: QuoteId) -> Result<Op
         price: Price {
             quote: Some(id),
             tariff: row.tariff,
+            begins_at: basis.begins_at.unwrap_or_else(|| row.pickup_at.unwrap_or(row.created_at).into()),
+            terms: basis.terms,
+            service_fee: Francs(basis.service_fee_rwf),
             surge: BasisPoints(row.surge_basis_points.unsigned_abs()),
             distance_m: row.distance_m.unsigned_abs(),
             duration: Span::from_secs(i64::from(row.duration_s)),
             quoted: Francs(row.fare_rwf),
         },
         fare: None,
+        promotion: None,
         created_at: row.created_at.into(),
         expires_at: row.expires_at.into(),
     }))

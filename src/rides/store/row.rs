@@ -1,6 +1,7 @@
 //! The row of a ride and its two conversions. Separate because it is the only place that knows the columns.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -59,6 +60,7 @@ pub struct RideRow {
     pub booked_by: Option<Uuid>,
     pub paired_at: Option<DateTime<Utc>>,
     pub payment_plan: Value,
+    pub price_basis: Value,
     pub cancellation_compensation_rwf: i64,
     pub cancellation_cause: Option<String>,
     pub pickup_at: Option<DateTime<Utc>>,
@@ -71,6 +73,22 @@ pub struct RideRow {
     #[expect(dead_code, reason = "asked by SQL only, and `SELECT *` brings it along")]
     pub has_contacts: bool,
     pub contacts_sealed: Option<Vec<u8>>,
+}
+
+/// By what a ride is priced besides the tariff, as it is stored of quotes and rides; empty of those that are older.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct PriceBasis {
+    pub begins_at: Option<Timestamp>,
+    pub terms: String,
+    pub service_fee_rwf: i64,
+}
+
+impl PriceBasis {
+    pub(super) fn of(price: &Price) -> Self {
+        let Price { begins_at, terms, service_fee, .. } = price;
+        Self { begins_at: Some(*begins_at), terms: terms.clone(), service_fee_rwf: service_fee.amount() }
+    }
 }
 
 /// A value in the table that this program does not know: a row written by a newer one, or by hand.
@@ -98,6 +116,7 @@ impl RideRow {
     fn with_product(self, product: Product) -> Result<Ride, Error> {
         let row = self;
         let cancellation = cancellation(&row)?;
+        let basis: PriceBasis = serde_json::from_value(row.price_basis).map_err(|_| unknown("price_basis"))?;
         let spot = |lat, lng, address, landmark| -> Result<Spot, Error> {
             Ok(Spot { at: LatLng::new(lat, lng).map_err(Error::internal)?, address, landmark })
         };
@@ -123,6 +142,9 @@ impl RideRow {
             price: Price {
                 quote: row.quote_id.map(Into::into),
                 tariff: row.tariff,
+                begins_at: basis.begins_at.unwrap_or_else(|| row.pickup_at.unwrap_or(row.requested_at).into()),
+                terms: basis.terms,
+                service_fee: Francs(basis.service_fee_rwf),
                 surge: BasisPoints(row.surge_basis_points.unsigned_abs()),
                 distance_m: row.estimated_distance_m.unsigned_abs(),
                 duration: Span::from_secs(i64::from(row.estimated_duration_s)),
@@ -251,6 +273,7 @@ pub(super) fn ride_json(ride: &Ride) -> Value {
     if let Value::Object(row) = &mut row {
         row.extend(product_columns(&ride.product));
         row.insert("payment_plan".to_owned(), json!(ride.payment_plan));
+        row.insert("price_basis".to_owned(), json!(PriceBasis::of(&ride.price)));
     }
     row
 }

@@ -93,7 +93,8 @@ pub(super) fn parts(pool: &PgPool) -> Parts {
         history: History::new(crate::locations::history::tests::config(), pool.clone(), locations.clone()),
         maps: Maps::new(crate::maps::tests::config(), pool.clone(), None),
         locations,
-        tariffs: Arc::new(TariffBook::rwanda_moto()),
+        prices: crate::pricing::Prices::for_tests(pool.clone()),
+        payments: crate::payments::Payments::new(crate::payments::Parts::for_tests(pool.clone())),
         streets: None,
     }
 }
@@ -181,6 +182,7 @@ fn booking() -> BookRide {
         destination: spot(-1.97),
         ride_type: None,
         payment_method: None,
+        payment: PaymentChoice::default(),
         quote_id: None,
         notes: None,
         product: crate::rides::product::request::ProductRequest::default(),

@@ -218,6 +218,7 @@ impl Driver {
             | ServerMessage::RideQueue { .. }
             | ServerMessage::Nudge { .. }
             | ServerMessage::Notice { .. }
+            | ServerMessage::Payment(_)
             | ServerMessage::Heartbeat { .. } => {}
         }
         Ok(())

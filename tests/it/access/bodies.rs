@@ -13,7 +13,9 @@ pub fn query(route: &str) -> &'static str {
         "GET /drivers/nearby" | "GET /places/reverse" | "GET /stages" => "?lat=-1.95&lng=30.06",
         "GET /heatmap" => "?lat_min=-1.96&lat_max=-1.94&lng_min=30.05&lng_max=30.07",
         "GET /places" => "?q=nyabu",
+        "GET /drivers/me/payout-quote" => "?amount_rwf=1000",
         "GET /admin/users" => "?phone=0788123456",
+        "GET /admin/reconciliation" | "POST /admin/reconciliation/{provider}/statements" => "?day=2026-11-25",
         _ => "",
     }
 }
@@ -39,12 +41,16 @@ pub fn body(route: &str) -> Value {
         "POST /auth/partner/token" => {
             json!({"partner_id": "00000000-0000-4000-8000-000000000000", "secret": "none of theirs"})
         }
+        "POST /riders/me/referral" => json!({"code": "NOBODYS"}),
+        "POST /admin/promotions/{id}/end" => json!({"reason": "for the matrix"}),
         "POST /admin/partners" => json!({"name": "for the matrix", "scopes": ["places:read"]}),
         "POST /admin/partners/{id}/revoke" => json!({"reason": "for the matrix"}),
         "PUT /admin/users/{id}/phone" => json!({"phone": fresh_phone(), "reason": "for the matrix"}),
         "POST /auth/refresh" => json!({"refresh_token": "none of theirs"}),
+        "POST /rides/{id}/payment" => json!({"method": "mtn_momo"}),
         "POST /rides/{id}/cancel" => json!({"reason": "other"}),
         "POST /agent/rides/{id}/cancel" => json!({"reason": "changed_mind"}),
+        "POST /rides/{id}/fare-dispute" => json!({"reason": "other"}),
         "POST /rides/{id}/rating" => json!({"stars": 5}),
         "POST /rides/{id}/start" => json!({"pin": "0000"}),
         "POST /rides/{id}/reschedule" => json!({"pickup_at": "2027-01-27T07:30:00+02:00"}),
@@ -63,6 +69,10 @@ pub fn body(route: &str) -> Value {
         }),
         "POST /admin/incidents/{id}/state" => json!({"state": "investigating"}),
         "POST /admin/drivers/{id}/reject" | "POST /admin/drivers/{id}/suspend" => json!({"reason": "for the matrix"}),
+        "POST /admin/adjustments/{id}/reject"
+        | "POST /admin/drivers/{id}/payout-wallet/accept"
+        | "POST /admin/payouts/{id}/reject"
+        | "POST /admin/refunds/{id}/reject" => json!({"reason": "for the matrix"}),
         "PUT /me/consents/{purpose}" => json!({"given": false}),
         "PUT /admin/privacy/people/{id}/consents/{purpose}" => json!({"given": false, "channel": "paper"}),
         "POST /admin/privacy/people/{id}/erasure"
@@ -72,6 +82,7 @@ pub fn body(route: &str) -> Value {
             json!({"kind": "ride", "subject": uuid::Uuid::new_v4(), "reason": "for the matrix"})
         }
         "POST /admin/drivers/{id}/documents/{document_id}/decision" => json!({"decision": "approve"}),
+        "POST /admin/money-cases/{id}/resolve" => json!({"resolution": "explained", "reason": "for the matrix"}),
         "POST /admin/driver-appeals/{id}/decision" => json!({"outcome": "refused", "reason": "for the matrix"}),
         _ => json!({}),
     }

@@ -29,6 +29,9 @@ pub async fn endpoints(house: &House) -> Vec<Endpoint> {
             .wrong("payment_method", [json!("barter"), json!("")])
             .wrong("quote_id", [json!("x"), json!(NOBODY)])
             .wrong("notes", [json!("a\u{0}b"), long()])
+            .wrong("payment_method_id", [json!("x"), json!(NOBODY)])
+            .wrong("use_credit", [json!("yes"), json!(1)])
+            .wrong("promo_code", [long()])
             .may(Object, &["parcel"])
             .wrong("parcel", [parcel()])
             .wrong("stops", [json!(vec![json!({"place": corner.pickup.json()}); 4])]),
@@ -47,6 +50,11 @@ pub async fn endpoints(house: &House) -> Vec<Endpoint> {
             .may(Text, &["note"])
             .wrong("reason", [json!("bored"), json!(""), json!("rider_no_show")])
             .wrong("note", [long()]),
+        Endpoint::post(&rider, path("fare-dispute"), json!({"reason": "other", "comment": "x"}))
+            .must(Text, &["reason"])
+            .may(Text, &["comment"])
+            .wrong("reason", [json!("weather"), json!(""), long()])
+            .wrong("comment", [long()]),
         Endpoint::post(&rider, path("rating"), json!({"stars": 5, "comment": "x"}))
             .must(Whole, &["stars"])
             .may(Text, &["comment"])

@@ -39,7 +39,8 @@ pub fn append(message: &ServerMessage, out: &mut Vec<u8>) -> bool {
         | ServerMessage::Stage { .. }
         | ServerMessage::Hint { .. }
         | ServerMessage::RideQueue { .. }
-        | ServerMessage::Notice { .. } => return false,
+        | ServerMessage::Notice { .. }
+        | ServerMessage::Payment(_) => return false,
     }
     true
 }

@@ -14,6 +14,7 @@ use crate::error::{Error, Fault};
 use crate::ids::{ConnectionId, Epoch, OfferId, RideId, StreamSeq, UserId};
 use crate::realtime::protocol::client::DecodeError;
 use crate::realtime::protocol::view::{OfferView, RideView};
+use crate::time::Timestamp;
 use crate::web::Role;
 
 pub use binary::decode_binary;
@@ -138,11 +139,36 @@ pub enum ServerMessage {
         /// For the person, in their language.
         text: String,
     },
+    /// What is owed for a ride changed: it was asked for, paid, or not.
+    Payment(PaymentNews),
     /// Answer to a heartbeat.
     Heartbeat {
         /// The server's clock.
         server_time_ms: i64,
     },
+}
+
+/// How the payment of a ride stands. Not kept: `GET /rides/{id}/payment` tells it at any time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PaymentNews {
+    /// Of which ride.
+    #[schema(value_type = Uuid)]
+    pub ride_id: RideId,
+    /// `ride`, `cancellation` or `tip`.
+    pub purpose: String,
+    /// `requires_payment`, `processing`, `cash_due`, `succeeded` or `cancelled`.
+    pub state: String,
+    /// What is owed in all, in francs.
+    pub amount_rwf: i64,
+    /// What of it is paid, in francs.
+    pub paid_rwf: i64,
+    /// How it was last tried: `cash`, `mtn_momo`, `airtel_money` or `card`.
+    pub method: String,
+    /// Why the last try failed, in a word; null otherwise.
+    pub failure: Option<String>,
+    /// When.
+    #[schema(value_type = chrono::DateTime<chrono::Utc>)]
+    pub at: Timestamp,
 }
 
 /// The state at the start of a session.
@@ -298,9 +324,9 @@ impl ErrorFrame {
         let code = error.code();
         let (faults, retry_after) = match error {
             Error::Invalid(faults) => (faults.clone(), None),
-            Error::RateLimited { retry_after } | Error::Unavailable { retry_after, .. } => {
-                (Vec::new(), Some(*retry_after))
-            }
+            Error::RateLimited { retry_after }
+            | Error::TooMany { retry_after, .. }
+            | Error::Unavailable { retry_after, .. } => (Vec::new(), Some(*retry_after)),
             Error::NotFound { .. }
             | Error::Conflict { .. }
             | Error::Unauthenticated { .. }

@@ -158,6 +158,7 @@ fn every_server_example_of_the_document_is_what_the_code_writes() {
         "hint",
         "ride_queue",
         "notice",
+        "payment",
         "heartbeat",
     ];
     assert_eq!(seen, all);
