@@ -196,7 +196,7 @@ const PAYOUT_SENT: Texts = Texts {
 const PAYOUT_FAILED: Texts = Texts {
     rw: "{amount} Frw ntiyageze kuri {wallet}. Yasubijwe kuri konti yawe. Reba nimero wishyurirwaho.",
     en: "{amount} Frw did not arrive on {wallet} and is back on your account. Check your payout wallet.",
-    fr: "{amount} Frw non reçus sur {wallet}, remis sur votre compte. Vérifiez votre numéro de paiement.",
+    fr: "{amount} Frw pas arrivés sur {wallet}, remis sur votre compte. Vérifiez votre numéro de paiement.",
 };
 
 const REFUND_APPROVED: Texts = Texts {
