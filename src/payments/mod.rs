@@ -68,9 +68,9 @@ use crate::fares;
 use crate::ids::{DriverId, RideId, UserId};
 use crate::money::{BasisPoints, Francs};
 use crate::notifications::Recipients;
+use crate::pricing::Prices;
 #[cfg(test)]
 use crate::time::Span;
-use crate::pricing::Prices;
 use crate::time::Timestamp;
 use crate::vault::{Column, Vault};
 
