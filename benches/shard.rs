@@ -137,8 +137,10 @@ async fn open(config: &Config, database: &Database) -> Result<House, Failure> {
         config: config.payments.clone(),
         prices: prices.clone(),
         recipients: auth.recipients(),
+        names: auth.names(),
         providers: Providers::default(),
         tell: Arc::new(|_| {}),
+        sandbox_url: None,
     });
     let parts = Parts {
         config: config.rides.clone(),

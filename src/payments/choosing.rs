@@ -5,6 +5,8 @@
 
 use uuid::Uuid;
 
+use super::breaker::Call;
+use super::providers::Operation;
 use super::{PaymentMethod, Payments};
 use crate::error::Error;
 use crate::ids::{RideId, RiderId};
@@ -38,9 +40,10 @@ impl Payments {
     ///
     /// # Errors
     /// Conflict `payment_method_unavailable`.
-    pub fn refuse_unavailable(&self, method: PaymentMethod, _now: Timestamp) -> Result<(), Error> {
+    pub fn refuse_unavailable(&self, method: PaymentMethod, now: Timestamp) -> Result<(), Error> {
         let Some(provider) = method.provider() else { return Ok(()) };
-        if self.parts.providers.get(provider).is_none() {
+        let is_down = self.shared.breakers.is_open(provider, Operation::Collection, Call::Submit, now);
+        if is_down || self.parts.providers.get(provider).is_none() {
             let text = format!("{} is not offered now; choose another method", method.as_str());
             return Err(Error::conflict("payment_method_unavailable", text));
         }
@@ -51,9 +54,14 @@ impl Payments {
     ///
     /// # Errors
     /// [`Error::Invalid`] naming `payment_method_id`.
-    pub async fn check_saved_method(&self, _rider: RiderId, id: Uuid, _method: PaymentMethod) -> Result<(), Error> {
-        // Nobody can save one yet.
-        Err(Error::invalid("payment_method_id", id, "is not a method of yours at this provider"))
+    pub async fn check_saved_method(&self, rider: RiderId, id: Uuid, method: PaymentMethod) -> Result<(), Error> {
+        let saved = self.methods_of(rider).await?;
+        let is_theirs = saved.iter().any(|saved| saved.id == id && Some(saved.provider) == method.provider());
+        if is_theirs {
+            Ok(())
+        } else {
+            Err(Error::invalid("payment_method_id", id, "is not a method of yours at this provider"))
+        }
     }
 
     /// What a code would take over; nothing is reserved.

@@ -12,10 +12,10 @@
 //! | `driver_payable` | each driver's | paid out, or netted against cash | earned: the fare less the commission |
 //! | `commission_income` | the platform's | commission given back | commission earned |
 //!
-//! A ride of 1 186 RWF at 9 %: debit `driver_cash` 1 186; credit `driver_payable` 1 079, `commission_income` 107. The
-//! sum of a driver's two accounts (1 186 − 1 079 = 107) is what the driver owes; when it is negative the platform owes
-//! the driver. A ride paid by wallet will differ in one line only: the wallet's clearing account instead of
-//! `driver_cash`.
+//! A ride of 1 186 RWF at 9 %: debit `driver_cash` 1 186; credit `driver_payable` 1 079, `commission_income` 91 and
+//! `tax_payable` 16, which is inside the commission of 107. The sum of a driver's two accounts (1 186 − 1 079 = 107) is what
+//! the driver owes; when it is negative the platform owes the driver. A ride paid by wallet differs in one line only: the
+//! wallet's clearing account instead of `driver_cash`.
 //!
 //! Invariants: every transaction sums to zero (by construction in [`ledger`], checked again by the database at commit);
 //! one cause is posted at most once, however often and from how many workers at once it is tried; nothing written is
@@ -55,7 +55,7 @@ mod store;
 
 #[cfg(test)]
 mod tests;
-mod watch;
+pub mod watch;
 
 use std::fmt;
 use std::sync::Arc;

@@ -21,6 +21,7 @@ const AHEAD_DAYS_MAX: i64 = 3_650;
 /// How far a version is decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = PriceVersionState)]
 pub enum State {
     /// Waits for somebody else's approval.
     Proposed,

@@ -216,7 +216,8 @@ impl Rides {
     ///
     /// # Errors
     /// [`Error::Invalid`]; `idempotency_key_reused`, `ride_in_progress`, `too_many_scheduled`, `quote_expired`, `quote_differs`,
-    /// `payment_method_unavailable`, `processing_restricted`; [`Error::Unavailable`] when the city takes no bookings now.
+    /// `payment_method_unavailable`, `payment_outstanding`, `processing_restricted`; [`Error::Unavailable`] when the city takes
+    /// no bookings now.
     pub async fn book(
         &self,
         rider: RiderId,
@@ -253,6 +254,7 @@ impl Rides {
             return Err(Error::unauthenticated("unauthenticated", "this account does not exist any more"));
         }
         self.inner.people.refuse_restricted(rider).await?;
+        self.inner.payments.refuse_indebted(rider).await?;
         let ride = self.new_ride(Named { id, rider, request_hash }, request, checked, now).await?;
         let (booked_by, actor) = match booker {
             Booker::Rider => (None, Actor { role: "customer", id: Some(rider.into()) }),

@@ -13,6 +13,7 @@ mod city;
 mod database;
 mod house;
 mod patience;
+mod paying;
 mod people;
 mod pickups;
 mod privacy;

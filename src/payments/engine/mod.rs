@@ -16,7 +16,6 @@ mod write;
 mod tests;
 
 pub(in crate::payments) use prepare::prepare;
-#[allow(unused_imports, reason = "the reconciliation calls it")]
 pub(in crate::payments) use write::late_success;
 
 use std::collections::BTreeMap;

@@ -110,6 +110,7 @@ impl Bench {
             rider_id: Some(rider),
             plan: Plan::default(),
             ride_type: "boda".into(),
+            terms: None,
             completed_at: now,
         };
         self.payments.open_ride(&settle, rider, now).await.expect("opens");
@@ -186,7 +187,7 @@ async fn run_seed(pool: &PgPool, people: (RiderId, DriverId), seed: u64) {
         rides.push(bench.ride(people.0, people.1, fare, method).await);
     }
     let mut acts = acts(&mut dice, count);
-    let end = start + Span::from_millis(DAY_MS * 2 + 7_200_000);
+    let end = start + Span::from_millis(DAY_MS + 7_200_000);
     for turn in 0..4_000 {
         while acts.first().is_some_and(|(at, _)| bench.now() >= start + Span::from_millis(*at)) {
             let (_, act) = acts.remove(0);

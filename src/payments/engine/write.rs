@@ -15,7 +15,7 @@ use crate::payments::effects::Effects;
 use crate::payments::intents;
 use crate::payments::providers::{AttemptId, Moved, Operation, Standing};
 use crate::payments::store::attempts::{self, Written};
-use crate::payments::{Parts, Tiding};
+use crate::payments::{Parts, Tiding, payouts, refunds, store};
 use crate::telemetry::{chain, names};
 use crate::time::Timestamp;
 
@@ -94,6 +94,13 @@ pub(in crate::payments) async fn follow(
     if !collections.is_empty() {
         intents::ended(conn, parts, &collections, now, effects).await?;
     }
+    let (given_back, paid_out) = (of(Operation::Refund), of(Operation::Payout));
+    if !given_back.is_empty() {
+        refunds::ended(conn, &given_back, now, effects).await?;
+    }
+    if !paid_out.is_empty() {
+        payouts::ended(conn, &paid_out, now, effects).await?;
+    }
     Ok(())
 }
 
@@ -171,6 +178,11 @@ pub(in crate::payments) async fn late_success(
 ) -> Result<bool, Error> {
     let known = attempts::lock(conn, attempt).await?.ok_or(Error::NotFound { what: "payment" })?;
     if !matches!(known.state, State::Failed | State::Rejected) {
+        return Ok(false);
+    }
+    let is_collection = known.operation == Operation::Collection;
+    if is_collection && store::intents::lock(conn, &[known.subject]).await?.is_empty() {
+        // Nobody is known whom it could be counted for: the statement's own case is all there is.
         return Ok(false);
     }
     let moved =

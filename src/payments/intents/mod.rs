@@ -10,7 +10,6 @@
 
 mod opening;
 mod paying;
-mod terms;
 mod wallets;
 
 use std::collections::BTreeMap;
@@ -187,7 +186,8 @@ impl Intent {
         let posting = Posting::new(&transfers)?;
         effects.postings.push((NewTransaction { cause, ride: Some(self.ride), at: now, memo }, posting));
         self.paid = after;
-        if self.state != IntentState::Cancelled && self.paid == self.split.amount() {
+        let is_open = !matches!(self.state, IntentState::Cancelled | IntentState::Succeeded);
+        if is_open && self.paid == self.split.amount() {
             (self.state, self.succeeded_at) = (IntentState::Succeeded, Some(now));
         }
         Ok(NewCapture { intent: self.id, tender, amount: applied, surplus })

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::try_join_all;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use uuid::Uuid;
 
-use super::wallets::wallet_of;
+use super::wallets::LOOKUPS_MAX;
 use super::{Intent, IntentState, Tender};
 use crate::error::Error;
 use crate::ids::{RiderId, UserId};
@@ -35,10 +35,18 @@ const BATCH_MAX: usize = 64;
 type Asked = (NewIntent, oneshot::Sender<Result<Settled, Error>>);
 
 /// What is to be opened, and whose turn it is.
-#[derive(Default, Debug)]
+#[derive(Debug)]
 pub struct Opener {
     waiting: Mutex<Vec<Asked>>,
     turn: tokio::sync::Mutex<()>,
+    /// Of wallets: see `wallets`.
+    pub(super) lookups: Semaphore,
+}
+
+impl Default for Opener {
+    fn default() -> Self {
+        Self { waiting: Mutex::default(), turn: tokio::sync::Mutex::default(), lookups: Semaphore::new(LOOKUPS_MAX) }
+    }
 }
 
 /// What an intent of a batch needs that is looked up outside of the transaction.
@@ -56,7 +64,7 @@ impl Payments {
         if ride.fare_rwf <= Francs::ZERO {
             return Ok(Settled::NothingToPost);
         }
-        let split = self.ride_split(ride.fare_rwf, &ride.ride_type, ride.completed_at)?;
+        let split = self.split_of(ride).await?;
         let new = NewIntent {
             purpose: Purpose::Ride,
             ride: ride.ride_id,
@@ -79,7 +87,7 @@ impl Payments {
             return Ok(Settled::NothingToPost);
         }
         let compensation = if fee.driver_id.is_some() { fee.compensation_rwf } else { Francs::ZERO };
-        let split = self.cancellation_split(fee.fee_rwf, compensation, &fee.ride_type, fee.at)?;
+        let split = self.cancellation_split(fee.fee_rwf, compensation, &fee.ride_type, fee.at).await?;
         let new = NewIntent {
             purpose: Purpose::Cancellation,
             ride: fee.ride_id,
@@ -185,7 +193,11 @@ impl Payments {
 
     async fn ready(&self, new: &NewIntent) -> Result<Ready, Error> {
         let wallet = match new.method.provider() {
-            Some(provider) => wallet_of(&self.parts, new.payer.into(), provider, new.plan.saved_method).await?,
+            Some(provider) => match self.wallet_of(new.payer.into(), provider, new.plan.saved_method).await {
+                // A wallet that was chosen at booking and is gone: what is owed is owed, and the rider chooses again.
+                Err(Error::Invalid(_)) => None,
+                found => found?,
+            },
             None => None,
         };
         Ok(Ready { new: new.clone(), wallet })

@@ -4,7 +4,6 @@ use ring::digest::{SHA256, digest};
 use uuid::Uuid;
 
 use super::opening::requested;
-use super::wallets::wallet_of;
 use super::{Intent, IntentState, Tender};
 use crate::error::{Error, Fault};
 use crate::ids::{DriverId, RideId, RiderId, UserId};
@@ -154,7 +153,7 @@ impl Payments {
         let id = derived(rider, ride, key);
         let wallet = match pay.phone {
             Some(phone) if provider != ProviderId::Card => Some(phone),
-            _ => wallet_of(&self.parts, rider.into(), provider, pay.saved_method).await?,
+            _ => self.wallet_of(rider.into(), provider, pay.saved_method).await?,
         };
         let mut transaction = self.pool.begin().await?;
         let mut intents = store::intents::lock_of_ride(&mut transaction, ride).await?;

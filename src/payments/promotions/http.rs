@@ -34,7 +34,7 @@ pub fn routes() -> OpenApiRouter<Payments> {
 
 /// A code that can be used.
 #[derive(Debug, Serialize, ToSchema)]
-struct OfferView {
+struct OpenPromotionView {
     #[schema(example = "MURAHO")]
     code: String,
     /// A share of the fare, in percent; null of a flat discount.
@@ -108,7 +108,7 @@ impl From<Discount> for Numbers {
     }
 }
 
-impl From<(Promotion, i32)> for OfferView {
+impl From<(Promotion, i32)> for OpenPromotionView {
     fn from((promotion, uses_left): (Promotion, i32)) -> Self {
         let Numbers { percent, cap_rwf, flat_rwf } = promotion.discount.into();
         let Promotion { code, ride_types, valid_until, .. } = promotion;
@@ -227,7 +227,7 @@ struct ReferralRequest {
 #[utoipa::path(
     get, path = "/riders/me/promotions", tag = "payments", security(("bearer" = [])),
     responses(
-        (status = 200, description = "What is shown to everybody, and codes you used that have something left", body = Items<OfferView>),
+        (status = 200, description = "What is shown to everybody, and codes you used that have something left", body = Items<OpenPromotionView>),
         (status = 401, description = "Not signed in", body = ErrorBody),
         (status = 403, description = "Not a rider", body = ErrorBody),
     )
@@ -235,9 +235,9 @@ struct ReferralRequest {
 async fn my_promotions(
     Service(payments): Service<Payments>,
     Rider(rider): Rider,
-) -> Result<Json<Items<OfferView>>, ApiError> {
+) -> Result<Json<Items<OpenPromotionView>>, ApiError> {
     let open = payments.open_promotions(rider, clock::now()).await?;
-    Ok(Json(Items { items: open.into_iter().map(OfferView::from).collect() }))
+    Ok(Json(Items { items: open.into_iter().map(OpenPromotionView::from).collect() }))
 }
 
 /// My code for friends

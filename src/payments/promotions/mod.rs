@@ -86,6 +86,7 @@ impl Discount {
 /// The state of a promotion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = PromotionState)]
 pub enum State {
     /// A second admin has to look at it.
     Proposed,

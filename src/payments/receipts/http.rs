@@ -54,16 +54,16 @@ struct ReceiptView {
     seller: SellerView,
     ride: RiddenView,
     /// They add up to the total.
-    lines: Vec<LineView>,
+    lines: Vec<ReceiptLineView>,
     total_rwf: i64,
     /// Pieces that were paid; their amounts add up to `paid_rwf`.
     tenders: Vec<TenderView>,
     paid_rwf: i64,
     due_rwf: i64,
     /// One for each tax letter that occurs.
-    taxes: Vec<TaxView>,
+    taxes: Vec<ReceiptTaxView>,
     /// What went back to wallets.
-    refunds: Vec<RefundView>,
+    refunds: Vec<ReceiptRefundView>,
     #[schema(value_type = chrono::DateTime<chrono::Utc>)]
     issued_at: Timestamp,
     /// The same in Kigali, as printed.
@@ -97,7 +97,7 @@ struct RiddenView {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-struct LineView {
+struct ReceiptLineView {
     /// `fare`, `service_fee`, `cancellation_fee`, `tip`.
     #[schema(example = "fare")]
     kind: &'static str,
@@ -125,7 +125,7 @@ struct TenderView {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-struct TaxView {
+struct ReceiptTaxView {
     #[schema(example = "B")]
     letter: char,
     #[schema(example = 1800)]
@@ -137,7 +137,7 @@ struct TaxView {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-struct RefundView {
+struct ReceiptRefundView {
     text: &'static str,
     amount_rwf: i64,
     #[schema(value_type = chrono::DateTime<chrono::Utc>)]
@@ -185,7 +185,7 @@ impl From<&Receipt> for ReceiptView {
             lines: receipt
                 .lines
                 .iter()
-                .map(|line| LineView {
+                .map(|line| ReceiptLineView {
                     kind: kind(line.word),
                     text: say(line.word),
                     amount_rwf: line.amount.amount(),
@@ -210,7 +210,7 @@ impl From<&Receipt> for ReceiptView {
             taxes: receipt
                 .taxes
                 .iter()
-                .map(|total| TaxView {
+                .map(|total| ReceiptTaxView {
                     letter: total.tax.letter,
                     rate_basis_points: total.tax.rate_basis_points,
                     amount_rwf: total.amount.amount(),
@@ -220,7 +220,7 @@ impl From<&Receipt> for ReceiptView {
             refunds: receipt
                 .refunds
                 .iter()
-                .map(|back| RefundView {
+                .map(|back| ReceiptRefundView {
                     text: say(Word::Refund),
                     amount_rwf: back.amount.amount(),
                     at: back.at,

@@ -23,12 +23,13 @@ use uuid::Uuid;
 use super::cases::{self, NewCase, Severity};
 use super::effects::Effects;
 use super::ledger::{Account, Posting, Transfer};
-use super::providers::{Operation, OwnBalance, StatementLine, Trouble};
+use super::providers::{AttemptId, Operation, OwnBalance, StatementLine, Trouble};
 use super::store::{self, NewTransaction, reconciliation as sql};
-use super::{Payments, ProviderId};
+use super::{Payments, ProviderId, engine};
 use crate::audit::{self, Act};
 use crate::error::Error;
 use crate::ids::UserId;
+use crate::jobs;
 use crate::money::Francs;
 use crate::time::{Span, Timestamp};
 
@@ -143,6 +144,10 @@ impl Payments {
             let known = sql::known(&mut conn, provider, &ids, &references, expected).await?;
             let findings = compare(lines, &known);
             let mut kept = BTreeMap::new();
+            for (attempt, reference) in late(&findings, lines, &known) {
+                let reference = Some(reference.clone());
+                engine::late_success(&mut conn, &self.parts, attempt, reference, now, &mut effects).await?;
+            }
             for found in &findings {
                 *done.counts.entry(found.class.as_str()).or_default() += 1;
                 let line = found.line.map(|place| &lines[place]);
@@ -174,9 +179,13 @@ impl Payments {
             });
         }
         done.cases_opened = cases::open(&mut conn, &effects.cases, now).await?;
+        jobs::enqueue_all(&mut conn, &effects.jobs).await?;
         let (counts, proof) = (json!(done.counts), json!(done.proof));
         sql::keep_day(&mut conn, provider, (day, source), (&counts, &proof), now).await?;
         conn.commit().await?;
+        for tiding in &effects.tidings {
+            (self.parts.tell)(tiding);
+        }
         Ok(done)
     }
 
@@ -296,6 +305,18 @@ async fn of_sandbox(base: &str, provider: ProviderId, day: NaiveDate) -> Result<
         Ok(table) => of_json(&table),
         Err(_) => of_csv(&body),
     }
+}
+
+/// Collections that failed here and moved there, all of the amount: who paid has it counted, or has credit.
+fn late<'a>(findings: &[Finding], lines: &'a [StatementLine], known: &[Known]) -> Vec<(AttemptId, &'a String)> {
+    let one = |found: &Finding| {
+        let line = &lines[found.line?];
+        let order = known.iter().find(|order| Some(order.id) == found.attempt)?;
+        let is_late = found.class == Class::StatusDiffers && line.is_successful && order.fate == Fate::Failed;
+        let fits = order.operation == Operation::Collection && line.amount == order.amount;
+        (is_late && fits).then_some((order.id, &line.provider_reference))
+    };
+    findings.iter().filter_map(one).collect()
 }
 
 /// What follows from a finding: fees, money into suspense, a case, and a line for whoever asked.

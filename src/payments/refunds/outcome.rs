@@ -9,9 +9,9 @@ use crate::jobs::{New, NewJob};
 use crate::payments::attempt::{Ended, Outcome};
 use crate::payments::cases::{NewCase, Severity};
 use crate::payments::effects::Effects;
-use crate::payments::jobs::ResendRefund;
 use crate::payments::ledger::{Account, Posting, Transfer};
 use crate::payments::method::ProviderId;
+use crate::payments::payouts::jobs::ResendRefund;
 use crate::payments::providers::{Operation, Reason};
 use crate::time::Timestamp;
 

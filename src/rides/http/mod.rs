@@ -142,7 +142,7 @@ struct BookedView {
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 printable characters of your choice")),
     responses((status = 201, body = BookedView, description = "Booked; drivers are being asked"),
               (status = 200, body = BookedView, description = "Booked by an earlier request with this key"),
-              (status = 409, body = ErrorBody, description = "`ride_in_progress`, `too_many_scheduled`, `idempotency_key_reused`, `quote_expired`, `quote_differs`, `payment_method_unavailable`"),
+              (status = 409, body = ErrorBody, description = "`ride_in_progress`, `too_many_scheduled`, `idempotency_key_reused`, `quote_expired`, `quote_differs`, `payment_method_unavailable`, `payment_outstanding`"),
               (status = 422, body = ErrorBody), (status = 503, body = ErrorBody, description = "Try again with the same key")))]
 async fn book(
     State(rides): State<Rides>,

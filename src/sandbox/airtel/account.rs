@@ -75,12 +75,12 @@ pub fn summary(world: &World, call: &Call) -> Result<Reply, Reply> {
                 };
                 is_within.then(|| {
                     json!({
-                        "airtel_money_id": order.provider_reference,
+                        "airtel_money_id": state.stated_reference(order),
                         "id": order.reference,
                         "reference": order.external_id,
                         "service_type": service,
                         "amount": order.moves,
-                        "charges": order.fee,
+                        "charges": {"service": order.fee},
                         "currency": "RWF",
                         "msisdn": order.party.trim_start_matches("250"),
                         "status": standing::word(order).0,

@@ -6,7 +6,7 @@
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use super::{Amount, Flow, Provider, State, Status};
+use super::{Amount, Flow, Provider, State, Status, Transaction};
 use crate::time::{Span, Timestamp};
 
 /// Mistakes at once; one more is refused.
@@ -91,7 +91,7 @@ impl State {
                 _ => &transaction.reference,
             };
             is_wanted.then(|| Line {
-                provider_reference: transaction.provider_reference.clone(),
+                provider_reference: self.stated_reference(transaction).to_owned(),
                 our_reference: our_reference.clone(),
                 sent_as: transaction.reference.clone(),
                 operation,
@@ -106,6 +106,16 @@ impl State {
         lines.sort_by_key(|line| line.at);
         let wrong = self.discrepancies.iter().filter(|discrepancy| discrepancy.provider == provider);
         with_mistakes(lines, wrong, day)
+    }
+}
+
+impl State {
+    /// The provider's name of an order in statements. Airtel's answer to a refund names nothing but the payment that was
+    /// given back, so a customer could not find any other name again.
+    pub fn stated_reference<'a>(&'a self, transaction: &'a Transaction) -> &'a str {
+        let original = transaction.original.filter(|_| transaction.provider == Provider::Airtel);
+        let original = original.and_then(|original| self.book.get(original));
+        &original.unwrap_or(transaction).provider_reference
     }
 }
 

@@ -10,6 +10,7 @@ use super::*;
 use crate::money::Francs;
 use crate::payments::providers::stub::{self, Say, Stub, empty, html, json, order, query, reply, truncated};
 use crate::payments::providers::{FractionalAmount, Moved, Refusal};
+use crate::time::Span;
 
 const RIDER: &str = "+250788000001";
 
