@@ -190,9 +190,9 @@ pub fn submitted(operation: Operation, original: Option<&str>, reply: &Reply) ->
     if has(Class::Signature) && is_failure {
         return refused(Reason::Misconfigured, "signature");
     }
-    for (code, class) in classes {
-        if let (Class::Final(reason), true) = (class, is_failure) {
-            return refused(reason, code);
+    for (code, class) in &classes {
+        if let (Class::Final(reason), true) = (*class, is_failure) {
+            return refused(reason, code.clone());
         }
     }
     if reply.status == StatusCode::BAD_REQUEST && !has(Class::Generic) {
