@@ -251,6 +251,44 @@ fn the_key_of_a_gateway_comes_by_the_environment_and_not_in_the_config_file() {
 }
 
 #[test]
+fn providers_of_payments_are_on_where_their_credentials_are() {
+    let nobody = case("[mtn]\nrefund_as = \"payout\"", &[]).sources.load().unwrap().providers;
+    assert!(nobody.mtn.is_none() && nobody.airtel.is_none() && nobody.card.is_none());
+    let secrets = [
+        ("BODA__MTN__API_KEY", "hunter1"),
+        ("BODA__MTN__COLLECTION_KEY", "hunter2"),
+        ("BODA__AIRTEL__CLIENT_SECRET", "hunter3"),
+        ("BODA__AIRTEL__PIN", "hunter4"),
+        ("BODA__CARD__API_KEY", "hunter5"),
+    ];
+    let text = "[mtn]\napi_user = \"user\"\n[airtel]\nclient_id = \"client\"\n";
+    let case = case(text, &secrets);
+    let config = case.sources.load().unwrap();
+    let providers = &config.providers;
+    assert!(providers.card.is_some() && providers.mtn.as_ref().is_some_and(|mtn| mtn.disbursement.is_none()));
+    assert!(providers.airtel.as_ref().is_some_and(|airtel| airtel.pin.is_some() && airtel.callback_key.is_none()));
+    assert!(!format!("{config:?}{}", case.sources.print().unwrap()).contains("hunter"));
+
+    let rehearsal = faults(text, &[&secrets[..], &[("BODA__SANDBOX__ENABLED", "true")]].concat());
+    assert_eq!(rehearsal.len(), 6, "each that is there, but the PIN: {rehearsal:?}");
+    assert!(rehearsal.iter().all(|fault| fault.contains("a rehearsal does not move real money")), "{rehearsal:?}");
+    let half = "is empty, and the other credentials of this section are there";
+    assert_eq!(faults("", &secrets[..1]), [format!("mtn.api_user: {half}"), format!("mtn.collection_key: {half}")]);
+    for (text, begins) in [
+        ("[card]\napi_key = \"x\"", "card.api_key: is a secret"),
+        ("[mtn]\nbase_url = \"http://proxy.momoapi.mtn.com\"", "mtn.base_url: "),
+        ("[mtn]\ntarget_environment = \"sandbox\"", "mtn.currency: \"RWF\" is not EUR"),
+        ("[mtn]\ncallback_host = \"https://pay.example.rw\"", "mtn.callback_host: is not a domain"),
+        ("[airtel]\npin_public_key = \"AAAA\"", "airtel.pin_public_key: is not a public RSA key"),
+        ("[airtel]\nclient_id = \"x\"\nrefund_as = \"disbursement\"", "airtel.refund_as: "),
+        ("[providers]\nconnect_timeout_ms = 50000", "providers.connect_timeout_ms: "),
+    ] {
+        let found = faults(text, &[]);
+        assert!(found.iter().any(|fault| fault.starts_with(begins)), "{text}: {found:?}");
+    }
+}
+
+#[test]
 fn the_address_of_a_gateway_keeps_the_key_safe() {
     for (url, is_good) in [
         ("https://api.africastalking.com", true),

@@ -5,7 +5,7 @@
 //! on their phone is shown here, in answers and in the log, since these are not real people's phones; for that reason
 //! the sandbox listens on loopback only and must not be started beside real customers.
 //!
-//! What stands in for MTN, Airtel and the card gateway shares one world with one clock ([`world`]). Control, for tests and
+//! What stands in for MTN, Airtel and the card gateway shares one world with one clock. Control, for tests and
 //! for the curious, is under `/_sim` of the base port: `GET /_sim` lists it. Memory is bounded; the oldest is forgotten first.
 
 mod authority;

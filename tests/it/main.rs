@@ -14,6 +14,7 @@ mod database;
 mod house;
 mod patience;
 mod paying;
+mod paying_walk;
 mod people;
 mod pickups;
 mod privacy;

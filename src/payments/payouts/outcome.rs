@@ -122,7 +122,10 @@ fn late_success(payout: &Payout, end: &Ended) -> NewCase {
         ride: None,
         attempt: Some(end.attempt.id),
         amount: payout.amount,
-        detail: json!({ "payout": payout.id, "state": payout.state.as_str() }),
+        // What is in suspense for it: placed by whoever ends the case.
+        detail: json!({
+            "payout": payout.id, "state": payout.state.as_str(), "suspense_rwf": payout.amount.amount(),
+        }),
     }
 }
 

@@ -12,15 +12,18 @@ use uuid::Uuid;
 use super::admin::NewPromotion;
 use super::referral::Standing;
 use super::store::Promotion;
+use super::tips::{NewTip, Tip};
 use super::{Discount, State};
 use crate::clock;
 use crate::error::Error;
+use crate::ids::RideId;
+use crate::money::Francs;
 use crate::payments::Payments;
 use crate::time::Timestamp;
 use crate::web::body::{Json, Path, Query};
 use crate::web::caller::{Admin, Rider};
 use crate::web::page::{Items, Page, PageParams};
-use crate::web::{ApiError, ErrorBody};
+use crate::web::{ApiError, ErrorBody, IdempotencyKey};
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<Payments> {
@@ -30,6 +33,7 @@ pub fn routes() -> OpenApiRouter<Payments> {
         .routes(routes!(list, propose))
         .routes(routes!(approve))
         .routes(routes!(end))
+        .routes(routes!(tip))
 }
 
 /// A code that can be used.
@@ -379,4 +383,58 @@ async fn end(
     Json(request): Json<EndRequest>,
 ) -> Result<Json<PromotionView>, ApiError> {
     Ok(Json(payments.end_promotion(admin, id, &request.reason, clock::now()).await?.into()))
+}
+
+/// A tip for the driver.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"amount_rwf": 300, "method": "mtn_momo"}))]
+struct TipRequest {
+    /// In francs.
+    amount_rwf: i64,
+    /// `mtn_momo`, `airtel_money` or `card`; as the ride was paid when left out. A tip in cash is given by hand.
+    method: Option<String>,
+    /// One of your saved methods.
+    saved_method_id: Option<Uuid>,
+}
+
+/// A tip that is given or on its way.
+#[derive(Debug, Serialize, ToSchema)]
+struct TipView {
+    ride_id: Uuid,
+    amount_rwf: i64,
+    /// `processing` while a provider asks, `succeeded` when it is paid, `requires_payment` when it was not.
+    #[schema(example = "processing")]
+    state: String,
+    #[schema(example = "mtn_momo")]
+    method: String,
+}
+
+/// Tip the driver of a completed ride
+///
+/// All of it is the driver's. Once for each ride, within some days of its end. How it goes on is seen and repeated where the
+/// ride's payment is: `/rides/{id}/payment`.
+#[utoipa::path(
+    post, path = "/rides/{id}/tip", tag = "payments", security(("bearer" = [])), request_body = TipRequest,
+    params(("id" = Uuid, Path, description = "Which ride"), ("Idempotency-Key" = String, Header, description = "Of your choice")),
+    responses(
+        (status = 200, description = "The tip; also when it was given before", body = TipView),
+        (status = 401, description = "Not signed in", body = ErrorBody),
+        (status = 403, description = "Not a rider", body = ErrorBody),
+        (status = 404, description = "Not a ride of yours", body = ErrorBody),
+        (status = 409, description = "`ride_not_completed`, `tip_too_late`, `tip_given` (another amount)", body = ErrorBody),
+        (status = 422, description = "A wrong `amount_rwf` or `method`, or no `Idempotency-Key`", body = ErrorBody),
+    )
+)]
+async fn tip(
+    Service(payments): Service<Payments>,
+    Rider(rider): Rider,
+    Path(id): Path<Uuid>,
+    // One tip for each ride is idempotent by itself; the key is asked for as everywhere where money moves.
+    _key: IdempotencyKey,
+    Json(request): Json<TipRequest>,
+) -> Result<Json<TipView>, ApiError> {
+    let wished =
+        NewTip { amount: Francs(request.amount_rwf), method: request.method, saved_method: request.saved_method_id };
+    let Tip { ride, amount, state, method } = payments.tip(rider, RideId(id), &wished, clock::now()).await?;
+    Ok(Json(TipView { ride_id: ride.into(), amount_rwf: amount.amount(), state, method }))
 }

@@ -12,6 +12,7 @@ pub(super) mod http;
 pub(super) mod referral;
 pub(super) mod store;
 pub mod sweep;
+pub(super) mod tips;
 
 #[cfg(test)]
 mod tests;

@@ -4,8 +4,9 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
 
+use super::tips::Tip;
 use super::{Discount, State};
-use crate::ids::{RideId, RiderId, UserId};
+use crate::ids::{DriverId, RideId, RiderId, UserId};
 use crate::money::{BasisPoints, Francs};
 use crate::time::Timestamp;
 use crate::web::page::{PageRequest, Position};
@@ -444,4 +445,42 @@ pub async fn lost(pool: &PgPool, before: Timestamp, rows_max: i64) -> Result<Vec
     .fetch_all(pool)
     .await?;
     Ok(rows.into_iter().map(RideId).collect())
+}
+
+/// A ride that may be tipped for.
+#[derive(Clone, Debug)]
+pub struct Ridden {
+    /// Who drove.
+    pub driver: Option<DriverId>,
+    /// When it was completed, if it was.
+    pub completed_at: Option<Timestamp>,
+    /// How it was to be paid.
+    pub method: String,
+}
+
+/// A rider's ride.
+pub async fn ridden(db: impl PgExecutor<'_>, rider: RiderId, ride: RideId) -> Result<Option<Ridden>, sqlx::Error> {
+    let row = sqlx::query!(
+        "SELECT driver_id, status, ended_at, payment_method FROM rides WHERE id = $1 AND rider_id = $2",
+        ride.0,
+        rider.0
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|row| Ridden {
+        driver: row.driver_id.map(DriverId),
+        completed_at: row.ended_at.filter(|_| row.status == "completed").map(Timestamp::from),
+        method: row.payment_method,
+    }))
+}
+
+/// The tip for a ride.
+pub async fn tip_of(db: impl PgExecutor<'_>, ride: RideId) -> Result<Option<Tip>, sqlx::Error> {
+    let row = sqlx::query!(
+        "SELECT amount_rwf, state, method FROM payment_intents WHERE ride_id = $1 AND purpose = 'tip'",
+        ride.0
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|row| Tip { ride, amount: Francs(row.amount_rwf), state: row.state, method: row.method }))
 }

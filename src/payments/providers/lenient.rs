@@ -14,6 +14,9 @@ const CODE_CHARS_MAX: usize = 64;
 /// As many digits in a row may be a telephone.
 const DIGITS_MAX: usize = 8;
 
+/// `DP00800001007`.
+const AIRTEL_CODE_LEN: usize = 13;
+
 /// Longest name of a transaction that is kept.
 const REFERENCE_CHARS_MAX: usize = 100;
 
@@ -54,9 +57,9 @@ pub fn francs(text: &str) -> Result<Francs, FractionalAmount> {
 /// A provider's code for our records: `unlisted` when it is not one, or might be somebody's number.
 pub fn code(text: &str) -> String {
     let is_code = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    // Airtel's own codes are mostly digits.
-    let digits = text.strip_prefix("DP0").unwrap_or(text);
-    let is_number = digits.split(|c: char| !c.is_ascii_digit()).any(|run| run.len() > DIGITS_MAX);
+    // Airtel's own codes are mostly digits, and longer than a telephone with a zero before it.
+    let is_airtels = text.len() == AIRTEL_CODE_LEN && text.starts_with("DP0");
+    let is_number = !is_airtels && text.split(|c: char| !c.is_ascii_digit()).any(|run| run.len() > DIGITS_MAX);
     if text.is_empty() || text.chars().count() > CODE_CHARS_MAX || !text.chars().all(is_code) || is_number {
         return "unlisted".to_owned();
     }

@@ -22,9 +22,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use axum::http::HeaderMap;
 use chrono::NaiveDate;
 use futures_util::future::BoxFuture;
+use reqwest::header::HeaderMap;
 use uuid::Uuid;
 
 use super::method::ProviderId;

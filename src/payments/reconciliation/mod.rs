@@ -100,11 +100,11 @@ impl Day {
     }
 }
 
-/// Where an operation's money lies at a provider.
+/// Where an operation's money lies at a provider. Airtel gives back from what it collected.
 const fn clearing(provider: ProviderId, operation: Operation) -> Account {
-    match operation {
-        Operation::Collection => provider.collection(),
-        Operation::Refund | Operation::Payout => provider.disbursement(),
+    match (provider, operation) {
+        (_, Operation::Collection) | (ProviderId::Airtel, Operation::Refund) => provider.collection(),
+        (_, Operation::Refund | Operation::Payout) => provider.disbursement(),
     }
 }
 

@@ -100,6 +100,10 @@ fn case(kind: &'static str, severity: Severity, refund: &Refund, end: &Ended) ->
         ride: Some(refund.ride),
         attempt: Some(end.attempt.id),
         amount: refund.amount,
-        detail: json!({ "refund": refund.id, "failure": refund.failure }),
+        // What is in suspense for it: placed by whoever ends the case.
+        detail: json!({
+            "refund": refund.id, "failure": refund.failure,
+            "suspense_rwf": if kind == "late_success" { refund.amount.amount() } else { 0 },
+        }),
     }
 }

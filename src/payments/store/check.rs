@@ -62,11 +62,14 @@ pub const CHECKS: &[(&str, &str)] = &[
     ),
     (
         "orders_are_posted",
-        "SELECT format('%s %s succeeded and the books have no %s:%s:paid', a.operation, a.id, a.operation, a.subject_id)
+        "SELECT format('%s %s succeeded and the books have neither %s:%s:paid nor :late', a.operation, a.id, a.operation, a.subject_id)
          FROM payment_attempts a
          WHERE a.operation IN ('refund', 'payout') AND a.state = 'succeeded'
                AND NOT EXISTS (SELECT FROM ledger_transactions t
-                               WHERE t.cause = a.operation || ':' || a.subject_id || ':paid') LIMIT $1",
+                               WHERE t.cause IN (a.operation || ':' || a.subject_id || ':paid',
+                                                 a.operation || ':' || a.subject_id || ':late',
+                                                 a.operation || ':' || a.subject_id || ':late:' || replace(a.id::text, '-', '')))
+         LIMIT $1",
     ),
     (
         "intents_are_paid_by_captures",

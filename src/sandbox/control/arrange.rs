@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Control, refused};
+use super::{Control, Refused, refused};
 use crate::sandbox::card;
 use crate::sandbox::world::{Amount, DISCREPANCIES_MAX, Discrepancy, End, FAULTS_MAX, Fault, Kyc, Provider, Switches};
 use crate::time::Span;
@@ -22,13 +22,13 @@ struct Advance {
     seconds: u32,
 }
 
-fn read<T: serde::de::DeserializeOwned>(body: &Bytes) -> Result<T, Response> {
+fn read<T: serde::de::DeserializeOwned>(body: &Bytes) -> Result<T, Refused> {
     // No body is an empty one, so that curl needs none where nothing must be said.
     let body: &[u8] = if body.is_empty() { b"{}" } else { body };
     serde_json::from_slice(body).map_err(refused)
 }
 
-pub async fn advance(State(control): State<Control>, body: Bytes) -> Result<Json<Value>, Response> {
+pub async fn advance(State(control): State<Control>, body: Bytes) -> Result<Json<Value>, Refused> {
     let Advance { seconds } = read(&body)?;
     if seconds > SECONDS_MAX {
         return Err(refused(format!("seconds {seconds} is more than a year")));
@@ -38,7 +38,7 @@ pub async fn advance(State(control): State<Control>, body: Bytes) -> Result<Json
 }
 
 /// Lays what is said over what is in force.
-pub async fn switch(State(control): State<Control>, body: Bytes) -> Result<Json<Switches>, Response> {
+pub async fn switch(State(control): State<Control>, body: Bytes) -> Result<Json<Switches>, Refused> {
     let patch: serde_json::Map<String, Value> = read(&body)?;
     control.world.with(|state, _| {
         let mut all = serde_json::to_value(&state.switches).map_err(refused)?;
@@ -58,7 +58,7 @@ pub async fn switch(State(control): State<Control>, body: Bytes) -> Result<Json<
     })
 }
 
-pub async fn fault(State(control): State<Control>, body: Bytes) -> Result<Response, Response> {
+pub async fn fault(State(control): State<Control>, body: Bytes) -> Result<Response, Refused> {
     let mut fault: Fault = read(&body)?;
     if !(0.0..=1.0).contains(&fault.probability) {
         return Err(refused("probability is not within 0..=1"));
@@ -88,7 +88,7 @@ struct Revoke {
     provider: Option<Provider>,
 }
 
-pub async fn revoke(State(control): State<Control>, body: Bytes) -> Result<Json<Value>, Response> {
+pub async fn revoke(State(control): State<Control>, body: Bytes) -> Result<Json<Value>, Refused> {
     let Revoke { provider } = read(&body)?;
     let revoked = control.world.with(|state, _| {
         let before = state.tokens.len();
@@ -126,7 +126,7 @@ pub fn provider_of(msisdn: &str) -> Provider {
     }
 }
 
-pub async fn wallet(State(control): State<Control>, body: Bytes) -> Result<Json<Value>, Response> {
+pub async fn wallet(State(control): State<Control>, body: Bytes) -> Result<Json<Value>, Refused> {
     let arranged: Arranged = read(&body)?;
     if arranged.msisdn.is_empty() || arranged.msisdn.len() > 64 {
         return Err(refused("msisdn is empty or too long"));
@@ -148,7 +148,7 @@ pub async fn wallet(State(control): State<Control>, body: Bytes) -> Result<Json<
     })))
 }
 
-pub async fn discrepancy(State(control): State<Control>, body: Bytes) -> Result<Response, Response> {
+pub async fn discrepancy(State(control): State<Control>, body: Bytes) -> Result<Response, Refused> {
     let discrepancy: Discrepancy = read(&body)?;
     control.world.with(|state, _| {
         if state.discrepancies.len() >= DISCREPANCIES_MAX {
@@ -167,7 +167,7 @@ pub async fn no_discrepancies(State(control): State<Control>) -> StatusCode {
 pub async fn card(
     State(control): State<Control>,
     Path((reference, how)): Path<(String, String)>,
-) -> Result<StatusCode, Response> {
+) -> Result<StatusCode, Refused> {
     let end = match how.as_str() {
         "pay" => End::Success,
         "decline" => End::Failure("APPROVAL_REJECTED"),
@@ -175,5 +175,9 @@ pub async fn card(
         _ => return Err(refused("a card is paid, declined or expired")),
     };
     let is_there = control.world.with(|state, now| card::end(state, &reference, end, now));
-    if is_there { Ok(StatusCode::NO_CONTENT) } else { Err((StatusCode::NOT_FOUND, "no such session").into_response()) }
+    if is_there {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(Refused { status: StatusCode::NOT_FOUND, reason: "no such session".to_owned() })
+    }
 }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::arrange::{digits, provider_of};
-use super::{Control, refused};
+use super::{Control, Refused, refused};
 use crate::sandbox::world::{Amount, Discrepancy, Entry, Fault, Line, Provider, Switches, Transaction, Wallet};
 
 const LIMIT_DEFAULT: usize = 100;
@@ -174,7 +174,7 @@ pub fn shown(provider: Provider, msisdn: &str, wallet: &Wallet) -> Value {
     shown
 }
 
-pub async fn wallet(State(control): State<Control>, Query(look): Query<Look>) -> Result<Json<Value>, Response> {
+pub async fn wallet(State(control): State<Control>, Query(look): Query<Look>) -> Result<Json<Value>, Refused> {
     let Some(typed) = look.msisdn.as_deref() else { return Err(refused("msisdn is missing")) };
     let (provider, msisdn) = (look.provider.unwrap_or_else(|| provider_of(typed)), digits(typed));
     Ok(Json(control.world.with(|state, _| shown(provider, &msisdn, &state.wallets.wallet(provider, &msisdn)))))
@@ -216,7 +216,7 @@ enum Format {
     Csv,
 }
 
-pub async fn statement(State(control): State<Control>, Query(which): Query<Which>) -> Result<Response, Response> {
+pub async fn statement(State(control): State<Control>, Query(which): Query<Which>) -> Result<Response, Refused> {
     let (day, lines) = control.world.with(|state, now| {
         let day = which.day.unwrap_or_else(|| now.kigali_day());
         (day, state.statement(which.provider, which.tenant.as_deref(), day))

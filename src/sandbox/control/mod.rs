@@ -89,9 +89,21 @@ pub fn routes(control: Control) -> Router {
         .with_state(control)
 }
 
+/// Why nothing was done.
+pub struct Refused {
+    status: StatusCode,
+    reason: String,
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        (self.status, self.reason).into_response()
+    }
+}
+
 /// A body or a question that makes no sense.
-fn refused(reason: impl ToString) -> Response {
-    (StatusCode::UNPROCESSABLE_ENTITY, reason.to_string()).into_response()
+fn refused(reason: impl ToString) -> Refused {
+    Refused { status: StatusCode::UNPROCESSABLE_ENTITY, reason: reason.to_string() }
 }
 
 /// What whoever develops against the sandbox has to know.

@@ -16,6 +16,7 @@ pub mod users;
 use super::wire::{Call, Reply};
 use super::world::{Shape, World};
 use route::Route;
+use standing::Asked;
 pub use standing::callback;
 
 /// Subscription key of the collection product.
@@ -55,7 +56,7 @@ pub fn answer(world: &World, call: &Call, shape: Shape) -> Reply {
             Route::UserInfo(product) => consent::user_info(state, call, product, now),
             Route::Order(product, kind) => order::take(state, call, product, kind, now),
             Route::Standing(product, kind, reference) => {
-                standing::read(state, call, product, kind, reference, shape, now)
+                standing::read(state, call, &Asked { product, kind, reference, shape }, now)
             }
             Route::Notify(product, reference) => order::notify(state, call, product, reference, now),
             Route::Cancel(product, kind, reference) => order::cancel(state, call, product, kind, reference, now),

@@ -8,16 +8,21 @@ use crate::sandbox::wire::{Call, Reply};
 use crate::sandbox::world::{Callback, CallbackMethod, Family, Provider, Shape, State, Status, Switches, Transaction};
 use crate::time::{Span, Timestamp};
 
+/// Which order is asked about.
+pub struct Asked<'a> {
+    /// Whose product it is of.
+    pub product: &'a str,
+    /// What was ordered.
+    pub kind: &'a Kind,
+    /// The customer's reference.
+    pub reference: &'a str,
+    /// How a reason is to be written.
+    pub shape: Shape,
+}
+
 /// `GET /{product}/v1_0/{kind}/{reference}`
-pub fn read(
-    state: &mut State,
-    call: &Call,
-    product: &str,
-    kind: &Kind,
-    reference: &str,
-    shape: Shape,
-    now: Timestamp,
-) -> Result<Reply, Reply> {
+pub fn read(state: &mut State, call: &Call, asked: &Asked<'_>, now: Timestamp) -> Result<Reply, Reply> {
+    let Asked { product, kind, reference, shape } = *asked;
     let caller = gate::pass(state, call, product, now)?;
     gate::limit(state, call, &caller, now)?;
     let family = Family { provider: Provider::Mtn, tenant: &caller.user, name: product };

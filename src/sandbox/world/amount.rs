@@ -67,7 +67,7 @@ impl Serialize for Amount {
         if self.is_whole() {
             serializer.serialize_i64(self.0 / 100)
         } else {
-            #[expect(clippy::cast_precision_loss, reason = "far below the 2^53 that a double counts exactly")]
+            // Far below the 2^53 up to which a double counts exactly.
             serializer.serialize_f64(self.0 as f64 / 100.0)
         }
     }

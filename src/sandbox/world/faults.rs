@@ -150,11 +150,10 @@ impl Fault {
 
 /// The first fault that hits a call (or a callback).
 pub fn strike(faults: &mut [Fault], target: &Target<'_>, is_callback: bool) -> Option<Fault> {
-    let fault = faults
+    faults
         .iter_mut()
         .filter(|fault| fault.kind.is_of_callbacks() == is_callback && fault.fits(target))
-        .find_map(|fault| fault.strikes().then(|| fault.clone()));
-    fault
+        .find_map(|fault| fault.strikes().then(|| fault.clone()))
 }
 
 /// Whether any fault asks whose wallet it is.
@@ -174,9 +173,8 @@ fn chance(seed: u64, count: u64) -> f64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^= z >> 31;
-    #[expect(clippy::cast_precision_loss, reason = "53 bits are what a double holds")]
-    let of_one = (z >> 11) as f64 / (1_u64 << 53) as f64;
-    of_one
+    // 53 bits are what a double holds.
+    (z >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 #[cfg(test)]

@@ -52,6 +52,7 @@ pub fn body(route: &str) -> Value {
         "POST /agent/rides/{id}/cancel" => json!({"reason": "changed_mind"}),
         "POST /rides/{id}/fare-dispute" => json!({"reason": "other"}),
         "POST /rides/{id}/rating" => json!({"stars": 5}),
+        "POST /rides/{id}/tip" => json!({"amount_rwf": 300}),
         "POST /rides/{id}/start" => json!({"pin": "0000"}),
         "POST /rides/{id}/reschedule" => json!({"pickup_at": "2027-01-27T07:30:00+02:00"}),
         "POST /offers/{offer_id}/decline" => json!({"reason": "too_far"}),

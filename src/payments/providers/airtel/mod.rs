@@ -17,10 +17,10 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use axum::http::HeaderMap;
 use chrono::{Days, NaiveDate};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 use rsa::RsaPublicKey;
 use serde_json::json;

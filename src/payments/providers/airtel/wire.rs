@@ -186,16 +186,16 @@ pub fn submitted(operation: Operation, original: Option<&str>, reply: &Reply) ->
     if has(Class::Unclear) || has(Class::Taken) || has(Class::NotFound) {
         return Submitted::Unknown { reason: "a failure whose code says nothing of the end" };
     }
-    if has(Class::Signature) {
+    let is_failure = !is_good || success == Some(false);
+    if has(Class::Signature) && is_failure {
         return refused(Reason::Misconfigured, "signature");
     }
-    let is_failure = !is_good || success == Some(false);
-    for (code, class) in classes {
-        if let (Class::Final(reason), true) = (class, is_failure) {
-            return refused(reason, code);
+    for (code, class) in &classes {
+        if let (Class::Final(reason), true) = (*class, is_failure) {
+            return refused(reason, code.clone());
         }
     }
-    if reply.status == StatusCode::BAD_REQUEST {
+    if reply.status == StatusCode::BAD_REQUEST && !has(Class::Generic) {
         return refused(Reason::Misconfigured, "400");
     }
     Submitted::Unknown { reason: NOT_UNDERSTOOD }

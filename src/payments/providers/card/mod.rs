@@ -9,10 +9,10 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use axum::http::HeaderMap;
 use chrono::NaiveDate;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 
 use super::lenient;

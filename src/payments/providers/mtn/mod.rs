@@ -15,12 +15,12 @@ mod tests;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use axum::http::HeaderMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::NaiveDate;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode, Url};
 
 use super::lenient;
