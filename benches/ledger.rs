@@ -24,12 +24,13 @@ fn median_ms(mut rounds: Vec<Duration>) -> f64 {
     rounds[rounds.len() / 2].as_secs_f64() * 1e3
 }
 
+#[expect(clippy::disallowed_methods, reason = "a bench without a configuration is told its size by the environment")]
 async fn measure(database: &Database) -> Result<(), Failure> {
     database.migrate().await?;
     let asked = std::env::var("BODA_BENCH_POSTINGS").ok().map(|text| text.parse()).transpose()?;
     let postings = asked.unwrap_or(POSTINGS);
     let books = Books::open(database.pool().clone(), DRIVERS).await?;
-    let now = Timestamp::from(chrono::Utc::now());
+    let now = boda::clock::now();
     let took = books.post(postings, now).await?.as_secs_f64();
     println!("{postings} postings of three lines in {took:.1} s: {:.0}/s by one connection", postings as f64 / took);
     let (mut trial, mut past, mut first, mut deep, mut account) = (vec![], vec![], vec![], vec![], vec![]);
@@ -61,6 +62,7 @@ async fn measure(database: &Database) -> Result<(), Failure> {
 }
 
 #[tokio::main]
+#[expect(clippy::disallowed_methods, reason = "a bench is told where its database is by the environment")]
 async fn main() -> Result<(), Failure> {
     // `cargo bench` says so; `cargo test --benches` does not, and wants no measurement.
     if !std::env::args().any(|argument| argument == "--bench") {

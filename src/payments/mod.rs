@@ -282,10 +282,7 @@ impl Payments {
     /// [`SettleError`]; nothing was written then, and it is safe to try again.
     pub async fn settle_ride(&self, ride: &SettleRide) -> Result<Settled, SettleError> {
         let commission = fares::commission(ride.fare_rwf, self.parts.config.commission);
-        let posting = match ride.payment_method {
-            _ => Posting::cash_ride(ride.driver_id, ride.fare_rwf, commission),
-        };
-        let posting = match posting {
+        let posting = match Posting::cash_ride(ride.driver_id, ride.fare_rwf, commission) {
             Ok(posting) => posting,
             Err(PostingError::Empty) => return Ok(Settled::NothingToPost),
             Err(error) => return Err(error.into()),

@@ -191,7 +191,7 @@ mod tests {
             assert_eq!(minted.load(Ordering::Relaxed), expected, "at {at_s} s");
         }
         // Everybody is told no with the same token: one new one.
-        let old = tokens.get(&key, mint).await.ok().expect("a token");
+        let old = tokens.get(&key, mint).await.unwrap_or_else(|_| panic!("a token"));
         for _ in 0..100 {
             tokens.drop(&key, &old).await;
             assert!(tokens.get(&key, mint).await.is_ok());

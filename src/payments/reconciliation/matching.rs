@@ -4,7 +4,7 @@
 //! one finding; every order that should be in the statement and is not has one; the answer depends on the lines and orders
 //! as sets only.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
@@ -106,8 +106,8 @@ pub fn our_reference(line: &StatementLine) -> Option<AttemptId> {
 
 /// Compares. `known` are the orders that the lines name, by either reference, and those that the statement must have.
 pub fn compare(lines: &[StatementLine], known: &[Known]) -> Vec<Finding> {
-    let by_id: HashMap<_, _> = known.iter().map(|order| (order.id, order)).collect();
-    let by_reference: HashMap<_, _> =
+    let by_id: BTreeMap<_, _> = known.iter().map(|order| (order.id, order)).collect();
+    let by_reference: BTreeMap<_, _> =
         known.iter().filter_map(|order| Some((order.provider_reference.as_deref()?, order))).collect();
     let mut order_of: BTreeMap<AttemptId, Vec<usize>> = BTreeMap::new();
     let mut strangers: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
@@ -152,7 +152,7 @@ pub fn compare(lines: &[StatementLine], known: &[Known]) -> Vec<Finding> {
             findings.push(finding(class, Some(place), None, nth > 0));
         }
     }
-    let named: std::collections::HashSet<_> = findings.iter().filter_map(|found| found.attempt).collect();
+    let named: BTreeSet<_> = findings.iter().filter_map(|found| found.attempt).collect();
     let absent = known.iter().filter(|order| order.is_expected && !named.contains(&order.id));
     let mut absent: Vec<_> = absent.map(|order| order.id).collect();
     absent.sort_unstable();

@@ -151,7 +151,7 @@ impl Payments {
             for found in &findings {
                 *done.counts.entry(found.class.as_str()).or_default() += 1;
                 let line = found.line.map(|place| &lines[place]);
-                consequences(provider, found, line, &known, day, &mut effects, &mut done.differences);
+                consequences((provider, day), found, line, &known, &mut effects, &mut done.differences);
                 if let Some(line) = line.filter(|_| !found.is_repeated_line) {
                     kept.entry(&line.provider_reference).or_insert((line, found.class, found.attempt));
                 }
@@ -321,11 +321,10 @@ fn late<'a>(findings: &[Finding], lines: &'a [StatementLine], known: &[Known]) -
 
 /// What follows from a finding: fees, money into suspense, a case, and a line for whoever asked.
 fn consequences(
-    provider: ProviderId,
+    (provider, day): (ProviderId, NaiveDate),
     found: &Finding,
     line: Option<&StatementLine>,
     known: &[Known],
-    day: NaiveDate,
     effects: &mut Effects,
     differences: &mut Vec<String>,
 ) {

@@ -4,7 +4,7 @@
 //! often, within one call too; whoever posts takes accounts, causes and sums in one order each, so that two of them wait for
 //! each other but never in a circle. (A transaction that posts twice may meet another such; post everything in one call.)
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -87,7 +87,7 @@ pub async fn post_all(
     )
     .fetch_all(&mut *conn)
     .await?;
-    let written: HashSet<_> = written.into_iter().collect();
+    let written: BTreeSet<_> = written.into_iter().collect();
     Ok(ids.iter().map(|id| written.contains(id)).collect())
 }
 

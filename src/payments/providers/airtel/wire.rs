@@ -192,7 +192,7 @@ pub fn submitted(operation: Operation, original: Option<&str>, reply: &Reply) ->
     }
     for (code, class) in &classes {
         if let (Class::Final(reason), true) = (*class, is_failure) {
-            return refused(reason, code.clone());
+            return refused(reason, *code);
         }
     }
     if reply.status == StatusCode::BAD_REQUEST && !has(Class::Generic) {

@@ -344,6 +344,7 @@ async fn run_seeds(pool: &PgPool, part: u64) {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "a test without a configuration is told its seed by the environment")]
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
