@@ -6,7 +6,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use axum::http::HeaderMap;
+use reqwest::header::HeaderMap;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;

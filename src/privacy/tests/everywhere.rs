@@ -119,6 +119,7 @@ const IMPERSONAL: &[(&str, &str)] = &[
     ("position_segments.points", "positions; searched by row below"),
     ("promotion_uses.state", "a word of a list"),
     ("promotions.*", "made by admins: who made them is an id"),
+    ("rides.payment_plan", "ids, and a yes or no"),
     ("quotes.ride_type", "a word of a list"),
     ("quotes.tariff", "the platform's words"),
     ("ratings.by_role", "a word of a list"),
