@@ -11,7 +11,7 @@ use boda::config::{Flag, Sources};
 use boda::db::embedded::Role;
 use boda::db::{self, Database};
 use boda::payments::rehearsal::Books;
-use boda::time::{Span, Timestamp};
+use boda::time::Span;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 

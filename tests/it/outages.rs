@@ -15,7 +15,7 @@ async fn a_city_lives_through_an_outage_of_its_database() {
         ("dispatch.answer_within_s", "1"),
         ("dispatch.offer_ttl_s", "60"),
     ]);
-    for words in ["database", "something is away", "job"] {
+    for words in ["database", "something is away", "job", "attempts of payments", "prices could not"] {
         house.expect_complaint(words);
     }
     let corner = house.corner().await;

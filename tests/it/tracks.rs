@@ -146,7 +146,9 @@ async fn without_the_database_minutes_wait_the_oldest_are_dropped_and_pings_go_o
         // So that the test can be minutes ahead.
         ("city.ping_ahead_max_s", "3600"),
     ]);
-    for words in ["database", "something is away", "job", "who may not drive"] {
+    for words in
+        ["database", "something is away", "job", "who may not drive", "attempts of payments", "prices could not"]
+    {
         house.expect_complaint(words);
     }
     let corner = house.corner().await;

@@ -1,7 +1,7 @@
 //! The engine: sends what is prepared, asks about what is open, and writes down what providers say.
 //!
 //! Separate because it is the only place that talks to providers about orders. What an answer means is decided in
-//! [`super::attempt`]; what follows for rides, refunds and payouts in their rooms, in the same transaction.
+//! `attempt`; what follows for rides, refunds and payouts in their rooms, in the same transaction.
 //!
 //! One task claims what is due (rows are the queue), calls run beside each other within a bound, and one task writes
 //! down what they answered, many in one transaction. All memory is in the rows: an engine that dies leaves claims that

@@ -99,7 +99,8 @@ async fn a_value_that_cannot_be_is_named_with_the_reason() {
             let fault = &body["faults"][0];
             assert!(fault["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{answer}");
             assert!(answer.text.len() < 2_000, "the value is shortened: {} bytes", answer.text.len());
-            for secret in ["password", "pin", "code"] {
+            // The code of a promotion hangs on every wall.
+            for secret in ["password", "pin", "code"].into_iter().filter(|_| *field != "promo_code") {
                 assert!(!field.ends_with(secret) || fault["value"].is_null(), "a secret is repeated: {answer}");
             }
         }
