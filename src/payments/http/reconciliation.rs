@@ -36,6 +36,7 @@ struct DayParams {
 
 /// What came of a day with a provider.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ReconciledDayView)]
 struct DayView {
     #[schema(example = "mtn")]
     provider: String,
